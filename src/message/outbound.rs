@@ -1,0 +1,92 @@
+//! What leaves: an [`OutboundBody`], to be sent to an [`Address`].
+
+use serde::{Deserialize, Serialize};
+
+use super::{MediaKind, Place};
+
+/// Where a message goes. An address is kept exactly as it was received.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Address {
+    /// A number given by people or configuration, in E.164 with `+`.
+    Phone(String),
+    /// Digits as a provider's webhook gave them.
+    WaId(String),
+    /// A business-scoped user id.
+    Bsuid(String),
+}
+
+/// One message of ours, before a channel has decided how to show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum OutboundBody {
+    Text {
+        body: String,
+        /// Let the app show a preview of the first link.
+        #[serde(default)]
+        preview: bool,
+    },
+    Media {
+        media: MediaKind,
+        source: MediaSource,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        caption: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        filename: Option<String>,
+    },
+    /// A question with options. The channel picks buttons, a list or numbered text.
+    Choices(Choices),
+    /// A message with one link button.
+    Link {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        header: Option<String>,
+        body: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        footer: Option<String>,
+        label: String,
+        url: String,
+    },
+    Location(Place),
+    /// Asks for the customer's location with the app's own button.
+    AskLocation {
+        body: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choices {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    pub body: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub footer: Option<String>,
+    /// Label of the button that opens a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<String>,
+    /// `true` if the author wrote `list`: a list even where buttons would do.
+    #[serde(default)]
+    pub as_list: bool,
+    pub options: Vec<Choice>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// Ours, opaque to the provider, at most 200 bytes.
+    pub id: String,
+    pub title: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub section: Option<String>,
+}
+
+/// Where the bytes of a sent file come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaSource {
+    /// Already uploaded to the provider.
+    Id(String),
+    Url(String),
+    /// A file of the business, beside its flows.
+    File(String),
+}
