@@ -115,7 +115,7 @@ impl Forwarded {
 
 /// The content of an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case")]
 pub enum InboundBody {
     Text {
         body: String,

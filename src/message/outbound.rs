@@ -18,7 +18,7 @@ pub enum Address {
 
 /// One message of ours, before a channel has decided how to show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case")]
 pub enum OutboundBody {
     Text {
         body: String,
