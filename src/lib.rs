@@ -6,3 +6,4 @@
 //! [`chat`] replays the same engine on transcripts. Nothing imports [`server`], [`console`] or [`cli`].
 
 pub mod message;
+pub mod store;

@@ -1,0 +1,183 @@
+//! Where conversations survive: mailbox, session, memory, outbox, timers and jobs of every contact.
+//!
+//! The store knows neither flows nor channels: sessions, memory, events and messages are opaque bytes to it. Each
+//! method of [`Store`] is one atomic step, and the store owns the clock. Everything that can change a conversation
+//! is an event in its contact's mailbox; only the holder of a fenced lease may consume it, and one commit writes
+//! state, memory, outbox, timers, jobs, history and the consumption together.
+
+mod clock;
+mod record;
+
+pub use clock::{Clock, MovableClock, SystemClock};
+pub use record::{
+    Alias, Claim, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested, Job, JobClaim,
+    JobId, Keep, MailboxEvent, Nonce, OutboxEntry, Owner, Promises, Resolved, SendClaim, SendOutcome, Sender,
+    Seq, Status, TimerId, TurnCommit,
+};
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+/// Largest sizes of what is kept for one contact. Over a cap is a typed error, never silent growth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    pub session_bytes: usize,
+    pub memory_bytes: usize,
+    pub event_bytes: usize,
+    pub mailbox_events: usize,
+    pub outbox_entries: usize,
+    pub history_entries: usize,
+    pub dedup_ids: usize,
+    /// How long an inbound id is remembered. Meta redelivers for up to 7 days.
+    pub dedup_for: Duration,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Caps {
+            session_bytes: 64 * 1024,
+            memory_bytes: 32 * 1024,
+            event_bytes: 64 * 1024,
+            mailbox_events: 1_000,
+            outbox_entries: 200,
+            history_entries: 500,
+            dedup_ids: 512,
+            dedup_for: Duration::from_secs(8 * 24 * 3600),
+        }
+    }
+}
+
+/// A durable conversation store. One conformance suite runs on every implementation.
+///
+/// Mutating calls are idempotent under [`StoreError::Unknown`]: the caller repeats them with the same ids and
+/// nonce and gets the first outcome or `Already`.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// The contact behind an identity on a channel; made if missing. Further aliases of the same person are linked to
+    /// it. A clash (two aliases that already belong to different contacts) is returned, never merged silently.
+    async fn resolve_alias(
+        &self,
+        channel: &str,
+        alias: &Alias,
+        also: &[Alias],
+    ) -> Result<Resolved, StoreError>;
+
+    /// Appends events to mailboxes and marks the contacts runnable. Durable when it returns. All events of one call
+    /// are in one transaction; outcomes come back in order.
+    async fn ingest(&self, events: &[Ingest]) -> Result<Vec<Ingested>, StoreError>;
+
+    /// Contacts, timers or jobs that may have work now: a hint, at most `limit`, soonest first.
+    async fn due(&self, kind: Due, limit: usize) -> Result<Vec<ContactId>, StoreError>;
+
+    /// When the soonest work of this kind is due, so that a poller can sleep until then.
+    async fn next_due(&self, kind: Due) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Takes the lease of a contact that is due, with everything a turn needs. `None`: leased by another, or not due.
+    /// When earlier holders died with this mailbox head `Caps`-many times, the head is parked (see [`Store::parked`]).
+    async fn claim(
+        &self,
+        contact: ContactId,
+        nonce: Nonce,
+        lease: Duration,
+    ) -> Result<Option<Claim>, StoreError>;
+
+    /// Writes one whole turn, or nothing. `Fenced`: the lease was lost, nothing was written.
+    async fn commit(&self, turn: &TurnCommit) -> Result<Committed, StoreError>;
+
+    /// The turn returned an error: counts it and backs off 1 s, 10 s, 60 s; the third time the head of the mailbox
+    /// is parked and the contact goes on.
+    async fn fail(
+        &self,
+        contact: ContactId,
+        fence: Fence,
+        nonce: Nonce,
+        why: &str,
+    ) -> Result<Failed, StoreError>;
+
+    /// Moves every timer that is due at the store's clock into its contact's mailbox, as an event whose payload is
+    /// the timer's. Returns how many. A timer fires once in effect and never early.
+    async fn fire_due_timers(&self, limit: usize) -> Result<usize, StoreError>;
+
+    /// Takes the head of the outbox for sending and marks it *sending* durably, before a byte leaves. Entries of the
+    /// bot that were queued before a person took the chat over are dropped here and recorded in the history.
+    async fn send_claim(&self, contact: ContactId, lease: Duration) -> Result<Option<SendClaim>, StoreError>;
+
+    /// Records what became of a claimed entry. `false`: the claim was lost to another.
+    async fn send_done(&self, claim: &SendClaim, outcome: &SendOutcome) -> Result<bool, StoreError>;
+
+    /// A delivery status for a message we sent. Monotone: a later status never lowers an earlier one. A status that
+    /// bears our own id also settles an uncertain send. `false`: the message is not known.
+    async fn reconcile(&self, channel: &str, status: &Status) -> Result<bool, StoreError>;
+
+    /// Takes one due job for `lease`.
+    async fn job_claim(&self, lease: Duration) -> Result<Option<JobClaim>, StoreError>;
+
+    /// Ends a job: its result is appended to the contact's mailbox and the job is gone, in one step. `false`: the claim
+    /// was lost to another.
+    async fn job_done(&self, claim: &JobClaim, result: Vec<u8>) -> Result<bool, StoreError>;
+
+    /// Changes who owns the chat. Taking over (`Owner::Human`) also voids what the bot has queued and not begun to send.
+    async fn set_owner(&self, contact: ContactId, owner: Owner) -> Result<(), StoreError>;
+
+    /// The conversation as it is, without a lease: for pages and tools, never for writing.
+    async fn peek(&self, contact: ContactId) -> Result<Option<Claim>, StoreError>;
+
+    /// The latest `limit` entries of the thread, oldest first.
+    async fn history(&self, contact: ContactId, limit: usize) -> Result<Vec<HistoryEntry>, StoreError>;
+
+    /// Contacts, most recently active first.
+    async fn contacts(&self, limit: usize) -> Result<Vec<ContactId>, StoreError>;
+
+    /// Events that were parked, with the reason, newest first.
+    async fn parked(&self, limit: usize) -> Result<Vec<(ContactId, Seq, String)>, StoreError>;
+
+    /// Keeps something that could not be read (a webhook that does not decode), with why, for people to look at.
+    async fn quarantine(&self, channel: &str, raw: &[u8], why: &str) -> Result<(), StoreError>;
+
+    /// Small facts of the whole installation (live version, settings). Last write wins.
+    async fn put_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
+    async fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Waits until something may have become due since the last call; may wake for nothing.
+    async fn wait_for_work(&self);
+
+    /// The store's time.
+    fn now(&self) -> Timestamp;
+
+    /// What this store promises with its present settings.
+    fn promises(&self) -> Promises;
+
+    /// Finishes what was accepted and closes. Later calls answer `Unavailable`.
+    async fn close(&self) -> Result<(), StoreError>;
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing was written.
+    #[error("the store can't be reached: {0}")]
+    Unavailable(String),
+    /// Nothing was written.
+    #[error("the store is full: {0}. Make room; work goes on by itself")]
+    Full(String),
+    #[error("the store can only be read: {0}")]
+    ReadOnly(String),
+    /// It may have been written. Repeat with the same ids.
+    #[error("the store gave no answer; the change may or may not have happened: {0}")]
+    Unknown(String),
+    #[error("the record {key} can't be read: {why}")]
+    Corrupt { key: String, why: String },
+    #[error("{what} has {size} bytes, {cap} at most")]
+    TooBig {
+        what: &'static str,
+        size: usize,
+        cap: usize,
+    },
+    #[error(
+        "the store was written by a newer Switchboard (format {found}; this one reads up to {max}). Start the newer version"
+    )]
+    Version { found: u32, max: u32 },
+    #[error("another Switchboard uses this store: {0}")]
+    Locked(String),
+}

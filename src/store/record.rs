@@ -1,0 +1,325 @@
+//! What goes into the store and comes out. Payloads are bytes that only their owners can read.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use std::time::Duration;
+
+/// A contact's opaque id. Phone numbers are aliases of it, not its name: they may be missing or change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContactId(pub [u8; 16]);
+
+impl fmt::Display for ContactId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for ContactId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not a contact id (32 hexadecimal digits)");
+        if text.len() != 32 || !text.is_ascii() {
+            return Err(wrong());
+        }
+        let mut id = [0; 16];
+        for (byte, pair) in id.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
+        }
+        Ok(ContactId(id))
+    }
+}
+
+impl Serialize for ContactId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ContactId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// One identity of a contact on a channel, such as `phone:628110000001` or `bsuid:ID.abc`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Alias(pub String);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolved {
+    Found(ContactId),
+    Created(ContactId),
+    /// `alias` led to `first`, one of the further aliases to `second`. Nothing was linked; `first` is used.
+    Clash {
+        first: ContactId,
+        second: ContactId,
+    },
+}
+
+impl Resolved {
+    pub fn contact(&self) -> ContactId {
+        match self {
+            Resolved::Found(id) | Resolved::Created(id) | Resolved::Clash { first: id, .. } => *id,
+        }
+    }
+}
+
+/// Position of an event in its contact's mailbox, counted from 1 and never reused.
+pub type Seq = u64;
+
+/// Rises with every claim; a holder with an older one can't write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fence(pub u64);
+
+/// Random for each claim, so that a number issued twice after a failover still tells two holders apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Nonce(pub u64);
+
+/// An event for a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ingest {
+    pub channel: String,
+    pub contact: ContactId,
+    /// Unique for the contact; a second event with the same id is a [`Ingested::Duplicate`].
+    pub dedupe: String,
+    pub payload: Vec<u8>,
+    /// The contact becomes runnable after this much quiet, so that a burst of messages is answered once …
+    pub quiet: Duration,
+    /// … but no later than this after the burst's first event. Zero quiet makes it runnable at once.
+    pub quiet_max: Duration,
+    /// Written to the thread in the same step, if given.
+    pub history: Option<Vec<u8>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ingested {
+    New(Seq),
+    /// Seen within [`super::Caps::dedup_for`]. A contact that had events but was not queued is queued again.
+    Duplicate,
+    MailboxFull,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Due {
+    /// Contacts with events to be answered, and contacts whose holder died.
+    Run,
+    /// Contacts with something to send.
+    Send,
+    Timer,
+    Job,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailboxEvent {
+    pub seq: Seq,
+    /// When the store accepted it.
+    pub at: Timestamp,
+    pub payload: Vec<u8>,
+}
+
+/// Who speaks for the business in a chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Owner {
+    #[default]
+    Bot,
+    /// People; the bot sends nothing.
+    Human,
+    /// People, until then.
+    PausedUntil(Timestamp),
+}
+
+impl Owner {
+    /// Whether the bot may speak at `now`.
+    pub fn lets_bot_speak(self, now: Timestamp) -> bool {
+        match self {
+            Owner::Bot => true,
+            Owner::Human => false,
+            Owner::PausedUntil(until) => now >= until,
+        }
+    }
+}
+
+/// A leased contact with everything a turn needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub contact: ContactId,
+    pub channel: String,
+    /// All identities, in the order in which they were learned.
+    pub aliases: Vec<Alias>,
+    pub owner: Owner,
+    pub fence: Fence,
+    pub nonce: Nonce,
+    pub session: Option<Vec<u8>>,
+    pub memory: Option<Vec<u8>>,
+    /// Oldest first.
+    pub events: Vec<MailboxEvent>,
+    /// Turns that failed on this mailbox head so far.
+    pub failures: u32,
+}
+
+/// A change to one of the blobs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Keep {
+    #[default]
+    AsItIs,
+    Write(Vec<u8>),
+    Remove,
+}
+
+/// Names a timer of a contact; setting it again moves it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TimerId(pub String);
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(pub String);
+
+/// Slow work outside the lease: a service call, a transcription. Its result comes back as an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Deterministic (contact, event, index), so that a turn run twice asks for the same job once.
+    pub id: JobId,
+    pub payload: Vec<u8>,
+    pub not_before: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobClaim {
+    pub id: JobId,
+    pub contact: ContactId,
+    pub channel: String,
+    pub payload: Vec<u8>,
+    pub nonce: Nonce,
+    /// 1 for the first try. Higher: earlier holders died.
+    pub attempt: u32,
+}
+
+/// Who queued a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sender {
+    Bot,
+    Person,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxEntry {
+    /// Ours: `<contact>.<seq>.<index>`, the same if the turn is run again.
+    pub id: String,
+    pub sender: Sender,
+    pub payload: Vec<u8>,
+    /// Not to be sent before (a pause between bubbles).
+    pub not_before: Option<Timestamp>,
+}
+
+/// One turn, to be written whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnCommit {
+    pub contact: ContactId,
+    pub fence: Fence,
+    pub nonce: Nonce,
+    /// Events up to and with this one are consumed. 0 consumes none.
+    pub upto: Seq,
+    pub session: Keep,
+    pub memory: Keep,
+    pub owner: Option<Owner>,
+    pub outbox: Vec<OutboxEntry>,
+    pub set_timers: Vec<(TimerId, Timestamp, Vec<u8>)>,
+    pub cancel_timers: Vec<TimerId>,
+    pub jobs: Vec<Job>,
+    pub history: Vec<Vec<u8>>,
+    /// If events are left, the contact becomes runnable after this much quiet.
+    pub quiet: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    Done,
+    /// This very turn was committed before; its answer was lost.
+    Already,
+    Fenced,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failed {
+    RetryAt(Timestamp),
+    /// The head of the mailbox was put aside; the contact goes on.
+    Parked(Seq),
+    Fenced,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendClaim {
+    pub contact: ContactId,
+    pub channel: String,
+    pub aliases: Vec<Alias>,
+    pub entry: OutboxEntry,
+    pub fence: Fence,
+    /// 1 for the first try.
+    pub attempt: u32,
+    /// An earlier try may have reached the provider: its holder died or the answer was lost.
+    pub uncertain: bool,
+    /// When the contact's latest message was accepted: the 24-hour window starts here.
+    pub last_in: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendOutcome {
+    /// The provider has it, under this id. The entry leaves the outbox.
+    Accepted { message_id: Option<String> },
+    /// Certainly not sent; try again at that time.
+    Retry { at: Timestamp, why: String },
+    /// It may have been sent. It is tried again at that time unless a status with our id settles it first.
+    Uncertain { until: Timestamp, why: String },
+    /// It will never be sent. The entry leaves the outbox, the reason stays in the thread.
+    Dead { why: String },
+}
+
+/// A status from the provider for one of our messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The provider's id of the message.
+    pub message_id: String,
+    /// Our own id, if echoed.
+    pub ours: Option<String>,
+    /// Rank of the state, higher wins; and its name for people.
+    pub rank: u8,
+    pub state: String,
+    pub error: Option<String>,
+}
+
+/// A line of the thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// Rises by time of writing, unique for the contact.
+    pub seq: u64,
+    pub at: Timestamp,
+    pub payload: Vec<u8>,
+    /// For messages of ours: our id and how far it got.
+    pub status: Option<(String, String)>,
+}
+
+/// What a store keeps when things break, in words for the console and `doctor`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promises {
+    pub store: &'static str,
+    /// Survives a crash of this process.
+    pub process_crash: bool,
+    /// Survives loss of power, on a disk that does what it says.
+    pub power_loss: bool,
+    /// Can be shared by several processes.
+    pub shared: bool,
+}
