@@ -4,6 +4,9 @@
 //! [`diagnostic`]s, and lowering makes the [`program`] that the engine runs. Nothing here does I/O.
 
 pub mod diagnostic;
+pub mod hash;
+pub mod lower;
+pub mod owner;
 pub mod program;
 pub mod source;
 pub mod tree;
