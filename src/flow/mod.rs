@@ -5,9 +5,11 @@
 
 pub mod diagnostic;
 pub mod hash;
+pub mod listing;
 pub mod lower;
 pub mod owner;
 pub mod program;
 pub mod source;
+pub mod spell;
 pub mod tree;
 pub mod value;
