@@ -5,15 +5,22 @@
 //! is an event in its contact's mailbox; only the holder of a fenced lease may consume it, and one commit writes
 //! state, memory, outbox, timers, jobs, history and the consumption together.
 
+mod bell;
+mod caps;
 mod clock;
-mod record;
+mod millis;
 
+mod record;
+mod sqlite;
+
+pub use caps::Caps;
 pub use clock::{Clock, MovableClock, StillClock, SystemClock};
 pub use record::{
     Alias, Claim, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested, Job, JobClaim,
     JobId, Keep, MailboxEvent, Nonce, OutboxEntry, Owner, Promises, Resolved, SendClaim, SendOutcome, Sender,
     Seq, Status, TimerId, TurnCommit,
 };
+pub use sqlite::SqliteStore;
 
 use std::time::Duration;
 
@@ -28,35 +35,6 @@ pub const PARK_AFTER: u32 = 3;
 
 /// How long a contact rests after a failed turn, by how often it failed. New events do not shorten it.
 pub const BACK_OFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
-
-/// Largest sizes of what is kept for one contact. Over a cap is a typed error, never silent growth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Caps {
-    pub session_bytes: usize,
-    pub memory_bytes: usize,
-    pub event_bytes: usize,
-    pub mailbox_events: usize,
-    pub outbox_entries: usize,
-    pub history_entries: usize,
-    pub dedup_ids: usize,
-    /// How long an inbound id is remembered. Meta redelivers for up to 7 days.
-    pub dedup_for: Duration,
-}
-
-impl Default for Caps {
-    fn default() -> Self {
-        Caps {
-            session_bytes: 64 * 1024,
-            memory_bytes: 32 * 1024,
-            event_bytes: 64 * 1024,
-            mailbox_events: 1_000,
-            outbox_entries: 200,
-            history_entries: 500,
-            dedup_ids: 512,
-            dedup_for: Duration::from_secs(8 * 24 * 3600),
-        }
-    }
-}
 
 /// A durable conversation store. One conformance suite runs on every implementation.
 ///
@@ -176,7 +154,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn close(&self) -> Result<(), StoreError>;
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Nothing was written.
     #[error("the store can't be reached: {0}")]
