@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use switchboard::store::{Caps, Clock, SqliteStore, StillClock, Store};
+use switchboard::store::model::ModelStore;
+use switchboard::store::{Caps, SqliteStore, StillClock, Store};
 
 #[macro_use]
 #[path = "../src/store/conformance/mod.rs"]
@@ -55,6 +55,37 @@ fn open_sqlite(caps: Caps) -> Opening {
             folder,
         }) as Box<dyn UnderTest>
     })
+}
+
+/// The model keeps its records in memory, so that opening it again is going on with it.
+struct Model {
+    store: Arc<ModelStore>,
+    clock: Arc<StillClock>,
+}
+
+#[async_trait]
+impl UnderTest for Model {
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    fn shift(&self, millis: i64) {
+        self.clock.shift(millis);
+    }
+
+    async fn reopen(&mut self) {}
+}
+
+fn open_model(caps: Caps) -> Opening {
+    Box::pin(async move {
+        let clock = still_clock();
+        let store = Arc::new(ModelStore::new(caps, clock.clone()));
+        Box::new(Model { store, clock }) as Box<dyn UnderTest>
+    })
+}
+
+mod model {
+    conformance!(crate::open_model);
 }
 
 mod sqlite {

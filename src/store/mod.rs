@@ -9,6 +9,7 @@ mod bell;
 mod caps;
 mod clock;
 mod millis;
+pub mod model;
 
 mod record;
 mod sqlite;

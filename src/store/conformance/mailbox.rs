@@ -238,7 +238,10 @@ pub async fn aliases_lead_to_one_contact_in_the_order_learned(open: Open) {
         panic!("it is new");
     };
     assert_eq!(resolve(&phone, &[]).await, Resolved::Found(ana));
-    assert_eq!(resolve(&lid, &[bsuid.clone()]).await, Resolved::Found(ana));
+    assert_eq!(
+        resolve(&lid, std::slice::from_ref(&bsuid)).await,
+        Resolved::Found(ana)
+    );
     assert_eq!(resolve(&lid, &[]).await, Resolved::Found(ana));
     let known = bed.store.peek(ana).await.unwrap().unwrap();
     assert_eq!(known.aliases, [bsuid, phone.clone(), lid]);
