@@ -1,4 +1,4 @@
-//! What every store must do: one suite, run on each of them from `tests/store.rs`.
+//! What every store must do: one suite, run on each of them from `tests/store`.
 //!
 //! The cases know a store only by its trait and move its clock; they never sleep. A new store brings an [`UnderTest`]
 //! and calls `conformance!` with it.

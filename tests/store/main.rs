@@ -10,8 +10,10 @@ use switchboard::store::model::ModelStore;
 use switchboard::store::{Caps, SqliteStore, StillClock, Store};
 
 #[macro_use]
-#[path = "../src/store/conformance/mod.rs"]
+#[path = "../../src/store/conformance/mod.rs"]
 mod conformance;
+
+mod machine;
 
 use conformance::{Opening, UnderTest};
 
