@@ -13,6 +13,8 @@ use switchboard::store::{Caps, SqliteStore, StillClock, Store};
 #[path = "../../src/store/conformance/mod.rs"]
 mod conformance;
 
+mod crash;
+mod disk;
 mod machine;
 
 use conformance::{Opening, UnderTest};
