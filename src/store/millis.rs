@@ -34,3 +34,28 @@ pub(crate) fn timestamp(millis: i64) -> Timestamp {
 pub(crate) fn after(from: i64, by: Duration) -> i64 {
     from.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn now_is_rounded_down_and_what_is_awaited_up() {
+        for nanos in [-1_500_000, -1_000_000, -1, 0, 1, 999_999, 1_000_000, 1_000_001] {
+            let at = Timestamp::from_nanosecond(nanos).unwrap();
+            let (floor, ceil) = (
+                i128::from(floor(at)) * 1_000_000,
+                i128::from(ceil(at)) * 1_000_000,
+            );
+            assert!(floor <= nanos && nanos - floor < 1_000_000);
+            assert!(ceil >= nanos && ceil - nanos < 1_000_000);
+        }
+    }
+
+    #[test]
+    fn times_beyond_the_calendar_stay_at_its_ends() {
+        assert_eq!(timestamp(i64::MAX), Timestamp::MAX);
+        assert_eq!(timestamp(i64::MIN), Timestamp::MIN);
+        assert_eq!(after(5, Duration::MAX), i64::MAX);
+    }
+}

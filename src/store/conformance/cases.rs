@@ -82,6 +82,7 @@ macro_rules! conformance {
                 a_job_waits_for_its_time;
             whole:
                 everything_is_there_after_reopening,
+                a_step_repeated_after_a_lost_answer_changes_nothing_more,
                 a_lease_outlives_reopening,
                 work_is_listed_soonest_first_and_bounded,
                 contacts_are_listed_by_latest_activity,

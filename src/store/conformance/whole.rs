@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use switchboard::store::{Due, Job, JobId, Keep, Owner, StoreError};
+use switchboard::store::{Due, Job, JobId, Keep, Nonce, Owner, SendOutcome, Status, StoreError};
 
 use super::Open;
-use super::bed::{Bed, LEASE, bed, bot, message, timer, turn, words};
+use super::bed::{Bed, LEASE, accepted, bed, bot, message, timer, turn, words};
 
 pub async fn everything_is_there_after_reopening(open: Open) {
     let mut bed = bed(open).await;
@@ -52,6 +52,85 @@ pub async fn everything_is_there_after_reopening(open: Open) {
     assert_eq!(bed.store.job_claim(LEASE).await.unwrap().unwrap().id.0, "j1");
     bed.pass(1_000);
     assert_eq!(bed.store.fire_due_timers(10).await.unwrap(), 1);
+}
+
+/// A conversation in which every call is made `times` times, as by a caller who got no answer at first; what is seen
+/// afterwards.
+async fn conversation(open: Open, times: usize) -> impl PartialEq + std::fmt::Debug {
+    macro_rules! call {
+        ($bed:ident . $call:ident ( $($argument:expr),* )) => {{
+            let first = $bed.store.$call($($argument),*).await.unwrap();
+            for _ in 1..times {
+                $bed.store.$call($($argument),*).await.unwrap();
+            }
+            first
+        }};
+    }
+    let bed = bed(open).await;
+    let alias = switchboard::store::Alias("phone:ana".into());
+    let ana = call!(bed.resolve_alias(super::bed::CHANNEL, &alias, &[])).contact();
+    let mut event = message(ana, "1", "hello");
+    event.history = Some(b"customer: hello".to_vec());
+    call!(bed.ingest(&[event.clone(), message(ana, "2", "more")]));
+    let claim = call!(bed.claim(ana, Nonce(1), LEASE)).unwrap();
+    call!(bed.fail(ana, claim.fence, claim.nonce, "it broke"));
+    bed.pass(1_000);
+    let claim = call!(bed.claim(ana, Nonce(2), LEASE)).unwrap();
+    let mut first = turn(&claim);
+    first.upto = 1;
+    first.session = Keep::Write(b"session".to_vec());
+    first.outbox = vec![bot("1"), bot("2"), bot("3")];
+    first.set_timers = vec![timer("idle", bed.in_millis(0))];
+    first.jobs = vec![Job {
+        id: JobId("j1".into()),
+        payload: b"job".to_vec(),
+        not_before: None,
+    }];
+    call!(bed.commit(&first));
+    call!(bed.fire_due_timers(10));
+    let job = bed.store.job_claim(LEASE).await.unwrap().unwrap();
+    call!(bed.job_done(&job, b"result".to_vec()));
+    let send = bed.send_claim(ana).await.unwrap();
+    call!(bed.send_done(&send, &accepted("1")));
+    let send = bed.send_claim(ana).await.unwrap();
+    let uncertain = SendOutcome::Uncertain {
+        until: bed.in_millis(1_000),
+        why: "no answer".into(),
+    };
+    call!(bed.send_done(&send, &uncertain));
+    let status = Status {
+        message_id: "wamid.2".into(),
+        ours: Some("2".into()),
+        rank: 1,
+        state: "sent".into(),
+        error: None,
+    };
+    call!(bed.reconcile(super::bed::CHANNEL, &status));
+    call!(bed.set_owner(ana, Owner::Human));
+    call!(bed.put_setting("live", b"1"));
+    assert!(bed.send_claim(ana).await.is_none());
+    let lists = (
+        bed.store.contacts(10).await.unwrap(),
+        bed.store.parked(10).await.unwrap(),
+    );
+    let mut due = Vec::new();
+    for kind in [Due::Run, Due::Send, Due::Timer, Due::Job] {
+        due.push(
+            bed.store
+                .next_due(kind)
+                .await
+                .unwrap()
+                .map(|at| at.max(bed.store.now())),
+        );
+    }
+    let known = bed.store.peek(ana).await.unwrap();
+    (known, bed.store.history(ana, 100).await.unwrap(), lists, due)
+}
+
+pub async fn a_step_repeated_after_a_lost_answer_changes_nothing_more(open: Open) {
+    let once = conversation(open, 1).await;
+    let thrice = conversation(open, 3).await;
+    assert_eq!(once, thrice);
 }
 
 pub async fn a_lease_outlives_reopening(open: Open) {

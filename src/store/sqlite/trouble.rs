@@ -44,3 +44,48 @@ pub(super) fn sync_failed(error: &Error) -> bool {
         Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(code: i32) -> StoreError {
+        Error::SqliteFailure(ffi::Error::new(code), None).into()
+    }
+
+    #[test]
+    fn no_room_on_the_disk_is_full_and_says_what_to_do() {
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_SHMSIZE] {
+            assert!(matches!(told(code), StoreError::Full(_)), "{code}");
+        }
+        assert!(
+            told(ffi::SQLITE_FULL)
+                .to_string()
+                .ends_with("Make room; work goes on by itself")
+        );
+    }
+
+    #[test]
+    fn a_failed_sync_leaves_in_doubt_what_was_written() {
+        for code in [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC] {
+            assert!(matches!(told(code), StoreError::Unknown(_)), "{code}");
+            assert!(sync_failed(&Error::SqliteFailure(ffi::Error::new(code), None)));
+        }
+        assert!(!sync_failed(&Error::SqliteFailure(
+            ffi::Error::new(ffi::SQLITE_FULL),
+            None
+        )));
+    }
+
+    #[test]
+    fn other_troubles_are_told_apart() {
+        assert!(matches!(told(ffi::SQLITE_BUSY), StoreError::Unavailable(_)));
+        assert!(matches!(told(ffi::SQLITE_IOERR_READ), StoreError::Unavailable(_)));
+        assert!(matches!(told(ffi::SQLITE_CANTOPEN), StoreError::Unavailable(_)));
+        assert!(matches!(told(ffi::SQLITE_READONLY), StoreError::ReadOnly(_)));
+        assert!(matches!(told(ffi::SQLITE_CORRUPT), StoreError::Corrupt { .. }));
+        assert!(matches!(told(ffi::SQLITE_NOTADB), StoreError::Corrupt { .. }));
+        let wrong_type = Error::InvalidColumnType(0, "at".into(), rusqlite::types::Type::Text);
+        assert!(matches!(StoreError::from(wrong_type), StoreError::Corrupt { .. }));
+    }
+}
