@@ -5,5 +5,6 @@
 //! a provider's wire format, a [`store`] keeps every promise across crashes, and [`server`] ties them together.
 //! [`chat`] replays the same engine on transcripts. Nothing imports [`server`], [`console`] or [`cli`].
 
+pub mod channel;
 pub mod message;
 pub mod store;
