@@ -8,6 +8,8 @@
 
 mod failure;
 mod http;
+mod plan;
+mod split;
 mod step;
 
 use ::http::HeaderMap;
@@ -17,6 +19,8 @@ use crate::message::{Inbound, MediaHandle};
 
 pub use failure::{SendClass, SendError};
 pub use http::{Answer, HttpRequest, HttpResponse, NetworkTransport, SendFailure, Transport};
+pub use plan::plan;
+pub use split::split_text;
 pub use step::{Button, Caps, Loss, Outbound, Plan, Row, Section, Show, Step, Upload};
 
 /// A provider's adapter for one number of the business.
@@ -40,7 +44,9 @@ pub trait Channel: std::fmt::Debug + Send + Sync {
     fn capabilities(&self) -> Caps;
 
     /// The steps in which this provider can show `outbound`, and what was lost on the way.
-    fn plan(&self, outbound: &Outbound) -> Plan;
+    fn plan(&self, outbound: &Outbound) -> Plan {
+        plan(outbound, &self.capabilities())
+    }
 
     /// The request that carries out `step`.
     ///
