@@ -8,6 +8,7 @@
 
 mod failure;
 mod http;
+pub mod meta;
 mod plan;
 mod split;
 mod step;
