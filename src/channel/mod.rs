@@ -10,6 +10,7 @@ mod failure;
 mod http;
 pub mod meta;
 mod plan;
+mod simulator;
 mod split;
 mod step;
 
@@ -21,6 +22,7 @@ use crate::message::{Inbound, MediaHandle};
 pub use failure::{SendClass, SendError};
 pub use http::{Answer, HttpRequest, HttpResponse, NetworkTransport, SendFailure, Transport};
 pub use plan::plan;
+pub use simulator::{Bubble, BubbleSink, Simulator, SimulatorTransport};
 pub use split::split_text;
 pub use step::{Button, Caps, Loss, Outbound, Plan, Row, Section, Show, Step, Upload};
 
