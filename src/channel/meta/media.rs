@@ -19,7 +19,15 @@ struct Resolved {
     url: String,
     mime_type: Option<String>,
     sha256: Option<String>,
-    file_size: Option<u64>,
+    /// In bytes; a number, or a text in some of Meta's examples.
+    file_size: Option<serde_json::Value>,
+}
+
+impl Resolved {
+    fn size(&self) -> Option<u64> {
+        let size = self.file_size.as_ref()?;
+        size.as_u64().or_else(|| size.as_str()?.parse().ok())
+    }
 }
 
 pub(super) async fn fetch(
@@ -42,10 +50,7 @@ pub(super) async fn fetch(
     // An address may run out between the two hops; then it is resolved once more.
     for last in [false, true] {
         let resolved = resolve(meta, id).await?;
-        if resolved
-            .file_size
-            .is_some_and(|size| size > meta.settings.media_cap)
-        {
+        if resolved.size().is_some_and(|size| size > meta.settings.media_cap) {
             return Err(MediaError::TooLarge {
                 limit: meta.settings.media_cap,
             });
