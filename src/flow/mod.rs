@@ -4,7 +4,10 @@
 //! [`diagnostic`]s, and lowering makes the [`program`] that the engine runs. Nothing here does I/O.
 
 pub mod diagnostic;
+pub mod fold;
+pub mod locale;
 pub mod program;
 pub mod source;
+pub mod template;
 pub mod tree;
 pub mod value;
