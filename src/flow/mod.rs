@@ -3,10 +3,13 @@
 //! The order of the road: [`source`] holds the files, the scanner and line grammar make a [`tree`], checks find
 //! [`diagnostic`]s, and lowering makes the [`program`] that the engine runs. Nothing here does I/O.
 
+pub mod check;
 pub mod diagnostic;
 pub mod fold;
 pub mod locale;
+pub mod names;
 pub mod program;
+pub mod render;
 pub mod source;
 pub mod template;
 pub mod tree;
