@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod diagnostic;
+pub mod explain;
 pub mod fold;
 pub mod locale;
 pub mod names;

@@ -13,7 +13,9 @@ pub const RESERVED: [&str; 12] = [
 ];
 
 /// Where values that nobody declares come from; no value of a flow may be called so.
-pub const ROOTS: [&str; 7] = ["message", "contact", "chat", "business", "agent", "topic", "today"];
+pub const ROOTS: [&str; 7] = [
+    "message", "contact", "chat", "business", "agent", "topic", "today",
+];
 
 /// Places that every flow has; a step of that name could not be reached by an arrow.
 pub const PLACES: [&str; 6] = ["again", "resume", "back", "done", "close", "handoff"];

@@ -16,7 +16,11 @@ pub const JSON_VERSION: u32 = 1;
 
 /// The drawn form of all mistakes, one blank line between them.
 pub fn text(sources: &Sources, diagnostics: &[Diagnostic], colour: bool) -> String {
-    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     let mut drawn = String::new();
     for diagnostic in diagnostics {
         if !drawn.is_empty() {
@@ -34,13 +38,24 @@ fn report<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
         Severity::Warning => Level::WARNING,
         Severity::Hint => Level::INFO.with_name("hint"),
     };
-    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str());
+    let title = level
+        .primary_title(diagnostic.message.as_str())
+        .id(diagnostic.code.as_str());
     let mut group = Group::with_title(title);
     for file in files(diagnostic) {
         let source = sources.file(file);
         let mut snippet = Snippet::source(source.text.as_str()).path(source.path.as_str());
-        for (index, label) in diagnostic.labels.iter().enumerate().filter(|(_, label)| label.span.file == file) {
-            let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+        for (index, label) in diagnostic
+            .labels
+            .iter()
+            .enumerate()
+            .filter(|(_, label)| label.span.file == file)
+        {
+            let kind = if index == 0 {
+                AnnotationKind::Primary
+            } else {
+                AnnotationKind::Context
+            };
             let mut annotation = kind.span(visible(sources, label.span));
             if !label.text.is_empty() {
                 annotation = annotation.label(label.text.as_str());
@@ -77,7 +92,11 @@ fn visible(sources: &Sources, span: Span) -> std::ops::Range<usize> {
     let end = (span.end as usize).min(text.len());
     let first = text[start..end].lines().next().unwrap_or_default().trim_end();
     if first.is_empty() {
-        let next = text[start..].chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8);
+        let next = text[start..]
+            .chars()
+            .next()
+            .filter(|c| *c != '\n')
+            .map_or(0, char::len_utf8);
         start..start + next
     } else {
         start..start + first.len()
@@ -299,10 +318,15 @@ mod tests {
         let mut sources = Sources::default();
         let file = sources.add("shop.flow", "flow shop\nstep hello\n  say \"Olá\"\n");
         let at = Span::new(file, 26, 31);
-        let diagnostic = Diagnostic::new(Code::F201, at, "the conversation just stops here", "after this line, 100% nothing")
-            .label(Span::new(file, 10, 20), "in this step")
-            .note("Add one of:\n  done")
-            .fix("done", Span::new(file, 32, 32), "\n  done");
+        let diagnostic = Diagnostic::new(
+            Code::F201,
+            at,
+            "the conversation just stops here",
+            "after this line, 100% nothing",
+        )
+        .label(Span::new(file, 10, 20), "in this step")
+        .note("Add one of:\n  done")
+        .fix("done", Span::new(file, 32, 32), "\n  done");
         (sources, vec![diagnostic])
     }
 
@@ -319,7 +343,10 @@ mod tests {
         assert_eq!(line.matches('\n').count(), 1);
         let object: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(object["version"], 1);
-        assert_eq!((object["line"].clone(), object["column"].clone()), (3.into(), 6.into()));
+        assert_eq!(
+            (object["line"].clone(), object["column"].clone()),
+            (3.into(), 6.into())
+        );
         assert_eq!(object["fixes"][0]["edits"][0]["replacement"], "\n  done");
     }
 

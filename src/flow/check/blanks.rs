@@ -26,7 +26,11 @@ impl<'t> Blanks<'t> {
     pub fn read(&mut self, text: &'t Text) -> &Read {
         self.read.entry(&text.source).or_insert_with(|| {
             let mistakes = template::lint(&text.source);
-            let uses = if mistakes.is_empty() { template::paths(&text.source) } else { Vec::new() };
+            let uses = if mistakes.is_empty() {
+                template::paths(&text.source)
+            } else {
+                Vec::new()
+            };
             Read {
                 plain: is_plain(&text.source, &uses),
                 mistakes,
@@ -84,7 +88,9 @@ pub(crate) fn place(sources: &Sources, text: &Text, range: &Range<usize>) -> Spa
     if raw[opening..].starts_with(text.source.as_str()) {
         return span(opening + range.start, range.len());
     }
-    let Some(part) = text.source.get(range.clone()).filter(|part| !part.is_empty()) else { return whole };
+    let Some(part) = text.source.get(range.clone()).filter(|part| !part.is_empty()) else {
+        return whole;
+    };
     let earlier = text.source[..range.start].matches(part).count();
     match raw.match_indices(part).nth(earlier) {
         Some((at, _)) => span(at, part.len()),

@@ -32,7 +32,10 @@ fn headings(shop: &Shop, found: &mut Vec<Diagnostic>) {
         }
         brings_nothing(flow, found);
         for name in flow.needs.iter().flat_map(|field| field.path.parts.first()) {
-            let span = flow.needs.iter().find(|field| field.path.parts.first() == Some(name));
+            let span = flow
+                .needs
+                .iter()
+                .find(|field| field.path.parts.first() == Some(name));
             if let Some(field) = span {
                 value_name(shop, name, field.path.span, found);
             }
@@ -47,7 +50,10 @@ fn headings(shop: &Shop, found: &mut Vec<Diagnostic>) {
         {
             found.push(no_flow(shop, name));
         }
-        if let Some(flow) = business.front_door.as_ref().and_then(|name| shop.names.flow(name))
+        if let Some(flow) = business
+            .front_door
+            .as_ref()
+            .and_then(|name| shop.names.flow(name))
             && let Some(needed) = flow.needs.first()
             && let Some(name) = &business.front_door
         {
@@ -55,7 +61,11 @@ fn headings(shop: &Shop, found: &mut Vec<Diagnostic>) {
                 Diagnostic::new(
                     Code::F109,
                     name.span,
-                    format!("{} can't be the front door: it needs {}", flow.name.words, needed.path.parts.join(".")),
+                    format!(
+                        "{} can't be the front door: it needs {}",
+                        flow.name.words,
+                        needed.path.parts.join(".")
+                    ),
                     "a customer who just writes brings nothing along",
                 )
                 .label(needed.span, "needed here"),
@@ -86,15 +96,29 @@ fn brings_nothing(flow: &Flow, found: &mut Vec<Diagnostic>) {
 }
 
 fn topic(shop: &Shop, trigger: &Trigger, found: &mut Vec<Diagnostic>) {
-    let TriggerKind::Topic(name) = &trigger.kind else { return };
+    let TriggerKind::Topic(name) = &trigger.kind else {
+        return;
+    };
     if shop.names.topic(name).is_some() {
         return;
     }
-    let declared = || business_names(shop, |business| business.topics.iter().map(|topic| &topic.name).collect());
+    let declared = || {
+        business_names(shop, |business| {
+            business.topics.iter().map(|topic| &topic.name).collect()
+        })
+    };
     let near = nearest(name, declared());
     // The trigger's span covers `topic NAME`; the name is its last word.
     let span = last_word(shop, trigger.span);
-    found.push(unknown(Code::F105, "topic", name, span, near, &declared(), "Nothing would ever be recognised as this topic, so this never opens."));
+    found.push(unknown(
+        Code::F105,
+        "topic",
+        name,
+        span,
+        near,
+        &declared(),
+        "Nothing would ever be recognised as this topic, so this never opens.",
+    ));
 }
 
 fn last_word(shop: &Shop, span: Span) -> Span {
@@ -107,10 +131,9 @@ fn business_names<'t>(
     shop: &Shop<'t>,
     of: impl Fn(&'t crate::flow::tree::Business) -> Vec<&'t Name>,
 ) -> Vec<&'t str> {
-    shop.tree
-        .business
-        .as_ref()
-        .map_or_else(Vec::new, |business| of(business).into_iter().map(|name| name.text.as_str()).collect())
+    shop.tree.business.as_ref().map_or_else(Vec::new, |business| {
+        of(business).into_iter().map(|name| name.text.as_str()).collect()
+    })
 }
 
 fn unknown(
@@ -126,7 +149,8 @@ fn unknown(
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the business file declares no {what} of this name"),
     };
-    let mut diagnostic = Diagnostic::new(code, span, format!("there is no {what} called {name}"), label).note(why);
+    let mut diagnostic =
+        Diagnostic::new(code, span, format!("there is no {what} called {name}"), label).note(why);
     if !declared.is_empty() {
         let mut shown: Vec<&str> = declared.iter().copied().take(8).collect();
         if declared.len() > shown.len() {
@@ -138,7 +162,10 @@ fn unknown(
 }
 
 fn no_flow(shop: &Shop, name: &Phrase) -> Diagnostic {
-    let near = nearest(&name.words, shop.tree.flows.iter().map(|flow| flow.name.words.as_str()));
+    let near = nearest(
+        &name.words,
+        shop.tree.flows.iter().map(|flow| flow.name.words.as_str()),
+    );
     let label = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => "no file begins with this flow's name".to_owned(),
@@ -157,7 +184,9 @@ fn team(shop: &Shop, name: &Name, found: &mut Vec<Diagnostic>) {
     if shop.names.team(&name.text).is_some() {
         return;
     }
-    let declared = business_names(shop, |business| business.teams.iter().map(|team| &team.name).collect());
+    let declared = business_names(shop, |business| {
+        business.teams.iter().map(|team| &team.name).collect()
+    });
     let near = nearest(&name.text, declared.iter().copied());
     found.push(unknown(
         Code::F103,
@@ -176,7 +205,10 @@ fn arrow(shop: &Shop, home: Home, target: &Target, found: &mut Vec<Diagnostic>) 
             Some(flow) if shop.names.step(flow, name).is_none() => found.push(no_step(shop, flow, name)),
             Some(_) => {}
             None => {
-                let near = shop.names.flow(name).map(|flow| format!("flow {}", flow.name.words));
+                let near = shop
+                    .names
+                    .flow(name)
+                    .map(|flow| format!("flow {}", flow.name.words));
                 let diagnostic = Diagnostic::new(
                     Code::F101,
                     name.span,
@@ -226,7 +258,11 @@ fn no_step(shop: &Shop, flow: usize, name: &Phrase) -> Diagnostic {
     let diagnostic = did_you_mean(diagnostic, name.span, near.or(as_flow.as_deref()));
     // Steps of the flow are shown only if no name is near: the list is long.
     if near.is_none() && other_flow.is_none() {
-        let all: Vec<&str> = steps.iter().map(|step| step.name.words.as_str()).take(8).collect();
+        let all: Vec<&str> = steps
+            .iter()
+            .map(|step| step.name.words.as_str())
+            .take(8)
+            .collect();
         return diagnostic.note(format!("Steps here: {}.", all.join(", ")));
     }
     diagnostic
@@ -288,8 +324,10 @@ fn action(shop: &Shop, path: &Path, args: &[Arg], found: &mut Vec<Diagnostic>) {
     }
     let name = path.parts.join(".");
     let declared: Vec<&str> = declared.iter().map(String::as_str).collect();
-    let same_action = |candidate: &&&str| candidate.rsplit('.').next() == path.parts.last().map(String::as_str);
-    let near = nearest(&name, declared.iter().copied()).or_else(|| declared.iter().find(same_action).copied());
+    let same_action =
+        |candidate: &&&str| candidate.rsplit('.').next() == path.parts.last().map(String::as_str);
+    let near =
+        nearest(&name, declared.iter().copied()).or_else(|| declared.iter().find(same_action).copied());
     found.push(unknown(
         Code::F104,
         "action",
@@ -303,7 +341,9 @@ fn action(shop: &Shop, path: &Path, args: &[Arg], found: &mut Vec<Diagnostic>) {
 
 fn send_template(shop: &Shop, template: &Name, args: &[Arg], found: &mut Vec<Diagnostic>) {
     let Some(declared) = shop.names.template(&template.text) else {
-        let all = business_names(shop, |business| business.templates.iter().map(|each| &each.name).collect());
+        let all = business_names(shop, |business| {
+            business.templates.iter().map(|each| &each.name).collect()
+        });
         let near = nearest(&template.text, all.iter().copied());
         found.push(unknown(
             Code::F106,
@@ -325,7 +365,14 @@ fn send_template(shop: &Shop, template: &Name, args: &[Arg], found: &mut Vec<Dia
         }
     }
     let blanks: Vec<&str> = blanks.iter().map(String::as_str).collect();
-    arguments(&template.text, &blanks, args, template.span, Some(declared.span), found);
+    arguments(
+        &template.text,
+        &blanks,
+        args,
+        template.span,
+        Some(declared.span),
+        found,
+    );
 }
 
 // ───────── arguments ─────────
@@ -348,16 +395,41 @@ fn flow_args(flow: &Flow, args: &[Arg], at: Span, found: &mut Vec<Diagnostic>) {
         .iter()
         .filter(|arg| !optional.contains(&arg.name.text.as_str()))
         .collect();
-    compare(&format!("flow {}", flow.name.words), &needs, &rest, at, declared, found);
+    compare(
+        &format!("flow {}", flow.name.words),
+        &needs,
+        &rest,
+        at,
+        declared,
+        found,
+    );
 }
 
-fn arguments(what: &str, needs: &[&str], args: &[Arg], at: Span, declared: Option<Span>, found: &mut Vec<Diagnostic>) {
+fn arguments(
+    what: &str,
+    needs: &[&str],
+    args: &[Arg],
+    at: Span,
+    declared: Option<Span>,
+    found: &mut Vec<Diagnostic>,
+) {
     compare(what, needs, &args.iter().collect::<Vec<_>>(), at, declared, found);
 }
 
-fn compare(what: &str, needs: &[&str], args: &[&Arg], at: Span, declared: Option<Span>, found: &mut Vec<Diagnostic>) {
+fn compare(
+    what: &str,
+    needs: &[&str],
+    args: &[&Arg],
+    at: Span,
+    declared: Option<Span>,
+    found: &mut Vec<Diagnostic>,
+) {
     let given: Vec<&str> = args.iter().map(|arg| arg.name.text.as_str()).collect();
-    let missing: Vec<&str> = needs.iter().copied().filter(|need| !given.contains(need)).collect();
+    let missing: Vec<&str> = needs
+        .iter()
+        .copied()
+        .filter(|need| !given.contains(need))
+        .collect();
     let mut explained = false;
     for (index, arg) in args.iter().enumerate() {
         let name = arg.name.text.as_str();
@@ -376,8 +448,12 @@ fn compare(what: &str, needs: &[&str], args: &[&Arg], at: Span, declared: Option
                 (None, false) => format!("{what} takes {}", and_list(needs.iter().copied())),
             };
             explained |= near.is_some();
-            let mut diagnostic =
-                Diagnostic::new(Code::F109, arg.name.span, format!("{what} doesn't take {name}"), label);
+            let mut diagnostic = Diagnostic::new(
+                Code::F109,
+                arg.name.span,
+                format!("{what} doesn't take {name}"),
+                label,
+            );
             if let Some(declared) = declared {
                 diagnostic = diagnostic.label(declared, "what it takes is written here");
             }
@@ -426,7 +502,9 @@ fn gives(flow: &Flow, args: &[Arg], found: &mut Vec<Diagnostic>) {
         );
         let diagnostic = match near {
             Some(_) => diagnostic,
-            None => diagnostic.note(format!("Declare it under the flow's heading, for example  gives {name}: text")),
+            None => diagnostic.note(format!(
+                "Declare it under the flow's heading, for example  gives {name}: text"
+            )),
         };
         found.push(did_you_mean(diagnostic, arg.name.span, near));
     }
@@ -456,35 +534,72 @@ fn same_names<'t>(what: &str, items: impl Iterator<Item = (&'t str, Span)>, foun
 
 fn twice(shop: &Shop, found: &mut Vec<Diagnostic>) {
     let flows = shop.tree.flows.iter();
-    same_names("flows", flows.clone().map(|flow| (flow.name.slug.as_str(), flow.name.span)), found);
+    same_names(
+        "flows",
+        flows
+            .clone()
+            .map(|flow| (flow.name.slug.as_str(), flow.name.span)),
+        found,
+    );
     let field = |field: &crate::flow::tree::Field| (field.path.parts.join("."), field.path.span);
     let fields = |what: &str, all: &[crate::flow::tree::Field], found: &mut Vec<Diagnostic>| {
         let all: Vec<(String, Span)> = all.iter().map(field).collect();
         same_names(what, all.iter().map(|(name, span)| (name.as_str(), *span)), found);
     };
     for flow in flows {
-        same_names("steps", flow.steps.iter().map(|step| (step.name.slug.as_str(), step.name.span)), found);
+        same_names(
+            "steps",
+            flow.steps
+                .iter()
+                .map(|step| (step.name.slug.as_str(), step.name.span)),
+            found,
+        );
         fields("values", &flow.needs, found);
         fields("values", &flow.gives, found);
     }
-    let Some(business) = &shop.tree.business else { return };
+    let Some(business) = &shop.tree.business else {
+        return;
+    };
     let name = |name: &'_ Name| name.span;
-    same_names("teams", business.teams.iter().map(|each| (each.name.text.as_str(), name(&each.name))), found);
-    same_names("topics", business.topics.iter().map(|each| (each.name.text.as_str(), name(&each.name))), found);
+    same_names(
+        "teams",
+        business
+            .teams
+            .iter()
+            .map(|each| (each.name.text.as_str(), name(&each.name))),
+        found,
+    );
+    same_names(
+        "topics",
+        business
+            .topics
+            .iter()
+            .map(|each| (each.name.text.as_str(), name(&each.name))),
+        found,
+    );
     same_names(
         "templates",
-        business.templates.iter().map(|each| (each.name.text.as_str(), name(&each.name))),
+        business
+            .templates
+            .iter()
+            .map(|each| (each.name.text.as_str(), name(&each.name))),
         found,
     );
     same_names(
         "services",
-        business.services.iter().map(|each| (each.name.text.as_str(), name(&each.name))),
+        business
+            .services
+            .iter()
+            .map(|each| (each.name.text.as_str(), name(&each.name))),
         found,
     );
     for service in &business.services {
         same_names(
             "actions",
-            service.actions.iter().map(|each| (each.name.text.as_str(), name(&each.name))),
+            service
+                .actions
+                .iter()
+                .map(|each| (each.name.text.as_str(), name(&each.name))),
             found,
         );
     }

@@ -31,14 +31,26 @@ pub(super) fn check<'t>(shop: &Shop<'t>, samples: &Samples<'t, '_>, found: &mut 
             _ => {}
         }
     });
-    let Some(business) = &shop.tree.business else { return };
+    let Some(business) = &shop.tree.business else {
+        return;
+    };
     let defaults = &business.defaults;
     let mut default = |role, text: &'t Text| length(shop, samples, None, role, None, text, found);
     // It goes out with the options of whatever question was asked.
-    let otherwise = defaults.otherwise.iter().filter_map(|line| line.tail.say.as_ref());
+    let otherwise = defaults
+        .otherwise
+        .iter()
+        .filter_map(|line| line.tail.say.as_ref());
     otherwise.for_each(|text| default(Role::Prompt, text));
-    let others = defaults.no_reply.iter().map(|line| &line.tail).chain(&defaults.problem);
-    others.filter_map(|tail| tail.say.as_ref()).chain(&defaults.closed).for_each(|text| default(Role::Say, text));
+    let others = defaults
+        .no_reply
+        .iter()
+        .map(|line| &line.tail)
+        .chain(&defaults.problem);
+    others
+        .filter_map(|tail| tail.say.as_ref())
+        .chain(&defaults.closed)
+        .for_each(|text| default(Role::Say, text));
 }
 
 // ───────── F302 ─────────
@@ -57,14 +69,20 @@ fn form(question: &Question, limits: &Limits) -> Form {
         QuestionWord::List => Form::List,
         QuestionWord::Menu => {
             let lengths = || {
-                let fixed = question.options.iter().filter(|option| !has_blanks(&option.label));
+                let fixed = question
+                    .options
+                    .iter()
+                    .filter(|option| !has_blanks(&option.label));
                 fixed.map(|option| measure(&option.label.source).scalars)
             };
-            let only_list_fits =
-                lengths().any(|length| length > limits.button_label) && lengths().all(|length| length <= limits.row_label);
+            let only_list_fits = lengths().any(|length| length > limits.button_label)
+                && lengths().all(|length| length <= limits.row_label);
             if question.options.len() > limits.buttons
                 || question.open.is_some()
-                || question.options.iter().any(|option| option.hint.is_some() || option.section.is_some())
+                || question
+                    .options
+                    .iter()
+                    .any(|option| option.hint.is_some() || option.section.is_some())
                 || only_list_fits
             {
                 Form::List
@@ -76,11 +94,19 @@ fn form(question: &Question, limits: &Limits) -> Form {
 }
 
 /// The limit of a text, with the words for it: "buttons take".
-fn limit(shop: &Shop, role: Role, question: Option<&Question>) -> Option<(usize, &'static str, &'static str)> {
+fn limit(
+    shop: &Shop,
+    role: Role,
+    question: Option<&Question>,
+) -> Option<(usize, &'static str, &'static str)> {
     let limits = shop.limits;
     Some(match role {
         Role::Say | Role::PlainPrompt => (limits.text, "a message", "messages take"),
-        Role::LinkBody => (limits.question, "a message with a link", "with a link button it may have"),
+        Role::LinkBody => (
+            limits.question,
+            "a message with a link",
+            "with a link button it may have",
+        ),
         Role::Prompt => (limits.question, "a question", "with options it may have"),
         Role::LinkLabel => (limits.link_label, "a link button", "link buttons take"),
         Role::Header => (limits.header, "a header", "headers take"),
@@ -105,7 +131,9 @@ fn length<'t>(
     text: &'t Text,
     found: &mut Vec<Diagnostic>,
 ) {
-    let Some((limit, what, takes)) = limit(shop, role, question) else { return };
+    let Some((limit, what, takes)) = limit(shop, role, question) else {
+        return;
+    };
     // A text can't have more characters than bytes.
     let blanks = has_blanks(text);
     if !blanks && text.source.len() <= limit {
@@ -139,12 +167,18 @@ fn length<'t>(
         ),
         Severity::Warning | Severity::Hint => (
             format!("{what} may be too long"),
-            format!("{} characters, but {count} if emoji count double; {takes} {limit}", measured.scalars),
+            format!(
+                "{} characters, but {count} if emoji count double; {takes} {limit}",
+                measured.scalars
+            ),
         ),
     };
     let mut diagnostic = Diagnostic::new(Code::F302, text.span, message, label).severity(severity);
     if blanks {
-        diagnostic = diagnostic.note(format!("Filled in with typical values it reads: {}", excerpt(&shown)));
+        diagnostic = diagnostic.note(format!(
+            "Filled in with typical values it reads: {}",
+            excerpt(&shown)
+        ));
     }
     found.push(diagnostic.note(advice(shop.limits, role, question, severity)));
 }
@@ -155,13 +189,20 @@ fn excerpt(text: &str) -> String {
 
 fn advice(limits: &Limits, role: Role, question: Option<&Question>, severity: Severity) -> String {
     if severity != Severity::Error {
-        return format!("{} doesn't say how it counts emoji; it may refuse the message. Shorten it to be sure.", limits.provider);
+        return format!(
+            "{} doesn't say how it counts emoji; it may refuse the message. Shorten it to be sure.",
+            limits.provider
+        );
     }
     let provider = limits.provider;
     match role {
         Role::Label => {
-            let rows = format!("(rows take {} characters and a hint of {})", limits.row_label, limits.row_hint);
-            let cut = format!("{provider} refuses the whole message, so the customer would not be asked at all.");
+            let rows = format!(
+                "(rows take {} characters and a hint of {})",
+                limits.row_label, limits.row_hint
+            );
+            let cut =
+                format!("{provider} refuses the whole message, so the customer would not be asked at all.");
             match question.map(|question| question.word) {
                 Some(QuestionWord::Menu | QuestionWord::Buttons)
                     if question.is_some_and(|question| form(question, limits) == Form::Buttons) =>
@@ -177,7 +218,9 @@ fn advice(limits: &Limits, role: Role, question: Option<&Question>, severity: Se
         Role::Prompt => format!(
             "{provider} refuses the whole message, so the customer would not be asked at all.\nSend the first part with `say` above the question."
         ),
-        Role::LinkBody => format!("{provider} refuses the whole message. Send the first part with a `say` of its own."),
+        Role::LinkBody => {
+            format!("{provider} refuses the whole message. Send the first part with a `say` of its own.")
+        }
         Role::Say | Role::PlainPrompt => format!("{provider} refuses longer messages. Split it into two."),
         Role::Hint
         | Role::Header
@@ -187,7 +230,9 @@ fn advice(limits: &Limits, role: Role, question: Option<&Question>, severity: Se
         | Role::LinkLabel
         | Role::LinkUrl
         | Role::Note
-        | Role::Value => format!("{provider} refuses the whole message, so the customer would see nothing. Shorten it."),
+        | Role::Value => {
+            format!("{provider} refuses the whole message, so the customer would see nothing. Shorten it.")
+        }
     }
 }
 
@@ -213,8 +258,15 @@ fn counts(shop: &Shop, at: Span, question: &Question, found: &mut Vec<Diagnostic
     if count == 0 {
         if question.word != QuestionWord::Ask && question.accept.is_none() {
             found.push(
-                Diagnostic::new(Code::F301, at, "this question has no options", "nothing to tap follows")
-                    .note("The customer could not answer. Add options under it, or write `ask` for a typed answer."),
+                Diagnostic::new(
+                    Code::F301,
+                    at,
+                    "this question has no options",
+                    "nothing to tap follows",
+                )
+                .note(
+                    "The customer could not answer. Add options under it, or write `ask` for a typed answer.",
+                ),
             );
         }
         return;
@@ -251,7 +303,11 @@ fn counts(shop: &Shop, at: Span, question: &Question, found: &mut Vec<Diagnostic
         );
     }
     let mut sections: Vec<&Text> = Vec::new();
-    for section in question.options.iter().filter_map(|option| option.section.as_ref()) {
+    for section in question
+        .options
+        .iter()
+        .filter_map(|option| option.section.as_ref())
+    {
         if sections.last().is_none_or(|last| last.span != section.span) {
             sections.push(section);
         }
@@ -285,7 +341,11 @@ fn combinations(at: Span, question: &Question, found: &mut Vec<Diagnostic>) {
         }
     }
     if matches!(question.word, QuestionWord::Buttons | QuestionWord::Ask) {
-        let word = if question.word == QuestionWord::Ask { "the buttons of an `ask`" } else { "buttons" };
+        let word = if question.word == QuestionWord::Ask {
+            "the buttons of an `ask`"
+        } else {
+            "buttons"
+        };
         if let Some(open) = &question.open {
             refuse(
                 open.span,
@@ -316,7 +376,10 @@ fn combinations(at: Span, question: &Question, found: &mut Vec<Diagnostic>) {
     }
     // With more than one section WhatsApp wants a title for each.
     let titled = question.options.iter().find_map(|option| option.section.as_ref());
-    if let (Some(section), Some(bare)) = (titled, question.options.iter().find(|option| option.section.is_none())) {
+    if let (Some(section), Some(bare)) = (
+        titled,
+        question.options.iter().find(|option| option.section.is_none()),
+    ) {
         found.push(
             Diagnostic::new(
                 Code::F304,
@@ -350,7 +413,9 @@ fn said(shop: &Shop, say: &Say, found: &mut Vec<Diagnostic>) {
         }
         Some(link) => {
             let address = link.url.source.trim();
-            let begins = ["https://", "http://", "{{"].iter().any(|start| address.starts_with(start));
+            let begins = ["https://", "http://", "{{"]
+                .iter()
+                .any(|start| address.starts_with(start));
             if !begins && !address.is_empty() {
                 let mut diagnostic = Diagnostic::new(
                     Code::F304,
@@ -358,7 +423,10 @@ fn said(shop: &Shop, say: &Say, found: &mut Vec<Diagnostic>) {
                     "a link button needs a web address",
                     "web addresses begin with https://",
                 )
-                .note(format!("{} refuses the whole message otherwise.", shop.limits.provider));
+                .note(format!(
+                    "{} refuses the whole message otherwise.",
+                    shop.limits.provider
+                ));
                 if address.contains('.') && !address.contains([' ', ':']) {
                     let mended = format!("\"https://{address}\"");
                     diagnostic = diagnostic.fix(mended.clone(), link.url.span, mended);

@@ -14,7 +14,11 @@ pub(super) fn check(shop: &Shop, values: &Values, texts: &Blanks, found: &mut Ve
         shop,
         values,
         texts,
-        used: values.flows.iter().map(|scope| vec![false; scope.vars.len()]).collect(),
+        used: values
+            .flows
+            .iter()
+            .map(|scope| vec![false; scope.vars.len()])
+            .collect(),
         found,
     };
     mentions.everywhere();
@@ -62,19 +66,38 @@ impl Mentions<'_, '_> {
         for tail in walk::default_tails(shop.tree) {
             tail.say.iter().for_each(|text| self.text(None, text, &[]));
             if let Some(target) = &tail.go {
-                walk::target_args(target).iter().for_each(|arg| self.expr(None, &arg.value, &[]));
+                walk::target_args(target)
+                    .iter()
+                    .for_each(|arg| self.expr(None, &arg.value, &[]));
             }
         }
-        let Some(business) = &shop.tree.business else { return };
-        business.ons.iter().filter_map(|on| on.condition.as_ref()).for_each(|expr| self.expr(None, expr, &[]));
-        business.defaults.closed.iter().for_each(|text| self.text(None, text, &["team", "opens"]));
-        business.services.iter().flat_map(|service| &service.actions).for_each(|action| self.action(action));
+        let Some(business) = &shop.tree.business else {
+            return;
+        };
+        business
+            .ons
+            .iter()
+            .filter_map(|on| on.condition.as_ref())
+            .for_each(|expr| self.expr(None, expr, &[]));
+        business
+            .defaults
+            .closed
+            .iter()
+            .for_each(|text| self.text(None, text, &["team", "opens"]));
+        business
+            .services
+            .iter()
+            .flat_map(|service| &service.actions)
+            .for_each(|action| self.action(action));
     }
 
     fn action(&mut self, action: &Action) {
         let needs: Vec<&str> = action.needs.iter().map(|name| name.text.as_str()).collect();
         self.text(None, &action.path, &needs);
-        action.body.iter().for_each(|arg| self.expr(None, &arg.value, &needs));
+        action
+            .body
+            .iter()
+            .for_each(|arg| self.expr(None, &arg.value, &needs));
     }
 
     fn text(&mut self, flow: Option<usize>, text: &Text, also: &[&str]) {
@@ -121,8 +144,15 @@ impl Mentions<'_, '_> {
     fn no_value(&self, flow: Option<usize>, path: &[String], at: Span, also: &[&str]) -> Diagnostic {
         let root = &path[0];
         let scope = flow.map(|flow| &self.values.flows[flow]);
-        let names = scope.into_iter().flat_map(|scope| scope.vars.iter().map(|var| var.name));
-        let teams = self.shop.tree.business.iter().flat_map(|business| &business.teams);
+        let names = scope
+            .into_iter()
+            .flat_map(|scope| scope.vars.iter().map(|var| var.name));
+        let teams = self
+            .shop
+            .tree
+            .business
+            .iter()
+            .flat_map(|business| &business.teams);
         let all = names
             .chain(also.iter().copied())
             .chain(["contact", "message", "today", "now"])
@@ -160,10 +190,12 @@ impl Mentions<'_, '_> {
     /// A flow that has a value of this name.
     fn learned_elsewhere(&self, flow: Option<usize>, name: &str) -> Option<(&str, Span)> {
         let flows = self.values.flows.iter().enumerate();
-        flows.filter(|(index, _)| Some(*index) != flow).find_map(|(index, scope)| {
-            let var = scope.get(name)?;
-            Some((self.shop.tree.flows[index].name.words.as_str(), var.first))
-        })
+        flows
+            .filter(|(index, _)| Some(*index) != flow)
+            .find_map(|(index, scope)| {
+                let var = scope.get(name)?;
+                Some((self.shop.tree.flows[index].name.words.as_str(), var.first))
+            })
     }
 
     fn no_memory(&self, root: &str, field: &str, at: Span, whole: bool) -> Diagnostic {
@@ -176,7 +208,12 @@ impl Mentions<'_, '_> {
             .flat_map(|business| &business.memory)
             .filter(|field| field.path.parts.first().is_some_and(|first| first == root))
             .filter_map(|field| field.path.parts.get(1).map(String::as_str))
-            .chain((root == "contact").then_some(["name", "phone", "language"]).into_iter().flatten())
+            .chain(
+                (root == "contact")
+                    .then_some(["name", "phone", "language"])
+                    .into_iter()
+                    .flatten(),
+            )
             .collect();
         let near = nearest(field, declared.iter().copied());
         let label = match near {
@@ -198,7 +235,9 @@ impl Mentions<'_, '_> {
         match path.parts.as_slice() {
             [root, field, ..] if root == "contact" || root == "chat" => {
                 if self.shop.names.field(&format!("{root}.{field}")).is_none() {
-                    let diagnostic = if root == "contact" && matches!(field.as_str(), "phone" | "name" | "language") {
+                    let diagnostic = if root == "contact"
+                        && matches!(field.as_str(), "phone" | "name" | "language")
+                    {
                         Diagnostic::new(
                             Code::F404,
                             at,
@@ -221,7 +260,9 @@ impl Mentions<'_, '_> {
                         format!("{name} is not memory"),
                         "only fields of contact and chat are remembered",
                     )
-                    .note(format!("Write  contact.{name} , declared under `memory` in the business file.")),
+                    .note(format!(
+                        "Write  contact.{name} , declared under `memory` in the business file."
+                    )),
                 );
             }
         }
@@ -253,7 +294,10 @@ impl Mentions<'_, '_> {
                     Origin::Needed | Origin::Chosen | Origin::FetchedNothing => continue,
                     Origin::Asked => ("asked for", "The customer is asked for nothing."),
                     Origin::Set => ("set", "This line does nothing."),
-                    Origin::Fetched => ("fetched", "The customer waits for an answer that nobody looks at."),
+                    Origin::Fetched => (
+                        "fetched",
+                        "The customer waits for an answer that nobody looks at.",
+                    ),
                     Origin::Called => ("given back", "Leave out  save  if the result doesn't matter."),
                 };
                 if *used {
@@ -266,7 +310,9 @@ impl Mentions<'_, '_> {
                         format!("{} is {what} but never used", var.name),
                         "nothing reads this value",
                     )
-                    .note(format!("{advice} Use it in a message, a condition or a note, remember it, or remove it.")),
+                    .note(format!(
+                        "{advice} Use it in a message, a condition or a note, remember it, or remove it."
+                    )),
                 );
             }
         }

@@ -71,7 +71,12 @@ pub fn tidy(sources: &Sources, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let line = |span: Span| (span.file, sources.file(span.file).line(span.start));
     found.sort_by_cached_key(|diagnostic| {
         let span = diagnostic.span();
-        (line(span), std::cmp::Reverse(diagnostic.severity), diagnostic.code, span.start)
+        (
+            line(span),
+            std::cmp::Reverse(diagnostic.severity),
+            diagnostic.code,
+            span.start,
+        )
     });
     found.dedup_by_key(|diagnostic| line(diagnostic.span()));
     found
@@ -92,9 +97,13 @@ fn drop_knock_ons(sources: &Sources, found: &mut Vec<Diagnostic>) {
     if unread.is_empty() {
         return;
     }
-    let business_unread = unread
-        .keys()
-        .any(|file| sources.file(*file).text.lines().any(|line| line.trim_start().starts_with("business")));
+    let business_unread = unread.keys().any(|file| {
+        sources
+            .file(*file)
+            .text
+            .lines()
+            .any(|line| line.trim_start().starts_with("business"))
+    });
     found.retain(|diagnostic| {
         let span = diagnostic.span();
         let file = sources.file(span.file);
@@ -102,7 +111,9 @@ fn drop_knock_ons(sources: &Sources, found: &mut Vec<Diagnostic>) {
         let heading_unread = |word: &str| {
             unread.iter().any(|(id, lines)| {
                 let file = sources.file(*id);
-                lines.iter().any(|line| file.line_text(*line).trim_start().starts_with(word))
+                lines
+                    .iter()
+                    .any(|line| file.line_text(*line).trim_start().starts_with(word))
             })
         };
         match diagnostic.code {
@@ -126,11 +137,15 @@ fn drop_knock_ons(sources: &Sources, found: &mut Vec<Diagnostic>) {
 fn heading_range(file: &super::source::SourceFile, line: u32) -> std::ops::Range<u32> {
     let is_heading = |number: u32| {
         let text = file.line_text(number);
-        ["step ", "flow ", "on "].iter().any(|word| text.trim_start().starts_with(word))
+        ["step ", "flow ", "on "]
+            .iter()
+            .any(|word| text.trim_start().starts_with(word))
     };
     let last = file.text.lines().count() as u32;
     let first = (1..=line).rev().find(|number| is_heading(*number)).unwrap_or(1);
-    let next = (line + 1..=last).find(|number| is_heading(*number)).unwrap_or(last + 1);
+    let next = (line + 1..=last)
+        .find(|number| is_heading(*number))
+        .unwrap_or(last + 1);
     first..next
 }
 

@@ -34,7 +34,9 @@ fn read_the_same(shop: &Shop, question: &Question, found: &mut Vec<Diagnostic>) 
         .iter()
         .enumerate()
         .flat_map(|(option, choice)| {
-            std::iter::once(&choice.label).chain(&choice.also).map(move |text| (option, text))
+            std::iter::once(&choice.label)
+                .chain(&choice.also)
+                .map(move |text| (option, text))
         })
         // What a blank will say is not known yet.
         .filter(|(_, text)| !text.source.contains("{{") && !text.source.contains("{%"))
@@ -49,7 +51,8 @@ fn read_the_same(shop: &Shop, question: &Question, found: &mut Vec<Diagnostic>) 
     for reading in &readings {
         match first.get(reading.folded.as_str()) {
             Some(earlier)
-                if earlier.option != reading.option && !either_hidden(question, earlier.option, reading.option) =>
+                if earlier.option != reading.option
+                    && !either_hidden(question, earlier.option, reading.option) =>
             {
                 clashing[reading.option] = true;
                 found.push(same(shop, earlier, reading));
@@ -72,7 +75,12 @@ fn read_the_same(shop: &Shop, question: &Question, found: &mut Vec<Diagnostic>) 
             // Shorter labels have to be typed exactly, so they can't be confused.
             let tolerated = fold::tolerance(&earlier.folded).min(fold::tolerance(&reading.folded));
             if tolerated > 0
-                && earlier.folded.chars().count().abs_diff(reading.folded.chars().count()) <= 1
+                && earlier
+                    .folded
+                    .chars()
+                    .count()
+                    .abs_diff(reading.folded.chars().count())
+                    <= 1
                 && earlier.folded != reading.folded
                 && fold::distance(&earlier.folded, &reading.folded) == 1
             {
@@ -107,7 +115,10 @@ fn nearly_same(shop: &Shop, earlier: &Reading, later: &Reading) -> Diagnostic {
         "two options are only one letter apart",
         format!("{} and …", shop.sources.text(later.text.span)),
     )
-    .label(earlier.text.span, format!("… {}", shop.sources.text(earlier.text.span)))
+    .label(
+        earlier.text.span,
+        format!("… {}", shop.sources.text(earlier.text.span)),
+    )
     .severity(Severity::Warning)
     .note("A typing mistake in one is the other, so a mistyped answer would be taken for the wrong one.")
 }
@@ -126,7 +137,10 @@ fn number_clash(shop: &Shop, question: &Question, reading: &Reading) -> Option<D
             "two options read the same",
             format!("a customer who types {number} means this one …"),
         )
-        .label(meant.label.span, format!("… or this one, the {} in the list", ordinal(number)))
+        .label(
+            meant.label.span,
+            format!("… or this one, the {} in the list", ordinal(number)),
+        )
         .note(format!(
             "Options can be chosen by their number. Put words into {}, or put it at place {number}.",
             shop.sources.text(reading.text.span)
@@ -145,7 +159,9 @@ fn ordinal(number: usize) -> String {
 
 fn do_the_same(shop: &Shop, question: &Question, found: &mut Vec<Diagnostic>) {
     for (index, option) in question.options.iter().enumerate() {
-        let twin = question.options[..index].iter().find(|earlier| twins(shop, question, earlier, option));
+        let twin = question.options[..index]
+            .iter()
+            .find(|earlier| twins(shop, question, earlier, option));
         if let Some(twin) = twin {
             found.push(
                 Diagnostic::new(
@@ -162,7 +178,9 @@ fn do_the_same(shop: &Shop, question: &Question, found: &mut Vec<Diagnostic>) {
 }
 
 fn twins(shop: &Shop, question: &Question, one: &Choice, other: &Choice) -> bool {
-    let (Some(to), Some(other_to)) = (&one.then.go, &other.then.go) else { return false };
+    let (Some(to), Some(other_to)) = (&one.then.go, &other.then.go) else {
+        return false;
+    };
     if one.then.say != other.then.say && (one.then.say.is_some() || other.then.say.is_some()) {
         return false;
     }

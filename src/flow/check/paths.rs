@@ -15,7 +15,10 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
             if step.body.is_empty() {
                 ends.push(End::new(step.span, "this step has no lines"));
             }
-            found.extend(ends.into_iter().map(|end| loose_end(shop, flow, step, index, end)));
+            found.extend(
+                ends.into_iter()
+                    .map(|end| loose_end(shop, flow, step, index, end)),
+            );
             never_run(&step.body, found);
         }
         for on in &flow.ons {
@@ -64,9 +67,7 @@ fn goes_on(stmt: &Stmt) -> bool {
                 || question.options.is_empty()
                 || question.options.iter().any(|option| tail_goes_on(&option.then))
         }
-        StmtKind::If(branches) => {
-            branches.otherwise.is_none() || branch_bodies(branches).any(body_goes_on)
-        }
+        StmtKind::If(branches) => branches.otherwise.is_none() || branch_bodies(branches).any(body_goes_on),
         // People have the chat; it is theirs until they give it back.
         StmtKind::Handoff(_)
         | StmtKind::Go(_)
@@ -103,7 +104,10 @@ fn loose_ends(body: &[Stmt], ends: &mut Vec<End>) {
     match &last.kind {
         StmtKind::If(branches) => loose_branches(last.span, branches, ends),
         StmtKind::Question(question) => loose_question(last.span, question, ends),
-        StmtKind::Fetch(_) => ends.push(End::new(last.span, "after the answer of the service nothing says what happens next")),
+        StmtKind::Fetch(_) => ends.push(End::new(
+            last.span,
+            "after the answer of the service nothing says what happens next",
+        )),
         StmtKind::Say(_)
         | StmtKind::Set { .. }
         | StmtKind::Remember(_)
@@ -116,7 +120,10 @@ fn loose_ends(body: &[Stmt], ends: &mut Vec<End>) {
         | StmtKind::Done { .. }
         | StmtKind::Close { .. }
         | StmtKind::Resume => {
-            ends.push(End::new(last.span, "after this line nothing says what happens next"));
+            ends.push(End::new(
+                last.span,
+                "after this line nothing says what happens next",
+            ));
         }
     }
 }
@@ -135,7 +142,10 @@ fn loose_branches(at: Span, branches: &If, ends: &mut Vec<End>) {
     }
     for branch in &branches.branches {
         if branch.body.is_empty() {
-            ends.push(End::new(branch.span, "under this condition nothing says what happens next"));
+            ends.push(End::new(
+                branch.span,
+                "under this condition nothing says what happens next",
+            ));
         }
         loose_ends(&branch.body, ends);
     }
@@ -148,12 +158,20 @@ fn loose_branches(at: Span, branches: &If, ends: &mut Vec<End>) {
 }
 
 fn loose_question(at: Span, question: &Question, ends: &mut Vec<End>) {
-    let loose = || question.options.iter().filter(|option| tail_goes_on(&option.then));
+    let loose = || {
+        question
+            .options
+            .iter()
+            .filter(|option| tail_goes_on(&option.then))
+    };
     if takes_typed_answers(question) || loose().count() == question.options.len() {
         return ends.push(End::new(at, "after the answer nothing says what happens next"));
     }
     for option in loose() {
-        ends.push(End::new(option.label.span, "after this option nothing says what happens next"));
+        ends.push(End::new(
+            option.label.span,
+            "after this option nothing says what happens next",
+        ));
     }
 }
 
@@ -161,7 +179,11 @@ fn loose_end(shop: &Shop, flow: &Flow, step: &Step, index: usize, end: End) -> D
     // One line of evidence is enough: blocks are underlined at their first line only.
     let at = first_line(shop, end.at);
     let next = flow.steps.get(index + 1).unwrap_or(step);
-    let example = if std::ptr::eq(next, step) { "some step" } else { &next.name.words };
+    let example = if std::ptr::eq(next, step) {
+        "some step"
+    } else {
+        &next.name.words
+    };
     let width = example.chars().count().max(4) + 3;
     let row = |what: &str, why: &str| format!("{what:width$}   {why}");
     Diagnostic::new(Code::F201, at, "the conversation just stops here", end.label).note(format!(
@@ -176,7 +198,11 @@ fn loose_end(shop: &Shop, flow: &Flow, step: &Step, index: usize, end: End) -> D
 pub(super) fn first_line(shop: &Shop, span: Span) -> Span {
     let text = shop.sources.text(span);
     let length = text.find('\n').unwrap_or(text.len());
-    Span::new(span.file, span.start as usize, span.start as usize + text[..length].trim_end().len())
+    Span::new(
+        span.file,
+        span.start as usize,
+        span.start as usize + text[..length].trim_end().len(),
+    )
 }
 
 // ───────── F206 ─────────
@@ -186,7 +212,11 @@ fn never_run(body: &[Stmt], found: &mut Vec<Diagnostic>) {
         let [leaves, dead] = pair else { continue };
         if !goes_on(leaves) {
             let rest = &body[body.len() - 1];
-            let lines = if std::ptr::eq(rest, dead) { "this line never runs" } else { "from here on no line of this block runs" };
+            let lines = if std::ptr::eq(rest, dead) {
+                "this line never runs"
+            } else {
+                "from here on no line of this block runs"
+            };
             found.push(
                 Diagnostic::new(Code::F206, dead.span, lines, "no path leads here")
                     .label(leaves.span, "the conversation has always left by now")

@@ -39,7 +39,10 @@ impl Roads {
     fn of(shop: &Shop) -> Roads {
         let flows = &shop.tree.flows;
         let mut roads = Roads {
-            from_step: flows.iter().map(|flow| vec![Vec::new(); flow.steps.len()]).collect(),
+            from_step: flows
+                .iter()
+                .map(|flow| vec![Vec::new(); flow.steps.len()])
+                .collect(),
             from_ons: vec![Vec::new(); flows.len()],
             from_business: Vec::new(),
             handoffs: vec![false; flows.len()],
@@ -47,10 +50,10 @@ impl Roads {
             lost: vec![false; flows.len()],
         };
         walk::all_arrows(shop.tree, |home, target| match &target.kind {
-            TargetKind::Step(name) => roads.to_step(shop, home, name),
-            TargetKind::Flow(name, _) => roads.to_flow(shop, home, name),
+            TargetKind::Step(name) => roads.leads_to_step(shop, home, name),
+            TargetKind::Flow(name, _) => roads.leads_to_flow(shop, home, name),
             TargetKind::Start => roads.add(home, Place::Step(0)),
-            TargetKind::Handoff(_) => roads.to_person(home),
+            TargetKind::Handoff(_) => roads.leads_to_person(home),
             TargetKind::Again
             | TargetKind::Resume
             | TargetKind::Back
@@ -58,8 +61,8 @@ impl Roads {
             | TargetKind::Close => {}
         });
         walk::statements(shop.tree, |home, stmt| match &stmt.kind {
-            StmtKind::Do(call) => roads.to_flow(shop, home, &call.flow),
-            StmtKind::Handoff(_) => roads.to_person(home),
+            StmtKind::Do(call) => roads.leads_to_flow(shop, home, &call.flow),
+            StmtKind::Handoff(_) => roads.leads_to_person(home),
             _ => {}
         });
         roads
@@ -73,7 +76,7 @@ impl Roads {
         }
     }
 
-    fn to_step(&mut self, shop: &Shop, home: Home, name: &Phrase) {
+    fn leads_to_step(&mut self, shop: &Shop, home: Home, name: &Phrase) {
         let Some(flow) = home.flow else { return };
         if let Some(step) = shop.names.step_index(flow, name) {
             return self.add(home, Place::Step(step));
@@ -81,24 +84,29 @@ impl Roads {
         // The mistake is said once, at the arrow (F101): here it leads to what was probably meant.
         let steps = &shop.tree.flows[flow].steps;
         let near = nearest(&name.words, steps.iter().map(|step| step.name.words.as_str()));
-        match steps.iter().position(|step| Some(step.name.words.as_str()) == near) {
+        match steps
+            .iter()
+            .position(|step| Some(step.name.words.as_str()) == near)
+        {
             Some(step) => self.add(home, Place::Step(step)),
             None => self.lost[flow] = true,
         }
     }
 
-    fn to_flow(&mut self, shop: &Shop, home: Home, name: &Phrase) {
+    fn leads_to_flow(&mut self, shop: &Shop, home: Home, name: &Phrase) {
         let flows = &shop.tree.flows;
         let index = shop.names.flow_index(name).or_else(|| {
             let near = nearest(&name.words, flows.iter().map(|flow| flow.name.words.as_str()));
-            flows.iter().position(|flow| Some(flow.name.words.as_str()) == near)
+            flows
+                .iter()
+                .position(|flow| Some(flow.name.words.as_str()) == near)
         });
         if let Some(index) = index {
             self.add(home, Place::Flow(index));
         }
     }
 
-    fn to_person(&mut self, home: Home) {
+    fn leads_to_person(&mut self, home: Home) {
         match home.flow {
             Some(flow) => self.handoffs[flow] = true,
             None => self.business_handoff = true,
@@ -164,7 +172,11 @@ fn unreached(shop: &Shop, roads: &Roads, found: &mut Vec<Diagnostic>) {
             visit.flow(*flow);
         }
     }
-    let front_door = shop.tree.business.as_ref().and_then(|business| business.front_door.as_ref());
+    let front_door = shop
+        .tree
+        .business
+        .as_ref()
+        .and_then(|business| business.front_door.as_ref());
     if let Some(flow) = front_door.and_then(|name| shop.names.flow_index(name)) {
         visit.flow(flow);
     }
@@ -213,12 +225,25 @@ fn closed_flow(tree: &Tree, index: usize) -> Diagnostic {
     let flow = &tree.flows[index];
     let name = &flow.name.words;
     let (label, advice) = if flow.called {
-        ("it is only started by other flows, and none does", format!("Call it with  do {name} , lead to it with  -> flow {name} , or remove it."))
+        (
+            "it is only started by other flows, and none does",
+            format!("Call it with  do {name} , lead to it with  -> flow {name} , or remove it."),
+        )
     } else {
-        ("no words open it and no arrow leads here", format!("Add a line under the heading, for example  starts on \"{name}\" , or lead to it with\n-> flow {name} ."))
+        (
+            "no words open it and no arrow leads here",
+            format!(
+                "Add a line under the heading, for example  starts on \"{name}\" , or lead to it with\n-> flow {name} ."
+            ),
+        )
     };
-    Diagnostic::new(Code::F202, flow.name.span, format!("nothing opens flow {name}"), label)
-        .note(format!("No customer will ever get here. {advice}"))
+    Diagnostic::new(
+        Code::F202,
+        flow.name.span,
+        format!("nothing opens flow {name}"),
+        label,
+    )
+    .note(format!("No customer will ever get here. {advice}"))
 }
 
 fn no_way_to_a_person(shop: &Shop, roads: &Roads, found: &mut Vec<Diagnostic>) {
@@ -234,7 +259,10 @@ fn no_way_to_a_person(shop: &Shop, roads: &Roads, found: &mut Vec<Diagnostic>) {
             if reaches[flow] {
                 continue;
             }
-            let mut places = roads.from_step[flow].iter().flatten().chain(&roads.from_ons[flow]);
+            let mut places = roads.from_step[flow]
+                .iter()
+                .flatten()
+                .chain(&roads.from_ons[flow]);
             if places.any(|place| matches!(place, Place::Flow(other) if reaches[*other])) {
                 reaches[flow] = true;
                 changed = true;

@@ -148,8 +148,10 @@ impl Steps {
                     }
                     Seen::OnTheWay => {
                         let from = path.iter().position(|(step, _)| *step == way.to).unwrap_or(0);
-                        let arrows: Vec<Way> =
-                            path[from..].iter().map(|(step, next)| self.ways[*step][*next - 1]).collect();
+                        let arrows: Vec<Way> = path[from..]
+                            .iter()
+                            .map(|(step, next)| self.ways[*step][*next - 1])
+                            .collect();
                         let members: Vec<usize> = path[from..].iter().map(|(step, _)| *step).collect();
                         found.push(self.circle(shop, &arrows, &members));
                     }
@@ -174,31 +176,48 @@ impl Steps {
             "this would go round without ever asking anything",
             format!("leads back to step {}", back_to.words),
         )
-        .label(back_to.span, if before.is_empty() { "nothing is asked from here on …" } else { "from here …" });
+        .label(
+            back_to.span,
+            if before.is_empty() {
+                "nothing is asked from here on …"
+            } else {
+                "from here …"
+            },
+        );
         for way in before.iter().filter(|way| way.at.file == closing.at.file).take(4) {
             diagnostic = diagnostic.label(way.at, "… on to here …");
         }
         let (mut calls, mut says) = (None, false);
         for member in members {
             let (flow, step) = self.of[*member];
-            super::walk::in_body(&shop.tree.flows[flow].steps[step].body, &mut |stmt| match &stmt.kind {
-                StmtKind::Fetch(fetch) => {
-                    calls = calls.take().or_else(|| Some(fetch.action.parts.join(".")));
-                    says |= fetch.outcomes.iter().any(|outcome| outcome.tail.say.is_some());
-                }
-                StmtKind::Say(_) | StmtKind::SendTemplate { .. } => says = true,
-                _ => {}
-            });
+            super::walk::in_body(
+                &shop.tree.flows[flow].steps[step].body,
+                &mut |stmt| match &stmt.kind {
+                    StmtKind::Fetch(fetch) => {
+                        calls = calls.take().or_else(|| Some(fetch.action.parts.join(".")));
+                        says |= fetch.outcomes.iter().any(|outcome| outcome.tail.say.is_some());
+                    }
+                    StmtKind::Say(_) | StmtKind::SendTemplate { .. } => says = true,
+                    _ => {}
+                },
+            );
         }
         let what = match (calls, says) {
-            (Some(action), true) => format!("{action} would be called and the same sentence sent again and again."),
-            (Some(action), false) => format!("{action} would be called again and again, and the customer hears nothing."),
+            (Some(action), true) => {
+                format!("{action} would be called and the same sentence sent again and again.")
+            }
+            (Some(action), false) => {
+                format!("{action} would be called again and again, and the customer hears nothing.")
+            }
             (None, true) => "The customer would be sent the same message again and again.".to_owned(),
             (None, false) => "The bot would be busy with itself, and the customer hears nothing.".to_owned(),
         };
         let (flow, _) = self.of[closing.to];
         let asking = shop.tree.flows[flow].steps.iter().find(|step| {
-            matches!(step.body.first().map(|stmt| &stmt.kind), Some(StmtKind::Question(_)))
+            matches!(
+                step.body.first().map(|stmt| &stmt.kind),
+                Some(StmtKind::Question(_))
+            )
         });
         let advice = match asking {
             Some(step) => format!("Go to a question first, for example  -> {}", step.name.words),
@@ -213,7 +232,11 @@ impl Steps {
         let mut changed: Vec<usize> = (0..self.of.len()).collect();
         while let Some(step) = changed.pop() {
             for way in &self.ways[step] {
-                let sent = if way.unasked { before[step] + way.messages } else { way.messages };
+                let sent = if way.unasked {
+                    before[step] + way.messages
+                } else {
+                    way.messages
+                };
                 let sent = sent.min(IN_A_ROW + 1);
                 if sent > before[way.to] {
                     before[way.to] = sent;
@@ -297,9 +320,10 @@ impl Walk<'_, '_> {
     fn stmt(&mut self, stmt: &Stmt, here: Here) -> Option<Here> {
         match &stmt.kind {
             StmtKind::Say(_) | StmtKind::SendTemplate { .. } => Some(self.message(stmt.span, here)),
-            StmtKind::Set { .. } | StmtKind::Remember(_) | StmtKind::Forget { .. } | StmtKind::Notify { .. } => {
-                Some(here)
-            }
+            StmtKind::Set { .. }
+            | StmtKind::Remember(_)
+            | StmtKind::Forget { .. }
+            | StmtKind::Notify { .. } => Some(here),
             StmtKind::Question(question) => {
                 let asked = Here {
                     unasked: false,
@@ -450,9 +474,15 @@ fn calls_in_a_circle(shop: &Shop, found: &mut Vec<Diagnostic>) {
                 }
                 1 => {
                     let from = path.iter().position(|(flow, _)| *flow == to).unwrap_or(0);
-                    let names: Vec<&str> =
-                        path[from..].iter().map(|(flow, _)| flows[*flow].name.words.as_str()).collect();
-                    let message = if to == flow { "this flow calls itself" } else { "these flows call each other in a circle" };
+                    let names: Vec<&str> = path[from..]
+                        .iter()
+                        .map(|(flow, _)| flows[*flow].name.words.as_str())
+                        .collect();
+                    let message = if to == flow {
+                        "this flow calls itself"
+                    } else {
+                        "these flows call each other in a circle"
+                    };
                     found.push(
                         Diagnostic::new(Code::F205, at, message, format!("calls {} again", flows[to].name.words)).note(
                             format!(
@@ -472,7 +502,11 @@ fn calls_in_a_circle(shop: &Shop, found: &mut Vec<Diagnostic>) {
 
 fn calls_of(shop: &Shop, flow: &Flow) -> Vec<(usize, Span)> {
     let mut calls = Vec::new();
-    let bodies = flow.steps.iter().map(|step| &step.body).chain(flow.ons.iter().map(|on| &on.body));
+    let bodies = flow
+        .steps
+        .iter()
+        .map(|step| &step.body)
+        .chain(flow.ons.iter().map(|on| &on.body));
     for body in bodies {
         super::walk::in_body(body, &mut |stmt| {
             if let StmtKind::Do(call) = &stmt.kind

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use super::Shop;
 use super::walk::{self, Home};
 use crate::flow::diagnostic::{Code, Diagnostic};
-use crate::flow::names::Names;
 use crate::flow::fold::fold;
+use crate::flow::names::Names;
 use crate::flow::source::Span;
 use crate::flow::tree::{Choice, Flow, On, StmtKind, Target, TargetKind, Text, Trigger, TriggerKind};
 
@@ -15,7 +15,9 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
     let opened = two_flows(shop, found);
     let ons = OnWords::of(shop);
     walk::statements(shop.tree, |home, stmt| {
-        let StmtKind::Question(question) = &stmt.kind else { return };
+        let StmtKind::Question(question) = &stmt.kind else {
+            return;
+        };
         for option in &question.options {
             start_word(shop, &opened, home, option, found);
             ons.hidden_by(shop, home, option, found);
@@ -91,7 +93,9 @@ fn start_word(shop: &Shop, opened: &Opened, home: Home, option: &Choice, found: 
     // Where the option leads, if it leaves the flow that the word would open.
     let Some(target) = &option.then.go else { return };
     for text in readings(option) {
-        let Some((flow, trigger)) = opened.get(&fold(&text.source)) else { continue };
+        let Some((flow, trigger)) = opened.get(&fold(&text.source)) else {
+            continue;
+        };
         let elsewhere = match &target.kind {
             TargetKind::Flow(name, _) => shop.names.flow_index(name) != Some(*flow),
             TargetKind::Step(_) | TargetKind::Start => home.flow != Some(*flow),
@@ -134,7 +138,12 @@ impl<'t> OnWords<'t> {
         let flows = shop.tree.flows.iter().enumerate();
         let all = flows
             .flat_map(|(index, flow)| flow.ons.iter().map(move |on| (Some(index), on)))
-            .chain(shop.tree.business.iter().flat_map(|business| business.ons.iter().map(|on| (None, on))));
+            .chain(
+                shop.tree
+                    .business
+                    .iter()
+                    .flat_map(|business| business.ons.iter().map(|on| (None, on))),
+            );
         for (scope, on) in all {
             for trigger in &on.triggers {
                 if let TriggerKind::Words(text) = &trigger.kind {
@@ -151,8 +160,12 @@ impl<'t> OnWords<'t> {
         }
         for text in readings(option) {
             let word = fold(&text.source);
-            let own = home.flow.and_then(|flow| self.words.get(&(Some(flow), word.clone())));
-            let Some((trigger, on)) = own.or_else(|| self.words.get(&(None, word))) else { continue };
+            let own = home
+                .flow
+                .and_then(|flow| self.words.get(&(Some(flow), word.clone())));
+            let Some((trigger, on)) = own.or_else(|| self.words.get(&(None, word))) else {
+                continue;
+            };
             if same_way(shop.names, option.then.go.as_ref(), on) {
                 continue;
             }
@@ -174,7 +187,9 @@ impl<'t> OnWords<'t> {
 /// Whether the option and the `on` do nothing but lead to the same place.
 fn same_way(names: &Names, option: Option<&Target>, on: &On) -> bool {
     let [stmt] = on.body.as_slice() else { return false };
-    let (Some(option), StmtKind::Go(target)) = (option, &stmt.kind) else { return false };
+    let (Some(option), StmtKind::Go(target)) = (option, &stmt.kind) else {
+        return false;
+    };
     same_place(names, option, target)
 }
 
@@ -182,7 +197,10 @@ pub(super) fn same_place(names: &Names, one: &Target, other: &Target) -> bool {
     match (&one.kind, &other.kind) {
         (TargetKind::Step(one), TargetKind::Step(other)) => one.slug == other.slug,
         (TargetKind::Flow(one, with), TargetKind::Flow(other, other_with)) => {
-            names.flow_index(one) == names.flow_index(other) && one.slug == other.slug && with.is_empty() && other_with.is_empty()
+            names.flow_index(one) == names.flow_index(other)
+                && one.slug == other.slug
+                && with.is_empty()
+                && other_with.is_empty()
         }
         (TargetKind::Handoff(one), TargetKind::Handoff(other)) => {
             one.as_ref().map(|name| &name.text) == other.as_ref().map(|name| &name.text)

@@ -39,10 +39,13 @@ pub(super) fn check<'t, 'v>(
             return;
         }
         // What a sample can't stand for proves nothing.
-        let certain = read.uses.iter().all(|used| match values.look_up(flow, &used.path) {
-            Meaning::Value(kind) => kind.is_certain(),
-            Meaning::NoName | Meaning::NoMemory | Meaning::NoField(..) => false,
-        });
+        let certain = read
+            .uses
+            .iter()
+            .all(|used| match values.look_up(flow, &used.path) {
+                Meaning::Value(kind) => kind.is_certain(),
+                Meaning::NoName | Meaning::NoMemory | Meaning::NoField(..) => false,
+            });
         if let Err(fault) = samples.fill(flow, text)
             && certain
         {
@@ -76,8 +79,10 @@ pub(crate) struct Samples<'t, 'v> {
     values: &'v Values<'t>,
     language: &'static Language,
     templates: RefCell<Templates>,
-    filled: RefCell<HashMap<(Option<usize>, &'t str), Result<String, TemplateFault>>>,
+    filled: RefCell<HashMap<(Option<usize>, &'t str), Filled>>,
 }
+
+type Filled = Result<String, TemplateFault>;
 
 impl<'t, 'v> Samples<'t, 'v> {
     fn of(shop: &Shop<'t>, values: &'v Values<'t>) -> Samples<'t, 'v> {
@@ -91,7 +96,7 @@ impl<'t, 'v> Samples<'t, 'v> {
         }
     }
 
-    pub fn fill(&self, flow: Option<usize>, text: &'t Text) -> Result<String, TemplateFault> {
+    pub fn fill(&self, flow: Option<usize>, text: &'t Text) -> Filled {
         let key = (flow, text.source.as_str());
         if let Some(filled) = self.filled.borrow().get(&key) {
             return filled.clone();
@@ -170,8 +175,13 @@ pub(super) fn unknown_filter(span: Span, name: &str) -> Diagnostic {
         Some(near) => format!("did you mean `{near}`?"),
         None => "no filter is called so".to_owned(),
     };
-    let diagnostic = Diagnostic::new(Code::F502, span, format!("there is no filter called {name}"), label)
-        .note(format!("Filters: {}.", FILTERS.join(", ")));
+    let diagnostic = Diagnostic::new(
+        Code::F502,
+        span,
+        format!("there is no filter called {name}"),
+        label,
+    )
+    .note(format!("Filters: {}.", FILTERS.join(", ")));
     super::did_you_mean(diagnostic, span, near)
 }
 
@@ -193,13 +203,28 @@ fn fails(shop: &Shop, text: &Text, fault: &TemplateFault) -> Diagnostic {
             "The customer would get the sentence for problems instead of this message."
         }
     };
-    Diagnostic::new(Code::F504, at, "this text fails when it is filled in", fault.what.as_str()).note(why)
+    Diagnostic::new(
+        Code::F504,
+        at,
+        "this text fails when it is filled in",
+        fault.what.as_str(),
+    )
+    .note(why)
 }
 
 /// A line (from 1) of a text, in the file.
 fn line_of(shop: &Shop, text: &Text, line: usize) -> Span {
-    let start: usize = text.source.split_inclusive('\n').take(line.max(1) - 1).map(str::len).sum();
-    let length = text.source.get(start..).and_then(|rest| rest.lines().next()).map_or(0, str::len);
+    let start: usize = text
+        .source
+        .split_inclusive('\n')
+        .take(line.max(1) - 1)
+        .map(str::len)
+        .sum();
+    let length = text
+        .source
+        .get(start..)
+        .and_then(|rest| rest.lines().next())
+        .map_or(0, str::len);
     if has_blanks(text) && length > 0 {
         blanks::place(shop.sources, text, &(start..start + length))
     } else {

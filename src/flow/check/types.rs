@@ -19,19 +19,36 @@ pub(super) fn check(shop: &Shop, values: &Values, found: &mut Vec<Diagnostic>) {
         walk::exprs(stmt, &mut |expr| types.expr(flow, expr));
         match &stmt.kind {
             StmtKind::If(branches) => {
-                branches.branches.iter().for_each(|branch| types.condition(flow, &branch.condition));
+                branches
+                    .branches
+                    .iter()
+                    .for_each(|branch| types.condition(flow, &branch.condition));
             }
             StmtKind::Question(question) => {
-                question.checks.iter().for_each(|check| types.condition(flow, &check.condition));
-                let conditions = question.options.iter().filter_map(|option| option.condition.as_ref());
+                question
+                    .checks
+                    .iter()
+                    .for_each(|check| types.condition(flow, &check.condition));
+                let conditions = question
+                    .options
+                    .iter()
+                    .filter_map(|option| option.condition.as_ref());
                 conditions.for_each(|condition| types.condition(flow, condition));
                 if let Some(accept) = &question.accept {
-                    accept.kinds.iter().for_each(|(kind, span)| types.kind(kind, *span));
+                    accept
+                        .kinds
+                        .iter()
+                        .for_each(|(kind, span)| types.kind(kind, *span));
                 }
             }
             StmtKind::Handoff(handoff) => {
-                let condition = handoff.priority.as_ref().and_then(|priority| priority.condition.as_ref());
-                condition.into_iter().for_each(|condition| types.condition(flow, condition));
+                let condition = handoff
+                    .priority
+                    .as_ref()
+                    .and_then(|priority| priority.condition.as_ref());
+                condition
+                    .into_iter()
+                    .for_each(|condition| types.condition(flow, condition));
             }
             StmtKind::Set { path, value } => {
                 if let [root, name] = path.parts.as_slice()
@@ -44,11 +61,15 @@ pub(super) fn check(shop: &Shop, values: &Values, found: &mut Vec<Diagnostic>) {
             StmtKind::Remember(remember) => {
                 let name = match &remember.field {
                     Some(field) => field.parts.join("."),
-                    None => format!("contact.{}", remember.value.parts.last().map_or("", String::as_str)),
+                    None => format!(
+                        "contact.{}",
+                        remember.value.parts.last().map_or("", String::as_str)
+                    ),
                 };
-                if let (Some(field), Meaning::Value(kind)) =
-                    (shop.names.field(&name), values.look_up(flow, &remember.value.parts))
-                {
+                if let (Some(field), Meaning::Value(kind)) = (
+                    shop.names.field(&name),
+                    values.look_up(flow, &remember.value.parts),
+                ) {
                     types.remembered(field, remember.value.span, &kind);
                 }
             }
@@ -131,7 +152,13 @@ impl Types<'_, '_> {
         }
     }
 
-    fn say(&mut self, at: Span, message: impl Into<String>, label: impl Into<String>, note: &str) -> &mut Diagnostic {
+    fn say(
+        &mut self,
+        at: Span,
+        message: impl Into<String>,
+        label: impl Into<String>,
+        note: &str,
+    ) -> &mut Diagnostic {
         let mut diagnostic = Diagnostic::new(Code::F403, at, message, label);
         if !note.is_empty() {
             diagnostic = diagnostic.note(note);
@@ -151,7 +178,11 @@ impl Types<'_, '_> {
         if !kind.fits(&wanted) {
             self.say(
                 default.span,
-                format!("{} can't begin as {}", field.path.parts.join("."), self.written(default.span)),
+                format!(
+                    "{} can't begin as {}",
+                    field.path.parts.join("."),
+                    self.written(default.span)
+                ),
                 format!("this is {}, the field holds {}", kind.words(), wanted.words()),
                 "",
             );
@@ -179,7 +210,10 @@ impl Types<'_, '_> {
 
     fn arguments(&mut self, flow: Option<usize>, callee: &Flow, fields: &[Field], args: &[Arg]) {
         for arg in args {
-            let Some(field) = fields.iter().find(|field| field.path.parts.first() == Some(&arg.name.text)) else {
+            let Some(field) = fields
+                .iter()
+                .find(|field| field.path.parts.first() == Some(&arg.name.text))
+            else {
                 continue;
             };
             let (wanted, kind) = (Type::of_kind(&field.kind), self.values.type_of(flow, &arg.value));
@@ -205,7 +239,12 @@ impl Types<'_, '_> {
             Kind::TextMatching(pattern) => {
                 if let Err(error) = regex::Regex::new(pattern) {
                     let reason = error.to_string();
-                    let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                    let reason = reason
+                        .lines()
+                        .last()
+                        .unwrap_or_default()
+                        .trim_start_matches("error: ")
+                        .to_owned();
                     self.say(
                         at,
                         "this pattern can't be read",
@@ -222,10 +261,20 @@ impl Types<'_, '_> {
                 from: Some(from),
                 to: Some(to),
             } if from > to => {
-                self.say(at, "no number fits here", format!("{from} is more than {to}"), "Write the smaller number first.");
+                self.say(
+                    at,
+                    "no number fits here",
+                    format!("{from} is more than {to}"),
+                    "Write the smaller number first.",
+                );
             }
             Kind::Rating { from, to } if from >= to => {
-                self.say(at, "no rating fits here", format!("{from} is not less than {to}"), "Write the smaller number first.");
+                self.say(
+                    at,
+                    "no rating fits here",
+                    format!("{from} is not less than {to}"),
+                    "Write the smaller number first.",
+                );
             }
             Kind::List(Some(item)) => self.kind(item, at),
             Kind::Text
@@ -263,7 +312,10 @@ impl Types<'_, '_> {
         }
         let kind = self.values.type_of(flow, expr);
         // A text, number or list counts as yes if there is something in it.
-        if matches!(kind, Type::YesNo | Type::Anything | Type::Text | Type::Number | Type::List(_)) {
+        if matches!(
+            kind,
+            Type::YesNo | Type::Anything | Type::Text | Type::Number | Type::List(_)
+        ) {
             return;
         }
         let written = self.written(expr.span).to_owned();
@@ -271,7 +323,12 @@ impl Types<'_, '_> {
             Type::Team => format!("Write  {written} is open  or  {written} is closed"),
             _ => format!("Write  {written} is known , or compare it:  {written} is …"),
         };
-        self.say(expr.span, "this is neither yes nor no", format!("this is {}", kind.words()), &advice);
+        self.say(
+            expr.span,
+            "this is neither yes nor no",
+            format!("this is {}", kind.words()),
+            &advice,
+        );
     }
 
     fn expr(&mut self, flow: Option<usize>, expr: &Expr) {
@@ -317,7 +374,12 @@ impl Types<'_, '_> {
             .collect();
         let note = format!("Teams: {}.", teams.join(", "));
         let note = if teams.is_empty() { "" } else { &note };
-        self.say(subject.span, "only teams are open or closed", format!("this is {}", kind.words()), note);
+        self.say(
+            subject.span,
+            "only teams are open or closed",
+            format!("this is {}", kind.words()),
+            note,
+        );
     }
 
     fn binary(&mut self, flow: Option<usize>, whole: &Expr, op: BinaryOp, left: &Expr, right: &Expr) {
@@ -325,13 +387,20 @@ impl Types<'_, '_> {
         if a == Type::Team || b == Type::Team {
             let span = if a == Type::Team { left.span } else { right.span };
             let written = self.written(span).to_owned();
-            self.say(span, "a team has no value of its own", "this is a team", &format!("Write  {written} is open  or  {written} is closed"));
+            self.say(
+                span,
+                "a team has no value of its own",
+                "this is a team",
+                &format!("Write  {written} is open  or  {written} is closed"),
+            );
             return;
         }
         let fine = match op {
             BinaryOp::And | BinaryOp::Or => true,
             BinaryOp::Is | BinaryOp::IsNot | BinaryOp::IsExactly => comparable(&a, &b),
-            BinaryOp::Greater | BinaryOp::GreaterOrEqual | BinaryOp::Less | BinaryOp::LessOrEqual => ordered(&a, &b),
+            BinaryOp::Greater | BinaryOp::GreaterOrEqual | BinaryOp::Less | BinaryOp::LessOrEqual => {
+                ordered(&a, &b)
+            }
             BinaryOp::In => match &b {
                 Type::List(item) => comparable(&a, item),
                 Type::Text => matches!(a, Type::Text | Type::Anything),
@@ -358,21 +427,35 @@ impl Types<'_, '_> {
             return;
         }
         let (what, why) = match op {
-            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide => {
-                ("these can't be calculated with each other", "The customer would get the sentence for problems.")
-            }
-            _ => ("these can't be compared", "The answer would be no every time, whatever the customer does."),
+            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide => (
+                "these can't be calculated with each other",
+                "The customer would get the sentence for problems.",
+            ),
+            _ => (
+                "these can't be compared",
+                "The answer would be no every time, whatever the customer does.",
+            ),
         };
         let fix = unit_missing(self.shop, &a, &b, left, right);
         let mut note = why.to_owned();
         if let Some(advice) = &fix {
             note = format!("{note}\n{advice}");
         }
-        let place = if left.span.file == right.span.file { left.span.to(right.span) } else { whole.span };
+        let place = if left.span.file == right.span.file {
+            left.span.to(right.span)
+        } else {
+            whole.span
+        };
         self.say(
             place,
             what,
-            format!("{} is {}, {} is {}", short(self.written(left.span)), a.words(), short(self.written(right.span)), b.words()),
+            format!(
+                "{} is {}, {} is {}",
+                short(self.written(left.span)),
+                a.words(),
+                short(self.written(right.span)),
+                b.words()
+            ),
             &note,
         );
     }
@@ -411,7 +494,9 @@ fn comparable(a: &Type, b: &Type) -> bool {
 fn ordered(a: &Type, b: &Type) -> bool {
     use Type::{Anything, Date, Duration, Number, Text, Time};
     match (a, b) {
-        (Anything, other) | (other, Anything) => matches!(other, Anything | Number | Text | Date | Time | Duration),
+        (Anything, other) | (other, Anything) => {
+            matches!(other, Anything | Number | Text | Date | Time | Duration)
+        }
         (one, other) => one == other && matches!(one, Number | Text | Date | Time | Duration),
     }
 }
@@ -423,11 +508,15 @@ fn unit_missing(shop: &Shop, a: &Type, b: &Type, left: &Expr, right: &Expr) -> O
             Some(format!("A length of time has a unit:  {number} days"))
         }
         (Type::Number, Type::Text, _, ExprKind::Text(text)) if text.source.trim().parse::<f64>().is_ok() => {
-            Some(format!("Write the number without quotes:  {}", text.source.trim()))
+            Some(format!(
+                "Write the number without quotes:  {}",
+                text.source.trim()
+            ))
         }
-        (Type::Text, Type::Number, _, ExprKind::Number(number)) => {
-            Some(format!("Write it in quotes:  {} is \"{number}\"", shop.sources.text(left.span)))
-        }
+        (Type::Text, Type::Number, _, ExprKind::Number(number)) => Some(format!(
+            "Write it in quotes:  {} is \"{number}\"",
+            shop.sources.text(left.span)
+        )),
         (Type::YesNo, Type::Text, _, _) => Some(format!("Write  {} is yes", shop.sources.text(left.span))),
         _ => None,
     }

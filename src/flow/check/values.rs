@@ -12,9 +12,7 @@ use jiff::civil;
 use super::Shop;
 use super::walk::{self, Home};
 use crate::flow::source::Span;
-use crate::flow::tree::{
-    BinaryOp, Expr, ExprKind, Field, Kind, Question, QuestionWord, StmtKind, Text,
-};
+use crate::flow::tree::{BinaryOp, Expr, ExprKind, Field, Kind, Question, QuestionWord, StmtKind, Text};
 use crate::flow::value::{Record, Value};
 
 /// What a value can be.
@@ -59,15 +57,15 @@ impl Type {
             | Kind::Email
             | Kind::Phone
             | Kind::WebAddress => Type::Text,
-            Kind::Number { .. } | Kind::WholeNumber { .. } | Kind::Money | Kind::Rating { .. } => Type::Number,
+            Kind::Number { .. } | Kind::WholeNumber { .. } | Kind::Money | Kind::Rating { .. } => {
+                Type::Number
+            }
             Kind::YesNo => Type::YesNo,
             Kind::Date(_) => Type::Date,
             Kind::Time => Type::Time,
             Kind::Media(_) => Type::File,
             Kind::Location => Type::Place,
-            Kind::List(item) => {
-                Type::List(Box::new(item.as_deref().map_or(Type::Anything, Type::of_kind)))
-            }
+            Kind::List(item) => Type::List(Box::new(item.as_deref().map_or(Type::Anything, Type::of_kind))),
         }
     }
 
@@ -125,7 +123,9 @@ impl Type {
     /// A typical value, to fill texts in with.
     pub fn sample(&self) -> Value {
         let fields = |fields: &[(&str, Type)]| {
-            let all = fields.iter().map(|(name, field)| ((*name).to_owned(), field.sample()));
+            let all = fields
+                .iter()
+                .map(|(name, field)| ((*name).to_owned(), field.sample()));
             Value::Record(all.collect())
         };
         match self {
@@ -139,7 +139,10 @@ impl Type {
             Type::Place => fields(&PLACE_FIELDS),
             Type::List(item) => Value::List(vec![item.sample()]),
             Type::Record(fields) => Value::Record(
-                fields.iter().map(|(name, field)| (name.clone(), field.sample())).collect::<Record>(),
+                fields
+                    .iter()
+                    .map(|(name, field)| (name.clone(), field.sample()))
+                    .collect::<Record>(),
             ),
         }
     }
@@ -147,15 +150,19 @@ impl Type {
     /// The type of a field; `None` if there is no such field.
     fn field(&self, name: &str) -> Option<Type> {
         let among = |fields: &[(&str, Type)]| {
-            fields.iter().find(|(field, _)| *field == name).map(|(_, field)| field.clone())
+            fields
+                .iter()
+                .find(|(field, _)| *field == name)
+                .map(|(_, field)| field.clone())
         };
         match self {
             Type::Anything => Some(Type::Anything),
             Type::File => among(&FILE_FIELDS),
             Type::Place => among(&PLACE_FIELDS),
-            Type::Record(fields) => {
-                fields.iter().find(|(field, _)| field == name).map(|(_, field)| field.clone())
-            }
+            Type::Record(fields) => fields
+                .iter()
+                .find(|(field, _)| field == name)
+                .map(|(_, field)| field.clone()),
             Type::Text
             | Type::Number
             | Type::YesNo
@@ -297,7 +304,10 @@ impl<'t> Values<'t> {
                     if let Some(name) = &question.name {
                         let kind = values.answer(home, question);
                         let origin = if super::paths::takes_typed_answers(question)
-                            || question.options.iter().any(|option| super::paths::tail_goes_on(&option.then))
+                            || question
+                                .options
+                                .iter()
+                                .any(|option| super::paths::tail_goes_on(&option.then))
                         {
                             Origin::Asked
                         } else {
@@ -366,12 +376,18 @@ impl<'t> Values<'t> {
             }
         });
         walk::statements(tree, |home, stmt| {
-            let (Some(flow), StmtKind::Set { path, value }) = (home.flow, &stmt.kind) else { return };
+            let (Some(flow), StmtKind::Set { path, value }) = (home.flow, &stmt.kind) else {
+                return;
+            };
             let Some(root) = path.parts.first() else { return };
             if matches!(root.as_str(), "contact" | "chat") {
                 return;
             }
-            let kind = if path.parts.len() == 1 { values.type_of(home.flow, value) } else { Type::Anything };
+            let kind = if path.parts.len() == 1 {
+                values.type_of(home.flow, value)
+            } else {
+                Type::Anything
+            };
             values.flows[flow].learn(root, kind, path.span, Origin::Set);
         });
         values
@@ -414,7 +430,9 @@ impl<'t> Values<'t> {
 
     /// What a path means in a flow (`None`: in the business file).
     pub fn look_up(&self, flow: Option<usize>, path: &[String]) -> Meaning<'_> {
-        let Some((root, rest)) = path.split_first() else { return Meaning::NoName };
+        let Some((root, rest)) = path.split_first() else {
+            return Meaning::NoName;
+        };
         let known = |kind: Type| Meaning::Value(Cow::Owned(kind));
         match root.as_str() {
             "contact" | "chat" => {
@@ -453,7 +471,10 @@ impl<'t> Values<'t> {
                     return match rest {
                         [] => known(Type::Team),
                         [field] if matches!(field.as_str(), "opens" | "title" | "name") => known(Type::Text),
-                        _ => Meaning::NoField(1, Cow::Owned(Type::Record(vec![("opens".to_owned(), Type::Text)]))),
+                        _ => Meaning::NoField(
+                            1,
+                            Cow::Owned(Type::Record(vec![("opens".to_owned(), Type::Text)])),
+                        ),
                     };
                 }
                 Meaning::NoName
@@ -511,9 +532,8 @@ impl<'t> Values<'t> {
                 }
             },
             ExprKind::Filter { subject, name, args } => match name.text.as_str() {
-                "short" | "upper" | "lower" | "title" | "plain" | "day" | "time" | "ago" | "money" | "join" => {
-                    Type::Text
-                }
+                "short" | "upper" | "lower" | "title" | "plain" | "day" | "time" | "ago" | "money"
+                | "join" => Type::Text,
                 "count" => Type::Number,
                 "first" | "last" => match self.type_of(flow, subject) {
                     Type::List(item) => *item,
@@ -521,7 +541,8 @@ impl<'t> Values<'t> {
                 },
                 "default" => {
                     let subject = self.type_of(flow, subject);
-                    args.first().map_or(Type::Anything, |other| subject.or(self.type_of(flow, other)))
+                    args.first()
+                        .map_or(Type::Anything, |other| subject.or(self.type_of(flow, other)))
                 }
                 _ => Type::Anything,
             },
@@ -561,11 +582,17 @@ fn record(fields: &[Field]) -> Type {
 
 /// For each flow and each value it declares to give: whether every `done` gives it.
 fn gives_surely(shop: &Shop) -> Vec<Vec<bool>> {
-    let mut surely: Vec<Vec<bool>> =
-        shop.tree.flows.iter().map(|flow| vec![true; flow.gives.len()]).collect();
+    let mut surely: Vec<Vec<bool>> = shop
+        .tree
+        .flows
+        .iter()
+        .map(|flow| vec![true; flow.gives.len()])
+        .collect();
     let mut leave_out = |flow: usize, args: &[crate::flow::tree::Arg]| {
         for (field, sure) in shop.tree.flows[flow].gives.iter().zip(&mut surely[flow]) {
-            *sure &= args.iter().any(|arg| field.path.parts.first() == Some(&arg.name.text));
+            *sure &= args
+                .iter()
+                .any(|arg| field.path.parts.first() == Some(&arg.name.text));
         }
     };
     walk::statements(shop.tree, |home, stmt| {

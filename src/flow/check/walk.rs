@@ -130,9 +130,10 @@ pub(crate) fn default_tails(tree: &Tree) -> impl Iterator<Item = &Tail> {
 pub(crate) fn arrows(stmt: &Stmt) -> Vec<&Target> {
     match &stmt.kind {
         StmtKind::Go(target) => vec![target],
-        StmtKind::Question(_) | StmtKind::Fetch(_) | StmtKind::Handoff(_) => {
-            tails(stmt).into_iter().filter_map(|tail| tail.go.as_ref()).collect()
-        }
+        StmtKind::Question(_) | StmtKind::Fetch(_) | StmtKind::Handoff(_) => tails(stmt)
+            .into_iter()
+            .filter_map(|tail| tail.go.as_ref())
+            .collect(),
         StmtKind::Say(_)
         | StmtKind::Set { .. }
         | StmtKind::Remember(_)
@@ -211,7 +212,11 @@ pub(crate) fn texts<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(Role, &'t Text)) 
     match &stmt.kind {
         StmtKind::Say(say) => {
             visit(
-                if say.link.is_some() { Role::LinkBody } else { Role::Say },
+                if say.link.is_some() {
+                    Role::LinkBody
+                } else {
+                    Role::Say
+                },
                 &say.text,
             );
             if let Some(link) = &say.link {
@@ -237,7 +242,10 @@ pub(crate) fn texts<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(Role, &'t Text)) 
                 option.hint.iter().for_each(|text| visit(Role::Hint, text));
                 option.then.say.iter().for_each(|text| visit(Role::Say, text));
             }
-            question.checks.iter().for_each(|check| visit(words, &check.otherwise));
+            question
+                .checks
+                .iter()
+                .for_each(|check| visit(words, &check.otherwise));
             question.again.iter().for_each(|text| visit(words, text));
             if let Some(line) = &question.otherwise {
                 line.tail.say.iter().for_each(|text| visit(words, text));
@@ -269,7 +277,9 @@ pub(crate) fn texts<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(Role, &'t Text)) 
         | StmtKind::SendTemplate { .. }
         | StmtKind::Resume => {}
     }
-    exprs(stmt, &mut |expr| expr_texts(expr, &mut |text| visit(Role::Value, text)));
+    exprs(stmt, &mut |expr| {
+        expr_texts(expr, &mut |text| visit(Role::Value, text))
+    });
 }
 
 pub(crate) fn prompt_role(question: &Question) -> Role {
@@ -291,7 +301,10 @@ pub(crate) fn exprs<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(&'t Expr)) {
             question.checks.iter().for_each(|check| visit(&check.condition));
         }
         StmtKind::Set { value, .. } => visit(value),
-        StmtKind::If(branches) => branches.branches.iter().for_each(|branch| visit(&branch.condition)),
+        StmtKind::If(branches) => branches
+            .branches
+            .iter()
+            .for_each(|branch| visit(&branch.condition)),
         StmtKind::Fetch(fetch) => fetch.args.iter().for_each(|arg| visit(&arg.value)),
         StmtKind::Do(call) => call.args.iter().for_each(|arg| visit(&arg.value)),
         StmtKind::Done { gives } => gives.iter().for_each(|arg| visit(&arg.value)),
