@@ -440,32 +440,30 @@ impl<'t> Values<'t> {
                     return Meaning::NoField(1, Cow::Owned(Type::Anything));
                 };
                 if root == "contact" && matches!(field.as_str(), "phone" | "name" | "language") {
-                    return self.inside(Type::Text, path, 2);
+                    return inside(Cow::Owned(Type::Text), path, 2);
                 }
                 match self.shop_names.field(&format!("{root}.{field}")) {
-                    Some(field) => self.inside(Type::of_kind(&field.kind), path, 2),
+                    Some(field) => inside(Cow::Owned(Type::of_kind(&field.kind)), path, 2),
                     None => Meaning::NoMemory,
                 }
             }
-            "message" => {
-                let fields = vec![
-                    ("text".to_owned(), Type::Text),
-                    ("kind".to_owned(), Type::Text),
-                    ("file".to_owned(), Type::File),
-                    ("place".to_owned(), Type::Place),
-                ];
-                self.inside(Type::Record(fields), path, 1)
-            }
-            "agent" | "business" => self.inside(Type::Record(vec![("name".to_owned(), Type::Text)]), path, 1),
-            "topic" => self.inside(Type::Text, path, 1),
+            "message" => match rest.first().map(String::as_str) {
+                Some("text" | "kind") => inside(Cow::Owned(Type::Text), path, 2),
+                Some("file") => inside(Cow::Owned(Type::File), path, 2),
+                Some("place") => inside(Cow::Owned(Type::Place), path, 2),
+                Some(_) | None => {
+                    let fields = [("text", Type::Text), ("kind", Type::Text), ("file", Type::File), ("place", Type::Place)];
+                    let fields = fields.into_iter().map(|(name, kind)| (name.to_owned(), kind));
+                    Meaning::NoField(1, Cow::Owned(Type::Record(fields.collect())))
+                }
+            },
+            "agent" | "business" => inside(Cow::Owned(Type::Record(vec![("name".to_owned(), Type::Text)])), path, 1),
+            "topic" => inside(Cow::Owned(Type::Text), path, 1),
             "today" if rest.is_empty() => known(Type::Date),
             "now" if rest.is_empty() => known(Type::Anything),
             _ => {
                 if let Some(var) = flow.and_then(|flow| self.flows[flow].get(root)) {
-                    return match rest {
-                        [] => Meaning::Value(Cow::Borrowed(&var.kind)),
-                        _ => self.inside(var.kind.clone(), path, 1),
-                    };
+                    return inside(Cow::Borrowed(&var.kind), path, 1);
                 }
                 if self.shop_names.team(root).is_some() {
                     return match rest {
@@ -480,17 +478,6 @@ impl<'t> Values<'t> {
                 Meaning::NoName
             }
         }
-    }
-
-    /// Goes on into the fields of a value, from part `at` of the path.
-    fn inside(&self, mut kind: Type, path: &[String], at: usize) -> Meaning<'_> {
-        for (index, part) in path.iter().enumerate().skip(at) {
-            match kind.field(part) {
-                Some(field) => kind = field,
-                None => return Meaning::NoField(index, Cow::Owned(kind)),
-            }
-        }
-        Meaning::Value(Cow::Owned(kind))
     }
 
     /// The type of an expression; `Anything` if it can't be told or is wrong.
@@ -548,6 +535,24 @@ impl<'t> Values<'t> {
             },
         }
     }
+}
+
+/// Goes on into the fields of a value, from part `at` of the path.
+fn inside<'a>(mut kind: Cow<'a, Type>, path: &[String], at: usize) -> Meaning<'a> {
+    for (index, part) in path.iter().enumerate().skip(at) {
+        let field = match kind {
+            // The usual case, the answer of a service, is not copied.
+            Cow::Borrowed(Type::Record(fields)) => {
+                fields.iter().find(|(field, _)| field == part).map(|(_, field)| Cow::Borrowed(field))
+            }
+            ref kind => kind.field(part).map(Cow::Owned),
+        };
+        match field {
+            Some(field) => kind = field,
+            None => return Meaning::NoField(index, kind),
+        }
+    }
+    Meaning::Value(kind)
 }
 
 /// What `+ - * /` make of two types; `None` if they don't go together.
