@@ -6,6 +6,7 @@
 
 pub mod blocks;
 pub mod check;
+pub mod compile;
 pub mod diagnostic;
 pub mod explain;
 pub mod fold;
@@ -26,3 +27,5 @@ pub mod text;
 pub mod tree;
 pub mod value;
 pub mod words;
+
+pub use compile::{Compiled, compile};
