@@ -90,6 +90,7 @@ macro_rules! conformance {
                 a_clock_set_back_or_forward_an_hour_loses_nothing,
                 waiting_ends_when_something_was_written,
                 waiting_ends_when_the_clock_reaches_the_soonest_work,
+                looking_for_work_in_vain_does_not_end_the_waiting,
                 a_closed_store_says_so;
         }
     };

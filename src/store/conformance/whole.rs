@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use switchboard::store::{Due, Job, JobId, Keep, Nonce, Owner, SendOutcome, Status, StoreError};
 
 use super::Open;
@@ -270,6 +271,20 @@ pub async fn waiting_ends_when_the_clock_reaches_the_soonest_work(open: Open) {
         .await;
     })
     .await;
+}
+
+pub async fn looking_for_work_in_vain_does_not_end_the_waiting(open: Open) {
+    let bed = bed(open).await;
+    let ana = bed.contact("ana").await;
+    // What was rung for until now.
+    while bed.store.wait_for_work().now_or_never().is_some() {}
+    assert_eq!(bed.store.fire_due_timers(10).await.unwrap(), 0);
+    assert!(bed.try_claim(ana).await.is_none());
+    assert!(bed.send_claim(ana).await.is_none());
+    assert!(bed.store.job_claim(LEASE).await.unwrap().is_none());
+    assert!(bed.store.wait_for_work().now_or_never().is_none());
+    bed.say(ana, "hello").await;
+    assert!(bed.store.wait_for_work().now_or_never().is_some());
 }
 
 pub async fn a_closed_store_says_so(open: Open) {

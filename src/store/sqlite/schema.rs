@@ -169,8 +169,8 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn set_up(db: &Connection) -> Result<(), StoreError> {
-    // Someone may be looking with the sqlite3 tool.
-    db.busy_timeout(std::time::Duration::from_secs(2))?;
+    // Someone may be writing with the sqlite3 tool. Short enough for a webhook to be told in time to say 503.
+    db.busy_timeout(std::time::Duration::from_secs(1))?;
     db.set_prepared_statement_cache_capacity(128);
     Ok(())
 }
