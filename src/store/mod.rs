@@ -10,7 +10,6 @@ mod caps;
 mod clock;
 mod millis;
 pub mod model;
-
 mod record;
 mod sqlite;
 

@@ -83,7 +83,7 @@ macro_rules! conformance {
             whole:
                 everything_is_there_after_reopening,
                 a_step_repeated_after_a_lost_answer_changes_nothing_more,
-                a_lease_outlives_reopening,
+                what_was_in_work_is_taken_up_again_after_reopening,
                 work_is_listed_soonest_first_and_bounded,
                 contacts_are_listed_by_latest_activity,
                 settings_keep_the_last_write,

@@ -43,6 +43,14 @@ impl ModelStore {
         }
     }
 
+    /// Ends all leases, as a store of one process does when it is opened: whoever held them is dead.
+    pub fn holders_died(&self) -> Result<(), StoreError> {
+        self.step(|world, now| {
+            world.end_leases(now);
+            Ok(())
+        })
+    }
+
     /// Runs one step and rings for those who wait. Steps check before they write, so an error leaves no trace.
     fn step<T>(&self, work: impl FnOnce(&mut World, i64) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.step_that(|_| true, work)

@@ -161,6 +161,20 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     Ok(db)
 }
 
+/// Only one process has the store: whoever held a lease in it died with the one before. Their work is due now, as after
+/// the end of the lease: fences rise, a send in progress is uncertain.
+pub(super) fn end_leases(db: &Connection, now: i64) -> Result<(), StoreError> {
+    let ends = [
+        "UPDATE contact SET run_at = ?1 WHERE leased AND run_at > ?1",
+        "UPDATE contact SET send_at = ?1 WHERE sending AND send_at > ?1",
+        "UPDATE job SET at = ?1 WHERE nonce IS NOT NULL AND at > ?1",
+    ];
+    for end in ends {
+        db.execute(end, [now])?;
+    }
+    Ok(())
+}
+
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     set_up(&db)?;
