@@ -173,7 +173,7 @@ async fn everything_acknowledged_is_there(path: &Path, acknowledged: &Acknowledg
                 .iter()
                 .map(|event| String::from_utf8_lossy(&event.payload).into_owned()),
         );
-        // I1: each acknowledged event is there exactly once, in order; besides them only some whose word was lost.
+        // Each acknowledged event is there exactly once, in order; besides them only some whose word was lost.
         let mut unique = log.clone();
         unique.sort();
         unique.dedup();

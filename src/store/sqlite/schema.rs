@@ -196,3 +196,32 @@ fn has_tables(db: &Connection) -> Result<bool, StoreError> {
         })?,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a kill can't show, since the system keeps what a process wrote: the settings that make SQLite flush the log
+    /// within each commit.
+    #[test]
+    fn the_writer_syncs_each_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        for _first_and_again in 0..2 {
+            let db = open_writer(&path).unwrap();
+            let synchronous: i64 = db.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+            let journal: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+            assert_eq!((synchronous, journal.as_str()), (2, "wal"));
+        }
+    }
+
+    #[test]
+    fn the_reader_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let _writer = open_writer(&path).unwrap();
+        let reader = open_reader(&path).unwrap();
+        let refused = reader.execute("DELETE FROM contact", []).unwrap_err();
+        assert!(matches!(StoreError::from(refused), StoreError::ReadOnly(_)));
+    }
+}
