@@ -67,6 +67,10 @@ async fn routed(inner: &Arc<Inner>, asked: &Asked) -> Result<Reply, Refusal> {
                 inner.state().registered = edge == "register";
                 Ok(success())
             }
+            ("GET", Some(edge)) => {
+                let held = number::quiet_edge(edge).ok_or_else(|| Refusal::no_path(&asked.path))?;
+                Ok(Reply::Json(200, held))
+            }
             _ => Err(Refusal::no_path(&asked.path)),
         };
     }

@@ -147,6 +147,21 @@ pub fn profile(inner: &Inner, asked: &Asked) -> Result<Reply, Refusal> {
     Ok(success())
 }
 
+/// Edges that clients read at their start and that hold nothing here.
+pub fn quiet_edge(edge: &str) -> Option<Value> {
+    Some(match edge {
+        "settings" => {
+            json!({ "calling": { "status": "DISABLED" }, "storage_configuration": { "status": "DEFAULT" },
+            "user_identity_change": { "enable_identity_key_check": false } })
+        }
+        "whatsapp_commerce_settings" => paged(vec![
+            json!({ "is_cart_enabled": true, "is_catalog_visible": false, "id": "1" }),
+        ]),
+        "block_users" | "message_qrdls" => paged(vec![]),
+        _ => return None,
+    })
+}
+
 pub fn account(inner: &Inner) -> Reply {
     let id = &inner.setup.business_account_id;
     Reply::Json(
@@ -213,7 +228,10 @@ pub fn message_templates(inner: &Inner, asked: &Asked) -> Result<Reply, Refusal>
                 .templates
                 .iter()
                 .filter(|of| name.is_none_or(|name| of["name"] == name));
-            Ok(Reply::Json(200, paged(found.cloned().collect())))
+            let mut page = paged(found.cloned().collect());
+            page["summary"] = json!({ "total_count": state.templates.len(), "message_template_count": state.templates.len(),
+                "message_template_limit": 250, "are_translations_complete": true });
+            Ok(Reply::Json(200, page))
         }
         "DELETE" => {
             let name = asked.parameter("name").ok_or_else(|| Refusal::required("name"))?;
