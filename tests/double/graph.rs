@@ -138,7 +138,8 @@ fn debug_token(inner: &Inner, asked: &Asked) -> Result<Reply, Refusal> {
 /// `POST /{app}/subscriptions`: the app's webhook, after Meta's handshake with it.
 async fn subscribe(inner: &Inner, asked: &Asked) -> Result<Reply, Refusal> {
     let of_app = format!("{}|{}", inner.setup.app_id, inner.setup.app_secret);
-    let token = asked.token.clone().or_else(|| asked.parameter("access_token"));
+    // Clients that hold a token of their own send it as well; the parameter is the one that counts.
+    let token = asked.parameter("access_token").or_else(|| asked.token.clone());
     if token.as_deref() != Some(&of_app) {
         return Err(Refusal::no_token(token.is_some()));
     }

@@ -11,20 +11,15 @@ use super::webhook;
 /// What `GET /{number}` tells, cut down to the `fields` asked for.
 pub fn fields(inner: &Inner, asked: &Asked) -> Reply {
     let all = described(inner);
-    let Some(wanted) = asked.query("fields") else {
-        let few = [
-            "verified_name",
-            "code_verification_status",
-            "display_phone_number",
-            "quality_rating",
-            "platform_type",
-            "throughput",
-            "webhook_configuration",
-            "id",
-        ];
-        return Reply::Json(200, only(&all, few.into_iter()));
-    };
-    Reply::Json(200, only(&all, wanted.split(',').map(str::trim).chain(["id"])))
+    Reply::Json(200, chosen(&all, asked))
+}
+
+/// The fields asked for, or those that are given unasked.
+fn chosen(all: &Value, asked: &Asked) -> Value {
+    let unasked = "verified_name,code_verification_status,display_phone_number,quality_rating,platform_type,throughput,\
+                   webhook_configuration";
+    let wanted = asked.query("fields").unwrap_or(unasked);
+    only(all, wanted.split(',').map(str::trim).chain(["id"]))
 }
 
 fn only<'a>(all: &Value, names: impl Iterator<Item = &'a str>) -> Value {
@@ -172,10 +167,7 @@ pub fn account(inner: &Inner) -> Reply {
 
 pub fn numbers(inner: &Inner, asked: &Asked) -> Reply {
     let all = described(inner);
-    let number = match asked.query("fields") {
-        Some(wanted) => only(&all, wanted.split(',').map(str::trim).chain(["id"])),
-        None => all,
-    };
+    let number = chosen(&all, asked);
     Reply::Json(200, paged(vec![number]))
 }
 
