@@ -80,6 +80,21 @@ pub use webhook::{Order, Release};
 
 use state::Inner;
 
+/// Whether Meta would take this body as a message or a read receipt, apart from who may be written to and when.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn would_take(body: &[u8]) -> Result<(), String> {
+    let body: serde_json::Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let message = body.as_object().ok_or("not an object")?;
+    let checked = if message.contains_key("status") {
+        refuse::read_receipt(message).map(drop)
+    } else {
+        refuse::message(message)
+    };
+    checked.map_err(|refusal| format!("{}: {}", refusal.message, refusal.details.unwrap_or_default()))
+}
+
 /// How long a test waits for something that must come. Only a failure takes that long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
