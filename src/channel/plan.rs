@@ -55,6 +55,17 @@ pub fn plan(outbound: &Outbound, caps: &Caps) -> Plan {
         }
         OutboundBody::Location(place) => draft.location(place),
         OutboundBody::AskLocation { body } => draft.ask_location(&nfc(body)),
+        OutboundBody::Template {
+            name,
+            language,
+            params,
+            text,
+        } => draft.shows.push(Show::Template {
+            name: name.clone(),
+            language: language.clone(),
+            params: params.iter().map(|param| one_line(param)).collect(),
+            text: text.clone(),
+        }),
     }
     draft.addressed_to(outbound)
 }
@@ -466,7 +477,7 @@ impl Draft<'_> {
 fn asks(show: &Show) -> bool {
     match show {
         Show::Buttons { .. } | Show::List { .. } | Show::Link { .. } | Show::AskLocation { .. } => true,
-        Show::Text { .. } | Show::Media { .. } | Show::Location(_) => false,
+        Show::Text { .. } | Show::Media { .. } | Show::Location(_) | Show::Template { .. } => false,
     }
 }
 

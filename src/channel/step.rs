@@ -155,6 +155,13 @@ pub enum Show {
     AskLocation {
         body: String,
     },
+    /// An approved template. `text` is what the customer reads, for the thread; it is not sent.
+    Template {
+        name: String,
+        language: String,
+        params: Vec<String>,
+        text: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

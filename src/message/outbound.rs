@@ -47,6 +47,16 @@ pub enum OutboundBody {
         url: String,
     },
     Location(Place),
+    /// A template approved by WhatsApp: the only kind that may leave outside the 24-hour window.
+    Template {
+        name: String,
+        /// `en`, `pt_BR`, …
+        language: String,
+        /// Values of the body's blanks `{{1}}`, `{{2}}`, … in their order.
+        params: Vec<String>,
+        /// What the customer will read, for the thread.
+        text: String,
+    },
     /// Asks for the customer's location with the app's own button.
     AskLocation {
         body: String,

@@ -117,6 +117,33 @@ enum Content<'a> {
     Sticker { sticker: File<'a> },
     Location { location: Location<'a> },
     Interactive { interactive: Interactive<'a> },
+    Template { template: Template<'a> },
+}
+
+#[derive(Serialize)]
+struct Template<'a> {
+    name: &'a str,
+    language: Language<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    components: Vec<Component<'a>>,
+}
+
+#[derive(Serialize)]
+struct Language<'a> {
+    code: &'a str,
+}
+
+/// The values of the body's blanks, in their order.
+#[derive(Serialize)]
+struct Component<'a> {
+    r#type: &'static str,
+    parameters: Vec<Parameter<'a>>,
+}
+
+#[derive(Serialize)]
+struct Parameter<'a> {
+    r#type: &'static str,
+    text: &'a str,
 }
 
 #[derive(Serialize)]
@@ -305,6 +332,28 @@ impl<'a> Content<'a> {
                 caption,
                 filename,
             } => media_of(*media, source, caption.as_deref(), filename.as_deref())?,
+            Show::Template {
+                name,
+                language,
+                params,
+                text: _,
+            } => {
+                let parameters: Vec<_> = params
+                    .iter()
+                    .map(|text| Parameter { r#type: "text", text })
+                    .collect();
+                let body = (!parameters.is_empty()).then_some(Component {
+                    r#type: "body",
+                    parameters,
+                });
+                Content::Template {
+                    template: Template {
+                        name,
+                        language: Language { code: language },
+                        components: body.into_iter().collect(),
+                    },
+                }
+            }
             Show::Location(Place {
                 lat,
                 lng,

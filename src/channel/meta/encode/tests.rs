@@ -133,6 +133,22 @@ fn reply_buttons() {
 }
 
 #[test]
+fn a_template_with_its_blanks_in_order() {
+    let show = Show::Template {
+        name: "repair_ready".into(),
+        language: "en".into(),
+        params: vec!["Maria".into(), "18:00".into()],
+        text: "Hi Maria, your bike is ready until 18:00.".into(),
+    };
+    assert_eq!(
+        body(&send(show)),
+        message(json!({ "type": "template", "template": { "name": "repair_ready",
+            "language": { "code": "en" }, "components": [ { "type": "body", "parameters": [
+                { "type": "text", "text": "Maria" }, { "type": "text", "text": "18:00" } ] } ] } }))
+    );
+}
+
+#[test]
 fn a_list() {
     let row = |id: &str, title: &str, description: Option<&str>| Row {
         id: id.into(),

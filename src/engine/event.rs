@@ -1,0 +1,108 @@
+//! What happens to a conversation. Time and everything random enter the machine only here.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::message::{MediaKind, Place};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When it was accepted.
+    pub at: Timestamp,
+    pub kind: EventKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    Message(Incoming),
+    /// A tapped button or row. `id` is what we sent.
+    Tap {
+        id: String,
+        title: String,
+    },
+    /// A timer that the machine set.
+    Timer {
+        id: String,
+    },
+    /// A service answered, or did not.
+    Result {
+        /// [`super::Call::key`].
+        key: String,
+        answer: Answer,
+    },
+    /// A person took the chat.
+    Taken {
+        agent: String,
+    },
+    /// A person wrote to the customer. Counts as activity; takes the chat if nobody had it.
+    PersonSaid {
+        agent: String,
+    },
+    /// People gave the chat back.
+    Returned,
+    /// A person or the host ends the session.
+    Close,
+}
+
+/// A message of the customer.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Incoming {
+    /// What was typed, the caption of a file, or the words of a voice note.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<File>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// A topic that the host recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+}
+
+/// A file the customer sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct File {
+    pub kind: MediaKind,
+    /// Reference by which the host finds the bytes.
+    pub url: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u32>,
+    /// What became of a voice note.
+    #[serde(default)]
+    pub heard: Heard,
+}
+
+/// Outcome of listening to a voice note; its words are in [`Incoming::text`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Heard {
+    /// Not a voice note.
+    #[default]
+    NotVoice,
+    Words,
+    Silence,
+    /// Could not be transcribed.
+    Nothing,
+}
+
+/// What came of a service call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The service answered; `body` is `null` if it was empty.
+    Status {
+        status: u16,
+        body: Json,
+    },
+    TimedOut {
+        why: String,
+    },
+    /// No answer, or one that can't be read.
+    Down {
+        why: String,
+    },
+}

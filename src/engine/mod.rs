@@ -1,0 +1,100 @@
+//! The pure machine: `advance(program, position, memory, event) -> Turn`.
+//!
+//! It stands between the compiled [`crate::flow::program`] and whoever keeps conversations (the server, a
+//! transcript, the terminal). It is total (any event in any position gives a turn, never an error or panic) and pure
+//! (no clock, no randomness, no I/O): the same events give the same bytes.
+
+mod event;
+mod position;
+mod turn;
+
+pub use event::{Answer, Event, EventKind, File, Heard, Incoming};
+pub use position::{Frame, Mode, OldQuestion, Position, SentOption};
+pub use turn::{
+    Call, Closing, Effect, Exit, Fault, HandedOver, Log, MemoryWrite, Outgoing, TimerChange, Turn,
+};
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::flow::value::Value;
+
+/// What is remembered of a contact across sessions, and what the host knows of it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// Declared fields by name (without `contact.`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, Remembered>,
+    /// Facts of the channel: `contact.phone`, `contact.name` (the WhatsApp profile), `contact.language`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Remembered {
+    pub value: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forget_at: Option<Timestamp>,
+}
+
+impl Memory {
+    /// Carries out what a turn wants remembered and forgotten.
+    pub fn apply(&mut self, writes: &[MemoryWrite]) {
+        for write in writes {
+            match write {
+                MemoryWrite::Remember {
+                    field,
+                    value,
+                    forget_at,
+                } => {
+                    let remembered = Remembered {
+                        value: value.clone(),
+                        forget_at: *forget_at,
+                    };
+                    self.fields.insert(field.clone(), remembered);
+                }
+                MemoryWrite::Forget { field } => {
+                    self.fields.remove(field);
+                }
+            }
+        }
+    }
+}
+
+/// Silence rules of a number, for questions (and idle chats) that no flow or business rule covers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionSettings {
+    /// Ask before ending. Off: the session ends without a question after `end_after_seconds`.
+    pub ask_before_end: bool,
+    pub ask_after_seconds: u64,
+    pub ask_text: String,
+    /// Counted from the question.
+    pub end_after_seconds: u64,
+    /// Said when the session ends by silence; empty says nothing.
+    pub end_text: String,
+    /// An idle session resolves by itself, whoever has the chat.
+    pub resolve_after_seconds: u64,
+    /// Turns the two silence rules off (transcripts); resolving stays.
+    pub silence_rules: bool,
+}
+
+impl Default for SessionSettings {
+    fn default() -> SessionSettings {
+        SessionSettings {
+            ask_before_end: true,
+            ask_after_seconds: 300,
+            ask_text: "Are you still there? Is there anything else I can help with?".to_owned(),
+            end_after_seconds: 600,
+            end_text: String::new(),
+            resolve_after_seconds: 12 * 3600,
+            silence_rules: true,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Where a conversation stands: everything the machine remembers between two events.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::flow::value::{Record, Value};
+
+/// The persisted position of one conversation, as one small JSON value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Format of this value; 1.
+    pub v: u8,
+    pub mode: Mode,
+    /// Counts the sessions of this contact; 0 before the first.
+    pub session: u64,
+    /// Counts the events that were applied.
+    pub seq: u64,
+    /// Counts the questions that were asked; buttons and timers carry it.
+    pub visits: u64,
+    /// The running flow and, below it, its callers; the last one is on top. Empty: idle.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<Frame>,
+    /// Stacks of frames that an `on` or a `no reply` interrupted; the last one is the most recent. At most three.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interrupted: Vec<Vec<Frame>>,
+    /// Names of the questions that were answered before the present one in this flow, oldest first; bounded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub back: Vec<String>,
+    /// `chat.*`: lives until the session closes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub chat: Record,
+    /// Timers that are set, by id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub timers: BTreeMap<String, Timestamp>,
+    /// Questions asked earlier in this session whose buttons may still be tapped; bounded, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub old: Vec<OldQuestion>,
+    /// When the last event was applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Flows answer.
+    #[default]
+    Autopilot,
+    /// People have the chat; only legal words are handled.
+    Human,
+}
+
+/// One running flow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Slug of the flow.
+    pub flow: String,
+    /// Hash of the program that put it here.
+    pub program: String,
+    /// Name of the state where it rests.
+    pub at: String,
+    /// Anchor of that state when it was entered.
+    pub anchor: String,
+    pub visit: u64,
+    /// Answers not understood since the question was asked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub misses: u32,
+    /// Silence lines that have fired since the last message.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub silences: u32,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub locals: Record,
+    /// Options as sent, so that taps resolve even if the data behind them has changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<SentOption>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SentOption {
+    /// Of the option in its question.
+    pub id: String,
+    pub label: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+}
+
+/// A question whose buttons are still on the customer's screen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OldQuestion {
+    pub visit: u64,
+    /// State name.
+    pub at: String,
+    pub flow: String,
+    pub anchor: String,
+    pub locals: Record,
+    pub options: Vec<SentOption>,
+    /// A single-use option of it was taken.
+    #[serde(default)]
+    pub used: bool,
+}
+
+impl Default for Position {
+    /// Idle, nothing ever happened.
+    fn default() -> Position {
+        Position {
+            v: 1,
+            mode: Mode::Autopilot,
+            session: 0,
+            seq: 0,
+            visits: 0,
+            frames: Vec::new(),
+            interrupted: Vec::new(),
+            back: Vec::new(),
+            chat: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            old: Vec::new(),
+            last: None,
+        }
+    }
+}

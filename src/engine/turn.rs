@@ -1,0 +1,166 @@
+//! What one event leads to. A turn is carried out whole or not at all.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::position::Position;
+use crate::flow::source::SourceLine;
+use crate::flow::tree::Method;
+use crate::flow::value::Value;
+use crate::message::OutboundBody;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Turn {
+    pub position: Position,
+    /// In the order in which the customer should read them.
+    pub outbox: Vec<Outgoing>,
+    pub effects: Vec<Effect>,
+    pub timers: Vec<TimerChange>,
+    pub memory: Vec<MemoryWrite>,
+    /// What was matched and taken, for coverage, tests and the log; holds no message text.
+    pub log: Vec<Log>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outgoing {
+    pub body: OutboundBody,
+    /// The line that says it; `None` for Switchboard's own sentences.
+    pub said_at: Option<SourceLine>,
+}
+
+/// Work for the host.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Call a service; the answer comes back as [`super::EventKind::Result`] with this key.
+    Call(Call),
+    /// Tell a team, the bot keeps the chat.
+    Notify {
+        team: String,
+        text: String,
+        said_at: SourceLine,
+    },
+    /// Give the chat to people.
+    Handoff(HandedOver),
+    /// The chat is the bot's again.
+    BotAgain,
+    /// A session began.
+    Opened { session: u64 },
+    /// The session ended.
+    Closed { session: u64, why: Closing },
+    /// Something went wrong and the team must know: a note with file and line.
+    Fault(Fault),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// Stable for this conversation, state and visit: also the service's idempotency key.
+    pub key: String,
+    pub service: String,
+    pub action: String,
+    pub args: Vec<(String, Value)>,
+    pub method: Method,
+    /// Address of the service and filled-in path.
+    pub url: String,
+    /// JSON body; `None` for GET and DELETE without fields.
+    pub body: Option<Json>,
+    /// Name of the secret to send as a bearer token.
+    pub secret: Option<String>,
+    pub timeout_ms: u64,
+    /// How often it may be tried: GET twice, anything else once.
+    pub tries: u8,
+    pub said_at: SourceLine,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct HandedOver {
+    /// Team name; empty if the business has none.
+    pub team: String,
+    pub note: Option<String>,
+    pub priority: Option<String>,
+    /// The team is closed now; it opens again then.
+    pub opens: Option<Timestamp>,
+    pub said_at: SourceLine,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// `close` in a flow.
+    Flow,
+    /// Silence, by a `no reply` line or the number's session settings.
+    Silence,
+    /// Idle for the auto-resolve time.
+    Resolved,
+    /// A person or the host.
+    Host,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub what: String,
+    pub place: SourceLine,
+    /// Name of the state or text.
+    pub at: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TimerChange {
+    Set { id: String, due: Timestamp },
+    Cancel { id: String },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum MemoryWrite {
+    /// `forget_at`: when the field is to be forgotten.
+    Remember {
+        field: String,
+        value: Value,
+        forget_at: Option<Timestamp>,
+    },
+    Forget {
+        field: String,
+    },
+}
+
+/// What the machine did, by names of the program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Log {
+    /// A flow began.
+    Started { flow: String },
+    /// A step was entered.
+    Entered { flow: String, step: String },
+    /// A question was asked.
+    Asked { state: String },
+    /// A question was left this way; see [`Exit`].
+    Left { state: String, exit: Exit },
+    /// A timer or button came too late and did nothing.
+    Stale { what: String },
+    /// Nothing answers this (idle, no flow starts on it).
+    Unanswered,
+}
+
+/// The ways out of a question or service call: what coverage counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// An option, by id.
+    Option(String),
+    /// A typed answer.
+    Answer,
+    /// A `check` refused the answer; its index.
+    Check(u32),
+    Otherwise,
+    /// `otherwise` was used up.
+    OtherwiseUsedUp,
+    /// A `no reply` line, by index.
+    NoReply(u32),
+    /// An `on` interrupted it, by index into the program's.
+    Interrupted(u32),
+    /// Service calls.
+    Ok,
+    NotFound,
+    Refused,
+    Status(u16),
+    Problem,
+}

@@ -1,0 +1,605 @@
+//! The tree that the block builder makes of a file: what the author wrote, with spans everywhere.
+//!
+//! Names are not resolved yet and nothing is checked but form. Checks and lowering both read this tree.
+
+use std::time::Duration;
+
+use jiff::civil;
+use rust_decimal::Decimal;
+
+use super::source::{FileId, Span};
+use crate::message::MediaKind;
+
+/// All files of a business, parsed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tree {
+    /// `None` if there is no business file (F-checks say so where one is needed).
+    pub business: Option<Business>,
+    pub flows: Vec<Flow>,
+}
+
+/// A quoted text: a template whose source is `source`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// Without quotes, escapes resolved, common indentation of `"""` removed.
+    pub source: String,
+    /// With the quotes.
+    pub span: Span,
+}
+
+/// The name of a step or flow: a phrase. Case, spaces and `_` are equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phrase {
+    /// As written, single spaces.
+    pub words: String,
+    /// The stable id: `ask_for_the_number`.
+    pub slug: String,
+    pub span: Span,
+}
+
+/// A one-word name (value, team, service, action).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    pub text: String,
+    pub span: Span,
+}
+
+/// A dotted path: `order.status`, `contact.first_name`, `shop.get_order`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path {
+    pub parts: Vec<String>,
+    pub span: Span,
+}
+
+// ───────── flow files ─────────
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flow {
+    pub file: FileId,
+    pub name: Phrase,
+    pub title: Option<Text>,
+    pub starts: Vec<Starts>,
+    /// `starts when called`: only other flows start it.
+    pub called: bool,
+    /// What a caller must give (`needs order: text`).
+    pub needs: Vec<Field>,
+    /// What a caller gets back (`gives verified: yes or no`).
+    pub gives: Vec<Field>,
+    pub steps: Vec<Step>,
+    pub ons: Vec<On>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Starts {
+    pub triggers: Vec<Trigger>,
+    pub condition: Option<Expr>,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    pub kind: TriggerKind,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TriggerKind {
+    /// `"hi"`: the whole message, or a phrase inside a short one.
+    Words(String),
+    /// `containing "refund"`.
+    Containing(String),
+    /// A declared topic that the host recognised in the message.
+    Topic(String),
+    FirstMessage,
+    AnyMessage,
+    Media(MediaKind),
+    Location,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    pub name: Phrase,
+    /// `(was old name)`.
+    pub was: Option<Phrase>,
+    pub body: Vec<Stmt>,
+    /// The heading line.
+    pub span: Span,
+}
+
+/// An `on` heading: runs on top of the question that is open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct On {
+    pub triggers: Vec<Trigger>,
+    pub condition: Option<Expr>,
+    /// `on "x" -> place` has a single [`StmtKind::Go`].
+    pub body: Vec<Stmt>,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stmt {
+    pub kind: StmtKind,
+    /// The statement's own line (for blocks: the opening line).
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum StmtKind {
+    Say(Say),
+    /// `menu`, `buttons`, `list`, `ask`.
+    Question(Box<Question>),
+    Set {
+        path: Path,
+        value: Expr,
+    },
+    Remember(Remember),
+    Forget {
+        fields: Vec<Path>,
+    },
+    If(If),
+    Fetch(Box<Fetch>),
+    /// `-> place`.
+    Go(Target),
+    /// `do FLOW with … save x`.
+    Do(Box<Do>),
+    /// `done with a = …`.
+    Done {
+        gives: Vec<Arg>,
+    },
+    /// `send template NAME with a = …`: an approved template, allowed at any time.
+    SendTemplate {
+        template: Name,
+        args: Vec<Arg>,
+    },
+    Close {
+        say: Option<Text>,
+    },
+    Resume,
+    Handoff(Handoff),
+    Notify {
+        team: Name,
+        text: Text,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Say {
+    pub text: Text,
+    pub link: Option<Link>,
+    pub header: Option<Text>,
+    pub footer: Option<Text>,
+}
+
+/// `link "Open" to "https…"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    pub label: Text,
+    pub url: Text,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum QuestionWord {
+    /// Buttons where they fit, else a list.
+    Menu,
+    Buttons,
+    List,
+    Ask,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    pub word: QuestionWord,
+    /// The value that keeps the answer; required for `ask`.
+    pub name: Option<Name>,
+    pub prompt: Text,
+    pub header: Option<Text>,
+    pub footer: Option<Text>,
+    /// `open "See times"`: the list's button.
+    pub open: Option<Text>,
+    pub options: Vec<Choice>,
+    /// `as …`; empty means free text for `ask`, options only for the others.
+    pub accept: Option<Accept>,
+    pub checks: Vec<Check>,
+    pub otherwise: Option<Otherwise>,
+    pub no_reply: Vec<NoReply>,
+    /// `again "…"`.
+    pub again: Option<Text>,
+    pub private: bool,
+    /// From the opening line to `end`.
+    pub block: Span,
+}
+
+/// One option of a question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    pub label: Text,
+    pub hint: Option<Text>,
+    pub also: Vec<Text>,
+    /// `= value`: also pins the option's identity.
+    pub value: Option<Expr>,
+    pub condition: Option<Expr>,
+    /// The `section "…"` it stands under.
+    pub section: Option<Text>,
+    pub then: Tail,
+    pub span: Span,
+}
+
+/// What happens in a case: a sentence, an arrow, both, or lines underneath. All empty: go on after the block.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Tail {
+    pub say: Option<Text>,
+    pub go: Option<Target>,
+    pub body: Vec<Stmt>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accept {
+    /// `text, voice or photo`: any of them.
+    pub kinds: Vec<(Kind, Span)>,
+    pub span: Span,
+}
+
+/// What an answer or value can be.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Text,
+    /// `text like "A-#####"`: `#` digit, `@` letter, `*` anything.
+    TextLike(String),
+    /// `text matching "…"`: a regular expression.
+    TextMatching(String),
+    Number {
+        from: Option<Decimal>,
+        to: Option<Decimal>,
+    },
+    WholeNumber {
+        from: Option<Decimal>,
+        to: Option<Decimal>,
+    },
+    YesNo,
+    Money,
+    Date(When),
+    Time,
+    Email,
+    Phone,
+    WebAddress,
+    Media(MediaKind),
+    Location,
+    Rating {
+        from: u32,
+        to: u32,
+    },
+    List(Option<Box<Kind>>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    Any,
+    Future,
+    Past,
+}
+
+/// `check CONDITION else "…"`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Check {
+    pub condition: Expr,
+    pub otherwise: Text,
+    pub span: Span,
+}
+
+/// `otherwise "…" up to N times, then -> place`, or `otherwise` with a tail.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Otherwise {
+    /// Sentence, and what happens once `up_to` is used up (or at once, without `up_to`).
+    pub tail: Tail,
+    pub up_to: Option<u32>,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoReply {
+    pub after: Duration,
+    pub tail: Tail,
+    pub span: Span,
+}
+
+/// `remember x as contact.y for 30 days`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remember {
+    pub value: Path,
+    /// Without `as`, `contact.` and the value's own name.
+    pub field: Option<Path>,
+    pub keep: Option<Duration>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct If {
+    /// `if` and each `else if`, in order. `if X -> place` is a branch with a single [`StmtKind::Go`].
+    pub branches: Vec<Branch>,
+    pub otherwise: Option<Vec<Stmt>>,
+    /// `if X -> place` on one line (no `end`).
+    pub one_line: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Branch {
+    pub condition: Expr,
+    pub body: Vec<Stmt>,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fetch {
+    pub name: Name,
+    /// `service.action`.
+    pub action: Path,
+    pub args: Vec<Arg>,
+    pub outcomes: Vec<Outcome>,
+}
+
+/// Calls a sub-flow; its results are `save.*`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Do {
+    pub flow: Phrase,
+    pub args: Vec<Arg>,
+    pub save: Option<Name>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arg {
+    pub name: Name,
+    pub value: Expr,
+}
+
+/// A line under `fetch`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    pub kind: OutcomeKind,
+    pub tail: Tail,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OutcomeKind {
+    NotFound,
+    Refused,
+    Status(u16),
+    Problem,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handoff {
+    /// Without one: the business's only or first team.
+    pub team: Option<Name>,
+    pub note: Option<Text>,
+    pub priority: Option<Priority>,
+    pub when_closed: Option<Tail>,
+}
+
+/// `priority high if …`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Priority {
+    pub level: Name,
+    pub condition: Option<Expr>,
+}
+
+/// Where an arrow leads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    pub kind: TargetKind,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum TargetKind {
+    Step(Phrase),
+    Flow(Phrase, Vec<Arg>),
+    /// The same question.
+    Again,
+    /// The interrupted question.
+    Resume,
+    /// The previous question.
+    Back,
+    /// The flow's first step.
+    Start,
+    Done(Vec<Arg>),
+    Close,
+    Handoff(Option<Name>),
+}
+
+// ───────── expressions ─────────
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expr {
+    pub kind: ExprKind,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExprKind {
+    /// May hold blanks, like any text.
+    Text(Text),
+    Number(Decimal),
+    YesNo(bool),
+    Nothing,
+    Date(civil::Date),
+    Time(civil::Time),
+    Duration(Duration),
+    List(Vec<Expr>),
+    /// A value; `now` and `today` are paths too.
+    Path(Path),
+    Not(Box<Expr>),
+    Binary {
+        op: BinaryOp,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    /// `x is known`, `support is not open`.
+    Test {
+        subject: Box<Expr>,
+        test: Test,
+        negated: bool,
+    },
+    /// `x | short(200)`.
+    Filter {
+        subject: Box<Expr>,
+        name: Name,
+        args: Vec<Expr>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BinaryOp {
+    And,
+    Or,
+    Is,
+    IsNot,
+    IsExactly,
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+    In,
+    Contains,
+    StartsWith,
+    EndsWith,
+    Matches,
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Test {
+    Known,
+    Unknown,
+    Empty,
+    Open,
+    Closed,
+}
+
+// ───────── the business file ─────────
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Business {
+    pub file: FileId,
+    pub name: Text,
+    pub timezone: Option<Text>,
+    pub languages: Vec<Name>,
+    /// `starts with FLOW`: the front door.
+    pub front_door: Option<Phrase>,
+    pub teams: Vec<Team>,
+    pub topics: Vec<Topic>,
+    pub templates: Vec<Template>,
+    pub memory: Vec<Field>,
+    pub services: Vec<Service>,
+    pub defaults: Defaults,
+    pub ons: Vec<On>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Team {
+    pub name: Name,
+    pub title: Text,
+    /// Empty: always open.
+    pub hours: Vec<Hours>,
+    pub closed_on: Vec<(civil::Date, Span)>,
+    pub span: Span,
+}
+
+/// `topic returns "Sending something back"`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Topic {
+    pub name: Name,
+    pub about: Text,
+    pub span: Span,
+}
+
+/// A template approved by WhatsApp, with named blanks; the compiler numbers them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    pub name: Name,
+    /// `utility`, `marketing` or `authentication`.
+    pub category: Name,
+    /// Language and text, in the order written.
+    pub texts: Vec<(Name, Text)>,
+    pub buttons: Vec<Text>,
+    pub span: Span,
+}
+
+/// `mon to fri 09:00 to 18:00`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hours {
+    pub first: civil::Weekday,
+    pub last: civil::Weekday,
+    pub from: civil::Time,
+    /// At or before `from`: the next day. `24:00` is written as 00:00.
+    pub to: civil::Time,
+    pub span: Span,
+}
+
+/// `contact.vip: yes or no = no, forget after 90 days`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    pub path: Path,
+    pub kind: Kind,
+    pub default: Option<Expr>,
+    pub forget_after: Option<Duration>,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Service {
+    pub name: Name,
+    pub url: Text,
+    /// Name of the secret, never its value.
+    pub key: Option<Name>,
+    pub actions: Vec<Action>,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Action {
+    pub name: Name,
+    pub needs: Vec<Name>,
+    pub method: Method,
+    /// Path below the service's address; its blanks are the needs.
+    pub path: Text,
+    pub body: Vec<Arg>,
+    pub gives: Vec<Field>,
+    pub timeout: Option<Duration>,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Defaults {
+    pub otherwise: Option<Otherwise>,
+    pub no_reply: Vec<NoReply>,
+    pub problem: Option<Tail>,
+    /// What the customer is told outside a team's hours; `{{ opens }}` and `{{ team }}` may be used.
+    pub closed: Option<Text>,
+    pub old_buttons: Option<(OldButtons, Span)>,
+    pub takeover_pauses: Option<Duration>,
+    pub burst_quiet: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OldButtons {
+    Reopen,
+    Repeat,
+    Ignore,
+}
