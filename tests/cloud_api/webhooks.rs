@@ -161,3 +161,35 @@ async fn the_same_seed_gives_the_same_ids() {
     };
     assert_eq!(ids().await, ids().await);
 }
+
+#[tokio::test]
+async fn some_messages_are_read_before_they_are_delivered_and_the_seed_decides_which() {
+    let overtaken = |seed| async move {
+        let double = Double::with(Setup {
+            seed,
+            delivered_after: Duration::ZERO,
+            ..Setup::default()
+        })
+        .await;
+        let meta = meta(&double);
+        let inbox = Inbox::open(vec![]).await;
+        double.customer(SARI).says("Hi");
+        double.settled().await;
+        double.point_at(&inbox.url);
+        for n in 0..16 {
+            send(&meta, &to_sari(text(&n.to_string()))).await.unwrap();
+        }
+        inbox.wait_for(16 * 3).await;
+        let events = inbox.events(&meta);
+        let at = |id: &str, state| {
+            let is = |event: &Inbound| matches!(&event.body, InboundBody::Status(update) if update.message_id == id && update.state == state);
+            events.iter().position(is)
+        };
+        let sent = double.sent();
+        let before = |id: &str| at(id, DeliveryState::Read) < at(id, DeliveryState::Delivered);
+        sent.iter().map(|sent| before(&sent.id)).collect::<Vec<bool>>()
+    };
+    let first = overtaken(7).await;
+    assert!(first.contains(&true) && first.contains(&false), "{first:?}");
+    assert_eq!(first, overtaken(7).await);
+}

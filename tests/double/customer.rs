@@ -131,6 +131,12 @@ impl Customer {
         if wire == "audio" {
             part["voice"] = json!(kind == "voice");
         }
+        if wire == "sticker" {
+            part["animated"] = json!(false);
+        }
+        if wire == "document" {
+            part["filename"] = json!("document");
+        }
         merge(&mut part, more);
         self.sends(wire, part)
     }

@@ -10,7 +10,8 @@
 //! The base URL is then `http://127.0.0.1:4000`, with any version prefix (`/v23.0`, `/v24.0`, …). Unless flags say
 //! otherwise: phone number id `106540352242922` (+62 211 000 001), business account `102290129340398`, app
 //! `670843887433847`, access token `double-token`, app secret `double-app-secret`, verify token
-//! `double-verify-token`.
+//! `double-verify-token`. A client that fixes Meta's host needs its HTTP layer to put this address in the place of
+//! `https://graph.facebook.com`; media addresses are given out on it as well.
 //!
 //! # What it does
 //!
@@ -225,6 +226,14 @@ impl Double {
 
     pub fn fault(&self, fault: Fault) {
         self.inner.state().faults.push(fault);
+    }
+
+    /// A fault in the words of `POST /double/fault`.
+    ///
+    /// # Errors
+    /// What is wrong with the words.
+    pub fn fault_in_words(&self, json: &str) -> Result<(), String> {
+        control::fault_of(&self.inner, json)
     }
 
     /// Keeps webhooks back until [`Double::release`].

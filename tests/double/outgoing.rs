@@ -61,11 +61,14 @@ pub fn send(inner: &Arc<Inner>, asked: &Asked) -> Result<Reply, Refusal> {
         _ => None,
     };
     if !silent {
+        // Drawn here, in the order of sending, so that the seed alone decides.
+        let swapped = inner.state().random().is_multiple_of(4);
         tokio::spawn(statuses(
             Arc::clone(inner),
             sent.clone(),
             recipient.clone(),
             failure,
+            swapped,
         ));
     }
     Ok(match fault {
@@ -241,8 +244,7 @@ impl Recipient {
 }
 
 /// `sent` at once, `delivered` and `read` later, in one of four cases the other way round.
-async fn statuses(inner: Arc<Inner>, sent: Sent, to: Recipient, failure: Option<i64>) {
-    let swapped = inner.state().random().is_multiple_of(4);
+async fn statuses(inner: Arc<Inner>, sent: Sent, to: Recipient, failure: Option<i64>, swapped: bool) {
     tell(&inner, &sent, &to, "sent", None);
     inner.clock.sleep(inner.setup.delivered_after).await;
     if failure.is_some() {
