@@ -31,8 +31,7 @@ impl Lowering<'_> {
                 OutcomeKind::Status(status) => statuses.push((status, run)),
             }
         }
-        let next = self.here();
-        self.patch(&to_next, next);
+        let next = self.join(&to_next);
         let fetch = Fetch {
             service,
             action,

@@ -222,8 +222,7 @@ impl Lowering<'_> {
                 to_next.push(self.emit(Op::Jump(Jump::To(PENDING)), place));
             }
         }
-        let next = self.here();
-        self.patch(&to_next, next);
+        self.join(&to_next);
         if to_next.is_empty() {
             Then::Ends
         } else {

@@ -182,6 +182,17 @@ impl<'t> Lowering<'t> {
         }
     }
 
+    /// Lets the pending jumps lead here: behind a block. The last of them is dropped if it would lead to its own end.
+    fn join(&mut self, jumps: &[Pc]) -> Pc {
+        if jumps.last().is_some_and(|last| last + 1 == self.here()) {
+            self.code.pop();
+        }
+        let next = self.here();
+        let standing = jumps.iter().take_while(|pc| **pc < next).count();
+        self.patch(&jumps[..standing], next);
+        next
+    }
+
     /// A new state of the present step. A second one of the same name gets `_2` behind it.
     fn open_state(&mut self, name: &str, place: Place) -> StateIx {
         let name = self.unused_state_name(format!("{}.{name}", self.scope.name));

@@ -36,8 +36,7 @@ impl Lowering<'_> {
         } else {
             self.silence(&question.no_reply)
         };
-        let next = self.here();
-        self.patch(&to_next, next);
+        let next = self.join(&to_next);
         let lowered = Question {
             prompt,
             again,
