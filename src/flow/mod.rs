@@ -6,6 +6,8 @@
 
 pub mod blocks;
 pub mod diagnostic;
+pub mod fixes;
+pub mod format;
 pub mod lines;
 pub mod parse;
 pub mod program;
