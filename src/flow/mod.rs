@@ -6,9 +6,12 @@
 
 pub mod blocks;
 pub mod check;
+pub mod compile;
 pub mod diagnostic;
 pub mod explain;
+pub mod fixes;
 pub mod fold;
+pub mod format;
 pub mod hash;
 pub mod lines;
 pub mod listing;
@@ -26,3 +29,5 @@ pub mod text;
 pub mod tree;
 pub mod value;
 pub mod words;
+
+pub use compile::{Compiled, compile};
