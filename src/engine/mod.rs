@@ -122,3 +122,6 @@ impl Default for SessionSettings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
