@@ -282,6 +282,8 @@ fn mangled() -> impl Strategy<Value = Vec<String>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn any_tree_becomes_a_whole_program(files in mangled()) {
         let mut sources = Sources::default();
