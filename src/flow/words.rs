@@ -370,8 +370,11 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         3 => 1,
         _ => 2,
     };
+    // In a word of three letters one edit may be another word: `may` is no slip for `say`.
+    let same_start = |candidate: &str| word.len() > 3 || candidate.chars().next() == word.chars().next();
     candidates
         .into_iter()
+        .filter(|candidate| same_start(candidate))
         .map(|candidate| (strsim::osa_distance(&word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= most && *distance < candidate.chars().count())
         .min_by_key(|(distance, _)| *distance)

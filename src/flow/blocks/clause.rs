@@ -37,7 +37,15 @@ impl<'a> Cursor<'a> {
                 // Level with the opening line: the `end` before it is missing.
                 Role::Statement if self.indent(next.line) <= self.indent(opener) => return None,
                 Role::Statement => {
-                    self.misplaced(next, rule);
+                    let above = self.laid.last().map(|(line, _)| *line);
+                    match above.filter(|line| *line != opener && self.indent(next.line) > self.indent(*line)) {
+                        Some(clause) if !std::mem::replace(&mut self.astray, true) => {
+                            let mistake = mistake::after_tail(self, next, clause);
+                            self.mistakes.push(mistake);
+                            self.skip(next);
+                        }
+                        _ => self.misplaced(next, rule),
+                    }
                     // What it opens goes with it.
                     if matches!(rule, Rule::if_line | Rule::question_line) {
                         self.skip_indented_block(next.line);

@@ -40,7 +40,11 @@ impl<'a> File<'a> {
     }
 
     pub fn build(&mut self, sources: &Sources, tree: &mut Tree) {
-        let sections = self.sections();
+        let business = self.lines.iter().find(|line| line.has_code()).is_some_and(|line| {
+            let rule = heading_of(&self.source.text[line.code.clone()]);
+            rule.is_some_and(|rule| rule == Rule::business_line || words::accepts(Place::Business, rule))
+        });
+        let sections = self.sections(business);
         let first = sections
             .first()
             .and_then(|section| self.lines[section.clone()].iter().find(|line| line.has_code()));
@@ -126,8 +130,9 @@ impl<'a> File<'a> {
         }
     }
 
-    /// Cuts the file before each heading.
-    fn sections(&self) -> Vec<Range<usize>> {
+    /// Cuts the file before each heading. In a flow file the items of a business file are none: `topic` may stand in
+    /// a block of a later stage.
+    fn sections(&self, business: bool) -> Vec<Range<usize>> {
         let mut sections = Vec::new();
         let mut start = 0;
         let mut seen_code = false;
@@ -135,7 +140,13 @@ impl<'a> File<'a> {
             if !line.has_code() {
                 continue;
             }
-            if seen_code && heading_of(&self.source.text[line.code.clone()]).is_some() {
+            let heading = heading_of(&self.source.text[line.code.clone()]).is_some_and(|rule| {
+                business
+                    || rule == Rule::flow_line
+                    || rule == Rule::business_line
+                    || words::accepts(Place::FlowHead, rule)
+            });
+            if seen_code && heading {
                 sections.push(start..index);
                 start = index;
             }

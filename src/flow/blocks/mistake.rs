@@ -1,7 +1,7 @@
 //! Mistakes in how lines stand together. All their sentences are side by side here, so that they sound alike.
 
 use super::cursor::{Cursor, Next, Open};
-use crate::flow::diagnostic::{Code as Check, Diagnostic};
+use crate::flow::diagnostic::{Code as Check, Diagnostic, Edit, Fix};
 use crate::flow::lines::Fault;
 use crate::flow::parse::{self, Code, Rule};
 use crate::flow::source::{SourceFile, Span};
@@ -257,7 +257,7 @@ fn belongs(rule: Rule) -> &'static str {
     }
 }
 
-/// A question, `fetch`, `do` or `handoff` under a clause line.
+/// A question, `fetch`, `do` or `handoff` under a clause line. The fix makes a step of it.
 pub(super) fn waits_under_a_clause(cursor: &Cursor<'_>, next: Next<'_>) -> Diagnostic {
     let span = cursor.word(next.line);
     let word = &cursor.source.text[span.range()];
@@ -267,16 +267,88 @@ pub(super) fn waits_under_a_clause(cursor: &Cursor<'_>, next: Next<'_>) -> Diagn
         format!("`{word}` waits, and nothing may wait here"),
         "it needs a step of its own",
     );
+    let moved = lines_level_with(cursor, next.line);
     if next.rule == Some(Rule::handoff_line) {
-        return mistake.note(
+        let mistake = mistake.note(
             "Under an option and other lines of a block everything happens at once. Write the arrow instead:  \
              -> handoff to support",
         );
+        let start = Span::new(cursor.file, span.start as usize, span.start as usize);
+        return if moved.len() == 1 { mistake.fix("-> handoff", start, "-> ") } else { mistake };
     }
-    mistake.note(
-        "Under an option and other lines of a block everything happens at once; what waits for an answer gets a step: \
-         \n  -> ask the details\n  …\nstep ask the details",
+    let step = step_name(next.code.text);
+    let mistake = mistake.note(format!(
+        "Under an option and other lines of a block everything happens at once; what waits for an answer gets a \
+         step. Go there with  -> {step}",
+    ));
+    let (Some(first), Some(last)) = (moved.first(), moved.last()) else {
+        return mistake;
+    };
+    let outer = cursor.open.last().map_or(0, |open| cursor.indent(open.line));
+    if cursor.indent(next.line) <= outer {
+        // Without a layout nobody can tell which lines would have to move.
+        return mistake;
+    }
+    let text = &cursor.source.text;
+    let drop = cursor.lines[*first].code.start - cursor.lines[*first].begin;
+    let mut body = String::new();
+    for line in &moved {
+        let line = &cursor.lines[*line];
+        let indent = (line.code.start - line.begin).saturating_sub(drop) + 2;
+        body.push_str(&format!("\n{}{}", " ".repeat(indent), &text[line.code.clone()]));
+    }
+    let after = last_code_before(cursor, cursor.stop);
+    let after = cursor.lines[after].comment.as_ref().map_or(cursor.lines[after].code.end, |comment| comment.end);
+    let from = Span::new(cursor.file, cursor.lines[*first].code.start, cursor.lines[*last].code.end);
+    let mut mistake = mistake;
+    let added = format!("\n\nstep {step}{body}");
+    let mut edits = vec![Edit {
+        span: from,
+        replacement: format!("-> {step}"),
+    }];
+    if after == from.end as usize {
+        edits[0].replacement.push_str(&added);
+    } else {
+        edits.push(Edit {
+            span: Span::new(cursor.file, after, after),
+            replacement: added,
+        });
+    }
+    mistake.fixes.push(Fix {
+        title: format!("make it the step \"{step}\""),
+        edits,
+    });
+    mistake
+}
+
+/// A name for a step made of a statement: `ask reason "…"` becomes "ask reason".
+fn step_name(code: &str) -> String {
+    let word = words::first_word(code);
+    let rest = code[word.len()..].trim_start();
+    let name = words::first_word(rest).replace('_', " ");
+    match (word.to_ascii_lowercase().as_str(), name.as_str()) {
+        (word, "") => format!("{word} next"),
+        ("menu" | "buttons" | "list", name) => format!("ask {name}"),
+        (word, name) => format!("{word} {name}"),
+    }
+}
+
+/// The line and those after it that stand as far in or further.
+fn lines_level_with(cursor: &Cursor<'_>, line: usize) -> Vec<usize> {
+    let code = (line..cursor.stop).filter(|line| cursor.lines[*line].has_code());
+    code.take_while(|other| cursor.indent(*other) >= cursor.indent(line)).collect()
+}
+
+/// Statements under a clause line that already says what happens.
+pub(super) fn after_tail(cursor: &Cursor<'_>, next: Next<'_>, clause: usize) -> Diagnostic {
+    Diagnostic::new(
+        Check::F005,
+        cursor.word(next.line),
+        "this line never runs",
+        "the line above already has its sentence or arrow",
     )
+    .label(cursor.word(clause), "this says all that happens")
+    .note("Either a sentence and an arrow stand on the line, or statements stand underneath:\n  no reply in 10 minutes\n    say \"Are you still there?\"\n    -> still there")
 }
 
 pub(super) fn starts_in_business(word: Span) -> Diagnostic {

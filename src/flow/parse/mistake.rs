@@ -154,6 +154,19 @@ const LATER: &[Later] = &[
     },
 ];
 
+/// `menu template …`, `menu mood template …`.
+const QUESTION_BY_TEMPLATE: Later = Later {
+    words: "menu template",
+    instead: "Send the template by itself and ask after the customer's answer:  send template …",
+    block: false,
+};
+
+fn question_by_template(code: &str) -> bool {
+    let mut words = code.split(is_space).filter(|word| !word.is_empty()).skip(1);
+    let mut is_template = || words.next().is_some_and(|word| word.eq_ignore_ascii_case("template"));
+    is_template() || is_template()
+}
+
 /// The later-stage word that a line begins with.
 pub fn later(code: &str) -> Option<&'static Later> {
     let first = words::first_word(code);
@@ -234,6 +247,12 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
         ErrorVariant::ParsingError { positives, .. } => positives,
         ErrorVariant::CustomError { .. } => &[],
     };
+    if let Some(later) = later(code.text) {
+        return later.diagnostic(code);
+    }
+    if rule == Rule::question_line && question_by_template(code.text) {
+        return QUESTION_BY_TEMPLATE.diagnostic(code);
+    }
     let rest = code.text[stopped..].trim_start_matches(is_space);
     let at = code.text.len() - rest.len();
     let word = words::first_word(rest);
@@ -299,7 +318,7 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
 }
 
 /// The word that a keyword rule reads.
-fn keyword(rule: Rule) -> Option<String> {
+pub(super) fn keyword(rule: Rule) -> Option<String> {
     format!("{rule:?}").strip_prefix("k_").map(str::to_owned)
 }
 

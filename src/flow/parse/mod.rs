@@ -76,14 +76,9 @@ pub fn tokens(text: &str, rule: Rule) -> Option<Vec<(Rule, std::ops::Range<usize
             Some(pair) => {
                 let span = pair.as_span();
                 let (rule, range) = (pair.as_rule(), span.start()..span.end());
-                let mut inner = pair.into_inner();
-                if inner.peek().is_some() && rule != Rule::duration {
+                let inner = pair.into_inner();
+                if inner.peek().is_some() {
                     open.push(inner);
-                } else if rule == Rule::duration {
-                    tokens.extend(inner.by_ref().map(|pair| {
-                        let span = pair.as_span();
-                        (pair.as_rule(), span.start()..span.end())
-                    }));
                 } else if rule != Rule::EOI {
                     tokens.push((rule, range));
                 }
@@ -91,6 +86,11 @@ pub fn tokens(text: &str, rule: Rule) -> Option<Vec<(Rule, std::ops::Range<usize
         }
     }
     Some(tokens)
+}
+
+/// Whether a rule reads one fixed word.
+pub fn is_keyword(rule: Rule) -> bool {
+    mistake::keyword(rule).is_some()
 }
 
 /// Keeps the first mistake found in a line; the values read on from there are placeholders.

@@ -315,6 +315,18 @@ impl World {
         true
     }
 
+    pub(super) fn end_leases(&mut self, now: i64) {
+        for person in self.people.values_mut() {
+            if let Some(lease) = &mut person.lease {
+                lease.until = lease.until.min(now);
+            }
+            person.sending = person.sending.map(|until| until.min(now));
+        }
+        for asked in self.jobs.iter_mut().filter(|asked| asked.nonce.is_some()) {
+            asked.at = asked.at.min(now);
+        }
+    }
+
     fn times(&self, kind: Due) -> Vec<(i64, ContactId)> {
         let run_at = |person: &Person| person.lease.map(|lease| lease.until).or(person.run_at);
         let mut times: Vec<(i64, ContactId)> = match kind {

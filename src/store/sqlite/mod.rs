@@ -50,7 +50,8 @@ struct Open {
 }
 
 impl SqliteStore {
-    /// Opens the store in the file `path`, or makes it. Blocks while it reads the log of a crashed run.
+    /// Opens the store in the file `path`, or makes it. Blocks while it reads the log of a crashed run. What that run
+    /// had in work is due at once: leases end with their process.
     ///
     /// # Errors
     /// `Locked` if another process has it open, `Version` if a newer Switchboard wrote it (the file is not touched).
@@ -68,7 +69,9 @@ impl SqliteStore {
             caps,
             clock: clock.clone(),
         };
-        let writer = writer::start_writer(room(schema::open_writer(path)?), bell.clone())?;
+        let db = schema::open_writer(path)?;
+        schema::end_leases(&db, millis::floor(clock.now()))?;
+        let writer = writer::start_writer(room(db), bell.clone())?;
         let reader = writer::start_reader(room(schema::open_reader(path)?))?;
         let open = Open {
             reader,
