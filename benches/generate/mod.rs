@@ -85,7 +85,10 @@ fn count(text: &str) -> usize {
 }
 
 fn heading(flow: usize) -> String {
-    format!("flow desk {flow} \"Desk {flow}\"\nstarts on \"{}\"\n\n", start_words(flow))
+    format!(
+        "flow desk {flow} \"Desk {flow}\"\nstarts on \"{}\"\n\n",
+        start_words(flow)
+    )
 }
 
 /// Steps that lead from one to the next; those of the last round lead back to the first.
