@@ -9,3 +9,4 @@ pub mod engine;
 pub mod flow;
 pub mod message;
 pub mod store;
+pub mod voice;
