@@ -11,6 +11,8 @@ mod kind;
 mod ogg;
 mod opus;
 mod pcm;
+#[cfg(test)]
+mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

@@ -157,6 +157,9 @@ impl Resampling {
         }
         pcm.most -= STEP;
         pcm.samples.truncate((earlier + due) as usize);
+        if pcm.samples.len() > pcm.most {
+            return Err(AudioError::TooLong { limit: pcm.limit });
+        }
         Ok(())
     }
 }
