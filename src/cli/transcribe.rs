@@ -25,7 +25,7 @@ pub struct Args {
     /// The language spoken, such as en or pt; without it the model finds out
     #[arg(long, value_name = "CODE")]
     language: Option<String>,
-    /// Threads to use [default: up to 4, as many as there are cores]
+    /// Threads to use [default: half of the cores, up to 4]
     #[arg(long)]
     threads: Option<usize>,
     /// Say on standard error how long everything took

@@ -123,17 +123,18 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A note at a time on at most four cores.
+    /// A note at a time on half of the cores, four at most. whisper.cpp's threads wait for each other by spinning:
+    /// on a machine whose every core is busy, one thread more makes it slower.
     pub fn new(model: impl Into<PathBuf>) -> Settings {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
         Settings {
             model: model.into(),
             language: None,
-            threads: cores.min(4),
+            threads: (cores / 2).clamp(1, 4),
             parallel: 1,
             limits: Limits::default(),
             slowest: 2.0,
-            grace: Duration::from_secs(10),
+            grace: Duration::from_secs(20),
         }
     }
 }

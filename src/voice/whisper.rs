@@ -39,10 +39,6 @@ const SILENT_FRAMES: f64 = 128.0;
 /// spells byte by byte three times that. A model that is stuck would otherwise go on for 220.
 const TOKENS: (f64, f64) = (24.0, 15.0);
 
-/// A doubtful result is tried again at this higher temperature, and once more at twice that; whisper.cpp's own
-/// steps of 0.2 would try six times.
-const HOTTER: f32 = 0.4;
-
 /// Shorter sound holds no word, and whisper.cpp refuses less than a tenth of a second.
 const SHORTEST_NOTE: f64 = 0.2;
 
@@ -234,7 +230,9 @@ impl Place {
         params.set_print_timestamps(false);
         // What was heard in one window must not steer the next: that is how whisper falls into loops.
         params.set_no_context(true);
-        params.set_temperature_inc(HOTTER);
+        // No second tries with dice: the same note gives the same words, in the same time. A model that repeats
+        // itself is listened to once more instead (`hear`).
+        params.set_temperature_inc(0.0);
         let watch = stop.clone();
         // It must be a boxed closure: whisper-rs 0.16 boxes what it is given once more but calls it back as the
         // type it was given, so a bare closure would be read from the wrong memory.
