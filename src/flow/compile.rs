@@ -31,7 +31,9 @@ pub fn compile(sources: &Sources) -> Compiled {
     let (tree, mut found) = blocks::parse(sources);
     found.extend(check::check_all(sources, &tree));
     let diagnostics = check::tidy(sources, found);
-    let broken = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    let broken = diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.severity == Severity::Error);
     Compiled {
         program: (!broken).then(|| lower::lower(sources, &tree)),
         diagnostics,

@@ -452,12 +452,21 @@ impl<'t> Values<'t> {
                 Some("file") => inside(Cow::Owned(Type::File), path, 2),
                 Some("place") => inside(Cow::Owned(Type::Place), path, 2),
                 Some(_) | None => {
-                    let fields = [("text", Type::Text), ("kind", Type::Text), ("file", Type::File), ("place", Type::Place)];
+                    let fields = [
+                        ("text", Type::Text),
+                        ("kind", Type::Text),
+                        ("file", Type::File),
+                        ("place", Type::Place),
+                    ];
                     let fields = fields.into_iter().map(|(name, kind)| (name.to_owned(), kind));
                     Meaning::NoField(1, Cow::Owned(Type::Record(fields.collect())))
                 }
             },
-            "agent" | "business" => inside(Cow::Owned(Type::Record(vec![("name".to_owned(), Type::Text)])), path, 1),
+            "agent" | "business" => inside(
+                Cow::Owned(Type::Record(vec![("name".to_owned(), Type::Text)])),
+                path,
+                1,
+            ),
             "topic" => inside(Cow::Owned(Type::Text), path, 1),
             "today" if rest.is_empty() => known(Type::Date),
             "now" if rest.is_empty() => known(Type::Anything),
@@ -542,9 +551,10 @@ fn inside<'a>(mut kind: Cow<'a, Type>, path: &[String], at: usize) -> Meaning<'a
     for (index, part) in path.iter().enumerate().skip(at) {
         let field = match kind {
             // The usual case, the answer of a service, is not copied.
-            Cow::Borrowed(Type::Record(fields)) => {
-                fields.iter().find(|(field, _)| field == part).map(|(_, field)| Cow::Borrowed(field))
-            }
+            Cow::Borrowed(Type::Record(fields)) => fields
+                .iter()
+                .find(|(field, _)| field == part)
+                .map(|(_, field)| Cow::Borrowed(field)),
             ref kind => kind.field(part).map(Cow::Owned),
         };
         match field {
