@@ -52,7 +52,11 @@ fn cut(text: &str) -> &str {
     if text.len() <= OUTPUT_CAP {
         return text;
     }
-    &text[..text.floor_char_boundary(OUTPUT_CAP)]
+    let end = (0..=OUTPUT_CAP)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0);
+    &text[..end]
 }
 
 /// What a filter gets. `None` for an unknown value.
