@@ -121,3 +121,6 @@ impl Default for SessionSettings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

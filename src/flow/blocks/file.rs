@@ -40,10 +40,14 @@ impl<'a> File<'a> {
     }
 
     pub fn build(&mut self, sources: &Sources, tree: &mut Tree) {
-        let business = self.lines.iter().find(|line| line.has_code()).is_some_and(|line| {
-            let rule = heading_of(&self.source.text[line.code.clone()]);
-            rule.is_some_and(|rule| rule == Rule::business_line || words::accepts(Place::Business, rule))
-        });
+        let business = self
+            .lines
+            .iter()
+            .find(|line| line.has_code())
+            .is_some_and(|line| {
+                let rule = heading_of(&self.source.text[line.code.clone()]);
+                rule.is_some_and(|rule| rule == Rule::business_line || words::accepts(Place::Business, rule))
+            });
         let sections = self.sections(business);
         let first = sections
             .first()

@@ -163,7 +163,11 @@ const QUESTION_BY_TEMPLATE: Later = Later {
 
 fn question_by_template(code: &str) -> bool {
     let mut words = code.split(is_space).filter(|word| !word.is_empty()).skip(1);
-    let mut is_template = || words.next().is_some_and(|word| word.eq_ignore_ascii_case("template"));
+    let mut is_template = || {
+        words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("template"))
+    };
     is_template() || is_template()
 }
 
