@@ -40,5 +40,9 @@ fn shop() -> Program {
         let text = std::fs::read_to_string(&full).expect("the sample business belongs to the project");
         (path, text)
     });
-    lowered(&files.each_ref().map(|(path, text)| (path.as_str(), text.as_str())))
+    lowered(
+        &files
+            .each_ref()
+            .map(|(path, text)| (path.as_str(), text.as_str())),
+    )
 }
