@@ -6,7 +6,9 @@
 //! `chat` replays the same engine on transcripts. Nothing imports `server`, `console` or `cli`.
 
 pub mod channel;
+pub mod cli;
 pub mod engine;
 pub mod flow;
 pub mod message;
 pub mod store;
+pub mod voice;

@@ -1,0 +1,4 @@
+//! The command line: one file a command, texts to standard output, notes to standard error.
+
+pub mod transcribe;
+pub mod voice;
