@@ -9,6 +9,7 @@ mod acts;
 mod calls;
 pub mod config;
 mod dispatch;
+pub mod doctor;
 #[cfg(any(debug_assertions, feature = "failpoints"))]
 pub mod failpoint;
 mod flows;

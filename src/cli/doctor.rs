@@ -1,0 +1,40 @@
+//! `switchboard doctor`: everything that must be right, one line each, with the next step for what is not.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use crate::server::doctor;
+
+/// Something must be mended.
+const MUST_BE_MENDED: u8 = 3;
+
+/// Check configuration, store, flows, speech model, numbers, time and disk.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[arg(long, value_name = "FILE", default_value = "switchboard.toml")]
+    config: PathBuf,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
+    let report = runtime.block_on(doctor::examine(&args.config));
+    match args.format {
+        Format::Text => print!("{report}"),
+        Format::Json => println!("{}", serde_json::to_string_pretty(&report)?),
+    }
+    Ok(if report.must_be_mended() {
+        ExitCode::from(MUST_BE_MENDED)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
