@@ -1,18 +1,15 @@
 //! `switchboard doctor`: everything that must be right, one line each, with the next step for what is not.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::Context;
 
+use super::Exit;
 use crate::server::doctor;
 
-/// Something must be mended.
-const MUST_BE_MENDED: u8 = 3;
-
-/// Check configuration, store, flows, speech model, numbers, time and disk.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
+    /// The configuration to look at
     #[arg(long, value_name = "FILE", default_value = "switchboard.toml")]
     config: PathBuf,
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -25,16 +22,12 @@ enum Format {
     Json,
 }
 
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
     let report = runtime.block_on(doctor::examine(&args.config));
     match args.format {
         Format::Text => print!("{report}"),
         Format::Json => println!("{}", serde_json::to_string_pretty(&report)?),
     }
-    Ok(if report.must_be_mended() {
-        ExitCode::from(MUST_BE_MENDED)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if report.must_be_mended() { Exit::Environment } else { Exit::Good })
 }

@@ -2,21 +2,17 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
 
+use super::Exit;
 use crate::server::config::{Config, Log, LogFormat, REFERENCE, StoreAddress};
-use crate::server::{self, Parts, Running, Server, StartError};
-use crate::store::{Caps, SqliteStore, Store, SystemClock};
+use crate::server::{self, Parts, Running, Server};
+use crate::store::{Caps, SqliteStore, Store};
 
-/// Environment or configuration is wrong.
-const MUST_BE_MENDED: u8 = 3;
-
-/// Run the server: webhooks in, answers out.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The configuration; `--print-config` shows every key.
     #[arg(long, value_name = "FILE", default_value = "switchboard.toml")]
     config: PathBuf,
@@ -31,18 +27,12 @@ pub struct Args {
     print_config: bool,
 }
 
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if args.print_config {
         print!("{REFERENCE}");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Exit::Good);
     }
-    let mut config = match Config::load(&args.config) {
-        Ok(config) => config,
-        Err(why) => {
-            eprintln!("{why}");
-            return Ok(ExitCode::from(MUST_BE_MENDED));
-        }
-    };
+    let mut config = Config::load(&args.config)?;
     if let Some(bind) = args.bind {
         config.bind = bind;
     }
@@ -51,26 +41,16 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let served = runtime.block_on(serve(config, args.watch));
     // Work that did not finish in time must not hold the process back.
     runtime.shutdown_background();
-    match served {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(why) => match why.downcast_ref::<StartError>() {
-            Some(why) => {
-                eprintln!("error: {why}");
-                Ok(ExitCode::from(MUST_BE_MENDED))
-            }
-            None => Err(why),
-        },
-    }
+    served.map(|()| Exit::Good)
 }
 
 async fn serve(config: Config, watch: bool) -> anyhow::Result<()> {
     let mut reload = server::asked_to_reload()?;
     let stop = server::asked_to_stop()?;
     let StoreAddress::Sqlite(path) = &config.store;
-    let store = SqliteStore::open(path, Caps::default(), Arc::new(SystemClock)).map_err(StartError::Store)?;
-    let store: Arc<dyn Store> = Arc::new(store);
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path, Caps::default(), server::clock())?);
     let parts = Parts {
-        voice: server::ear(&config).map_err(StartError::Voice)?,
+        voice: server::ear(&config)?,
         ..Parts::default()
     };
     let running = Server::start(config, store, parts).await?;
@@ -97,8 +77,10 @@ async fn reload_flows(running: &Running) {
 
 /// Logs on standard error. `RUST_LOG` wins over the configuration.
 fn log_to_stderr(log: &Log) {
+    // What the speech library says of itself is not worth a line, unless somebody asks.
+    let level = format!("{},{}", crate::voice::LOG_DIRECTIVE, log.level);
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .or_else(|_| tracing_subscriber::EnvFilter::try_new(&log.level))
+        .or_else(|_| tracing_subscriber::EnvFilter::try_new(level))
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -26,7 +26,11 @@ pub fn format(path: &str, text: &str) -> Result<String, Vec<Diagnostic>> {
         mistake.severity == Severity::Error && !matches!(mistake.code, Code::F008 | Code::F204)
     };
     if built.mistakes.iter().any(|mistake| unread(&mistake)) {
-        return Err(built.mistakes.into_iter().filter(|mistake| unread(&mistake)).collect());
+        return Err(built
+            .mistakes
+            .into_iter()
+            .filter(|mistake| unread(&mistake))
+            .collect());
     }
     Printer {
         text,
@@ -41,7 +45,12 @@ pub fn format(path: &str, text: &str) -> Result<String, Vec<Diagnostic>> {
 /// Never seen: a line that was read once can be read again.
 fn unreadable(file: FileId) -> Diagnostic {
     let start = super::source::Span::new(file, 0, 0);
-    Diagnostic::new(Code::F001, start, "this file can't be formatted", "nothing was changed")
+    Diagnostic::new(
+        Code::F001,
+        start,
+        "this file can't be formatted",
+        "nothing was changed",
+    )
 }
 
 struct Printer<'a> {
@@ -124,7 +133,9 @@ impl Printer<'_> {
         let Some(laid) = self.layout[heading].filter(|laid| laid.depth == 0) else {
             return false;
         };
-        let before = (0..line).rev().find_map(|line| self.layout[line].map(|laid| (line, laid)));
+        let before = (0..line)
+            .rev()
+            .find_map(|line| self.layout[line].map(|laid| (line, laid)));
         let runs_on = |line: usize| {
             let next = self.layout[line + 1..].iter().find_map(|laid| *laid);
             next.is_some_and(|next| next.depth > 0)
@@ -132,7 +143,9 @@ impl Printer<'_> {
         match (laid.rule, before) {
             (Rule::end_line, _) => false,
             (Rule::step_line, _) => true,
-            (Rule::on_line, Some((before, laid))) => laid.rule != Rule::on_line || runs_on(heading) || runs_on(before),
+            (Rule::on_line, Some((before, laid))) => {
+                laid.rule != Rule::on_line || runs_on(heading) || runs_on(before)
+            }
             (_, Some((before, laid))) => {
                 // After the lines of a step or an `on`, which have no `end`.
                 laid.depth > 0 && self.under_open_heading(before)
@@ -143,7 +156,9 @@ impl Printer<'_> {
 
     /// Whether the heading above a line runs to the next heading.
     fn under_open_heading(&self, line: usize) -> bool {
-        let heading = (0..=line).rev().find_map(|line| self.layout[line].filter(|laid| laid.depth == 0));
+        let heading = (0..=line)
+            .rev()
+            .find_map(|line| self.layout[line].filter(|laid| laid.depth == 0));
         heading.is_some_and(|laid| matches!(laid.rule, Rule::step_line | Rule::on_line))
     }
 
@@ -209,7 +224,10 @@ impl Printer<'_> {
 
 /// Whether a space belongs between a token and those before it.
 fn spaced(rule: Rule, before: Option<Rule>, two_before: Option<Rule>) -> bool {
-    let closes = matches!(rule, Rule::comma | Rule::colon | Rule::close_round | Rule::close_square);
+    let closes = matches!(
+        rule,
+        Rule::comma | Rule::colon | Rule::close_round | Rule::close_square
+    );
     let opened = matches!(before, Some(Rule::open_round | Rule::open_square));
     // The arguments of a filter: `short(200)`.
     let calls = rule == Rule::open_round && before == Some(Rule::name) && two_before == Some(Rule::pipe);
@@ -230,7 +248,13 @@ fn straight(inner: &str, out: &mut String) {
             '\\' => {
                 let next = inner[at + 1..].chars().next();
                 out.push('\\');
-                out.extend(next.map(|next| if matches!(next, '“' | '”' | '„') { '"' } else { next }));
+                out.extend(next.map(|next| {
+                    if matches!(next, '“' | '”' | '„') {
+                        '"'
+                    } else {
+                        next
+                    }
+                }));
                 at += next.map_or(0, char::len_utf8);
             }
             '"' => out.push_str("\\\""),

@@ -10,7 +10,6 @@ mod calls;
 pub mod config;
 mod dispatch;
 pub mod doctor;
-#[cfg(any(debug_assertions, feature = "failpoints"))]
 pub mod failpoint;
 mod flows;
 mod guard;
@@ -57,6 +56,7 @@ use self::parts::Shared;
 use crate::store::{MovableClock, Store, StoreError};
 use crate::voice::{Transcriber, Unavailable};
 
+pub use failpoint::clock;
 pub use flows::FlowsError;
 pub use guard::is_public;
 pub use handle::{ChannelView, Conversation, Handle, NotSimulated, Said, ThreadEntry};

@@ -15,12 +15,14 @@ use crate::channel::{SendClass, SendError, Step};
 use crate::failpoint;
 use crate::store::{ContactId, SendClaim, SendOutcome};
 
-/// Longer than any attempt: connecting, sending, and the file before it.
-const LEASE: Duration = Duration::from_secs(60);
+/// Longer than an attempt may take, 3 s to connect and 20 s in all.
+const LEASE: Duration = Duration::from_secs(30);
 /// Free-form messages may leave until 24 hours after the customer's last message; a minute is kept for the way.
 const WINDOW: SignedDuration = SignedDuration::from_secs(24 * 3600 - 60);
 /// How long a status bearing our id may take to settle what may have been sent.
 const SETTLE: SignedDuration = SignedDuration::from_secs(45);
+/// The same for a message whose sender died: its lease has run out by then, and that took time already.
+const SETTLE_AFTER_DEATH: SignedDuration = SignedDuration::from_secs(15);
 /// A message of which nobody knows whether it was sent goes out this often at most.
 const UNCERTAIN_TRIES: u32 = 2;
 /// A number that was stopped is tried again after this time: somebody may have mended it.
@@ -132,7 +134,7 @@ fn doubt(shared: &Shared, claim: &SendClaim, now: Timestamp) -> Option<SendOutco
     *tries += 1;
     match *tries {
         1 => Some(SendOutcome::Uncertain {
-            until: now + SETTLE,
+            until: now + SETTLE_AFTER_DEATH,
             why: "it may have been sent; waiting for the provider's word".to_owned(),
         }),
         tries if tries <= UNCERTAIN_TRIES => None,

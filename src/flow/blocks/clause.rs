@@ -38,7 +38,8 @@ impl<'a> Cursor<'a> {
                 Role::Statement if self.indent(next.line) <= self.indent(opener) => return None,
                 Role::Statement => {
                     let above = self.laid.last().map(|(line, _)| *line);
-                    match above.filter(|line| *line != opener && self.indent(next.line) > self.indent(*line)) {
+                    match above.filter(|line| *line != opener && self.indent(next.line) > self.indent(*line))
+                    {
                         Some(clause) if !std::mem::replace(&mut self.astray, true) => {
                             let mistake = mistake::after_tail(self, next, clause);
                             self.mistakes.push(mistake);

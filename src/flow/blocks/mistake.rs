@@ -51,11 +51,7 @@ pub(super) fn fault(code: Code<'_>, fault: &Fault) -> Diagnostic {
         ),
         Fault::TooLong => Diagnostic::new(
             Check::F001,
-            Span::new(
-                code.file,
-                code.start,
-                code.start + words::first_word(code.text).len().max(1),
-            ),
+            Span::new(code.file, code.start, code.start + words::first_len(code.text)),
             "this line is too long",
             "WhatsApp takes 4,096 characters in a message",
         ),
@@ -274,7 +270,11 @@ pub(super) fn waits_under_a_clause(cursor: &Cursor<'_>, next: Next<'_>) -> Diagn
              -> handoff to support",
         );
         let start = Span::new(cursor.file, span.start as usize, span.start as usize);
-        return if moved.len() == 1 { mistake.fix("-> handoff", start, "-> ") } else { mistake };
+        return if moved.len() == 1 {
+            mistake.fix("-> handoff", start, "-> ")
+        } else {
+            mistake
+        };
     }
     let step = step_name(next.code.text);
     let mistake = mistake.note(format!(
@@ -298,8 +298,15 @@ pub(super) fn waits_under_a_clause(cursor: &Cursor<'_>, next: Next<'_>) -> Diagn
         body.push_str(&format!("\n{}{}", " ".repeat(indent), &text[line.code.clone()]));
     }
     let after = last_code_before(cursor, cursor.stop);
-    let after = cursor.lines[after].comment.as_ref().map_or(cursor.lines[after].code.end, |comment| comment.end);
-    let from = Span::new(cursor.file, cursor.lines[*first].code.start, cursor.lines[*last].code.end);
+    let after = cursor.lines[after]
+        .comment
+        .as_ref()
+        .map_or(cursor.lines[after].code.end, |comment| comment.end);
+    let from = Span::new(
+        cursor.file,
+        cursor.lines[*first].code.start,
+        cursor.lines[*last].code.end,
+    );
     let mut mistake = mistake;
     let added = format!("\n\nstep {step}{body}");
     let mut edits = vec![Edit {
@@ -336,7 +343,8 @@ fn step_name(code: &str) -> String {
 /// The line and those after it that stand as far in or further.
 fn lines_level_with(cursor: &Cursor<'_>, line: usize) -> Vec<usize> {
     let code = (line..cursor.stop).filter(|line| cursor.lines[*line].has_code());
-    code.take_while(|other| cursor.indent(*other) >= cursor.indent(line)).collect()
+    code.take_while(|other| cursor.indent(*other) >= cursor.indent(line))
+        .collect()
 }
 
 /// Statements under a clause line that already says what happens.

@@ -32,13 +32,21 @@ fn flow(text: &str) -> Program {
     lowered(&[("test.flow", text)])
 }
 
-/// The sample business.
+/// Files of the sample business.
+const SHOP: [&str; 6] = ["business", "identify", "repair", "support", "tracking", "welcome"];
+
 fn shop() -> Program {
-    let files = ["business", "identify", "repair", "support", "tracking", "welcome"].map(|name| {
-        let path = format!("flows/{name}.flow");
-        let full = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(&full).expect("the sample business belongs to the project");
-        (path, text)
-    });
-    lowered(&files.each_ref().map(|(path, text)| (path.as_str(), text.as_str())))
+    let files = SHOP.map(shop_file);
+    lowered(
+        &files
+            .each_ref()
+            .map(|(path, text)| (path.as_str(), text.as_str())),
+    )
+}
+
+fn shop_file(name: &str) -> (String, String) {
+    let path = format!("flows/{name}.flow");
+    let full = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&full).expect("the sample business belongs to the project");
+    (path, text)
 }
