@@ -4,7 +4,7 @@
 mod table;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use switchboard::voice::audio::{self, Limits};
 use switchboard::voice::{self, Settings};

@@ -9,6 +9,7 @@ pub mod models;
 pub mod test_support;
 #[cfg(feature = "voice")]
 mod whisper;
+#[cfg(feature = "voice")]
 mod words;
 
 use std::fmt;
