@@ -12,6 +12,7 @@ pub mod explain;
 pub mod fixes;
 pub mod fold;
 pub mod format;
+pub mod graph;
 pub mod hash;
 pub mod lines;
 pub mod listing;

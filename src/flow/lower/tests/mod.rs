@@ -28,14 +28,14 @@ fn lowered(files: &[(&str, &str)]) -> Program {
 }
 
 #[track_caller]
-fn flow(text: &str) -> Program {
+pub(in crate::flow) fn flow(text: &str) -> Program {
     lowered(&[("test.flow", text)])
 }
 
 /// Files of the sample business.
 const SHOP: [&str; 6] = ["business", "identify", "repair", "support", "tracking", "welcome"];
 
-fn shop() -> Program {
+pub(in crate::flow) fn shop() -> Program {
     let files = SHOP.map(shop_file);
     lowered(
         &files

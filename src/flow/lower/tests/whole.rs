@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 
 use super::{SHOP, flow, lowered, shop};
-use crate::flow::blocks;
+use crate::flow::listing::listing;
+use crate::flow::{blocks, graph};
 use crate::flow::lower::lower;
 use crate::flow::program::{
     Emit, Expr, ExprIx, Jump, Message, Op, Pc, Program, Question, State, StateKind, TextIx,
@@ -291,6 +292,10 @@ proptest! {
             sources.add(*name, text.as_str());
         }
         let (tree, _) = blocks::parse(&sources);
-        assert_whole(&lower(&sources, &tree));
+        let program = lower(&sources, &tree);
+        assert_whole(&program);
+        // People may look at whatever was made.
+        assert!(!listing(&program).is_empty());
+        assert!(!graph::mermaid(&program, None).is_empty());
     }
 }
