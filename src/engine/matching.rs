@@ -347,12 +347,12 @@ impl<'m> Run<'m> {
                 super::run::set_in(&mut self.top().locals, std::slice::from_ref(name), before);
             }
             let place = self.m.program.texts[*sentence as usize].place;
-            let said_at = self.m.program.place(place);
+            let said_at = self.said_at(place);
             return match refused {
                 Ok(text) => self.missed(
                     state,
                     question,
-                    Missed::Said(text, Some(said_at)),
+                    Missed::Said(text, said_at),
                     Exit::Check(at as u32),
                 ),
                 Err(failed) => self.finish_with(Err(failed)),
@@ -410,9 +410,9 @@ impl<'m> Run<'m> {
         let outcome = match (missed, say) {
             (Missed::Said(text, said_at), _) => self.say_at_question(state, text, said_at),
             (Missed::NotUnderstood, Some(text)) => {
-                let said_at = self.m.program.place(self.m.program.texts[text as usize].place);
+                let said_at = self.said_at(self.m.program.texts[text as usize].place);
                 self.text(text)
-                    .and_then(|body| self.say_at_question(state, body, Some(said_at)))
+                    .and_then(|body| self.say_at_question(state, body, said_at))
             }
             (Missed::NotUnderstood, None) => {
                 let own = sentences(self.language).not_understood.to_owned();
