@@ -12,3 +12,4 @@ pub mod engine;
 pub mod flow;
 pub mod message;
 pub mod store;
+pub mod voice;

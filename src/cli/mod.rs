@@ -8,6 +8,8 @@ mod files;
 mod fmt;
 mod graph;
 mod test;
+mod transcribe;
+mod voice;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -42,6 +44,10 @@ enum Command {
     Test(test::Args),
     /// Draw the flows
     Graph(graph::Args),
+    /// Write down the words of a voice note
+    Transcribe(transcribe::Args),
+    /// Get a speech model
+    Voice(voice::Args),
 }
 
 /// Runs the command of this process and says how it went.
@@ -61,6 +67,8 @@ pub fn main() -> ExitCode {
         Command::Chat(args) => chat::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Graph(args) => graph::run(&args),
+        Command::Transcribe(args) => transcribe::run(&args),
+        Command::Voice(args) => voice::run(&args),
     });
     match outcome {
         Ok(Ok(exit)) => exit.into(),

@@ -247,14 +247,21 @@ pub fn slot_end(text: &str, at: usize) -> Option<usize> {
 
 fn triple_close(text: &str, open: usize, opening: usize, indent: usize) -> Option<usize> {
     let body = open + opening;
-    let straight = text[body..].find("\"\"\"").map(|found| body + found);
+    // A quote right before the closing quotes belongs to the text.
+    let straight = text[body..].find("\"\"\"").map(|found| {
+        let run = text[body + found..]
+            .bytes()
+            .take_while(|byte| *byte == b'"')
+            .count();
+        body + found + run - 3
+    });
     let close = match straight {
         Some(at) if text[open..].starts_with("\"\"\"") => at,
         _ => text[body..]
             .char_indices()
             .filter(|(_, char)| is_quote(*char))
             .map(|(found, _)| body + found)
-            .find(|at| triple_at(text, *at).is_some())?,
+            .find(|at| triple_at(text, *at).is_some_and(|len| quote_at(text, *at + len).is_none()))?,
     };
     if opens_another(text, body, close, indent) {
         return None;

@@ -103,6 +103,7 @@ impl<'a> Cursor<'a> {
 
     /// Lines after a section that is complete: they stand nowhere.
     fn rest_of_section(&mut self) {
+        self.under = Place::Business;
         while let Ahead::Line(next) = self.ahead() {
             match next.rule {
                 Some(Rule::end_line) => self.stray_end(next, Rule::end_line),

@@ -66,14 +66,13 @@ impl<'a> File<'a> {
             return;
         };
         let code = &self.source.text[first.code.clone()];
-        let word = words::first_word(code);
         let rule = heading_of(code);
         match rule {
             Some(Rule::business_line) => self.business_file(sources, sections, tree),
             Some(Rule::flow_line) => self.flow_file(sections, tree),
             _ => {
                 let start = first.code.start;
-                let span = Span::new(self.id, start, start + word.len().max(1));
+                let span = Span::new(self.id, start, start + words::first_len(code));
                 let name = self.stem();
                 let business = matches!(
                     rule,
@@ -163,10 +162,15 @@ impl<'a> File<'a> {
     }
 
     /// Builds a section, and again with the `end`s that turned out to be missing.
-    pub fn section<T>(&mut self, range: Range<usize>, build: impl Fn(&mut Cursor<'a>) -> T) -> T {
+    pub fn section<T>(
+        &mut self,
+        range: Range<usize>,
+        heading: Place,
+        build: impl Fn(&mut Cursor<'a>) -> T,
+    ) -> T {
         let mut found: Vec<(MissingEnd, Diagnostic)> = Vec::new();
         loop {
-            let mut cursor = Cursor::new(self.id, self.source, self.lines, range.clone());
+            let mut cursor = Cursor::new(self.id, self.source, self.lines, range.clone(), heading);
             cursor.assumed = found.iter().map(|(missing, _)| missing.before).collect();
             let built = build(&mut cursor);
             if let Some(missing) = cursor.missing
@@ -208,7 +212,12 @@ impl<'a> File<'a> {
         let mut named = false;
         for section in sections {
             let begun = !flow.steps.is_empty() || !flow.ons.is_empty();
-            let read = self.section(section, |cursor| flow_section(cursor, begun, named));
+            let heading = if named || begun {
+                Place::FlowHead
+            } else {
+                Place::File
+            };
+            let read = self.section(section, heading, |cursor| flow_section(cursor, begun, named));
             match read {
                 Section::Flow(head, gives) => {
                     if let Some((name, title)) = head {
@@ -260,7 +269,7 @@ impl<'a> File<'a> {
         let mut once = super::clause::Once::default();
         for section in sections {
             // Attempts at a section must not leave anything behind, so each works on a copy.
-            let (next, seen) = self.section(section, |cursor| {
+            let (next, seen) = self.section(section, Place::Business, |cursor| {
                 let mut attempt = business.clone();
                 let mut seen = once.clone();
                 cursor.business_section(&mut attempt, &mut seen);
@@ -276,7 +285,7 @@ impl<'a> File<'a> {
                 self.mistakes.push(
                     Diagnostic::new(
                         Check::F005,
-                        Span::new(self.id, start, start + "business".len()),
+                        Span::new(self.id, start, start + words::first_len(&self.source.text[start..])),
                         "there is already a business file",
                         format!("the other one is {path}"),
                     )
@@ -304,19 +313,7 @@ fn heading_of(code: &str) -> Option<Rule> {
             {
                 return None;
             }
-            let all = [
-                Place::Body,
-                Place::Question,
-                Place::Fetch,
-                Place::Handoff,
-                Place::FlowHead,
-                Place::Business,
-            ];
-            let firsts = all.iter().flat_map(|place| place.words().iter());
-            let firsts = firsts
-                .map(|words| words.split(' ').next().unwrap_or(words))
-                .chain(["flow", "business"]);
-            let meant = words::nearest(word, firsts)?;
+            let meant = words::nearest(word, words::all_first_words())?;
             words::rule_of(&format!("{meant}{}", &code[word.len()..]), Place::Body).filter(heading)
         }
     }
@@ -456,6 +453,7 @@ impl<'a> Cursor<'a> {
     /// The lines after a line of the flow's head: only `gives` can follow.
     fn head_lines(&mut self) -> Vec<crate::flow::tree::Field> {
         let mut gives = Vec::new();
+        self.under = Place::FlowHead;
         while let Ahead::Line(next) = self.ahead() {
             match next.rule {
                 Some(Rule::gives_line) => {
