@@ -19,6 +19,10 @@ const SPAN: Duration = Duration::from_secs(4);
 const LEASE: Duration = Duration::from_secs(20);
 
 fn main() {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        // A test runner asks what tests there are: none.
+        return;
+    }
     let folder = tempfile::tempdir().expect("a folder for the bench");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     table::head();
@@ -38,7 +42,8 @@ fn main() {
     };
     // Five syncs one after the other: a fifth of the raw rate is the most there is.
     rate("durable turns, 1 caller", &one, 0.1);
-    rate("durable turns, 50 callers", &many, 0.5);
+    // Twice what callers who share no sync could reach together.
+    rate("durable turns, 50 callers", &many, 0.4);
     for (what, turns) in [
         ("a turn's time, 1 caller", &one),
         ("a turn's time, 50 callers", &many),

@@ -38,9 +38,10 @@ impl HttpRequest {
         self
     }
 
-    /// Adds a secret in a header. `prefix` is what stands before it, such as `Bearer `.
+    /// Adds a secret in a header. `prefix` is what stands before it, such as `Bearer `. White space around the secret,
+    /// as files leave it, is dropped.
     pub fn secret(mut self, name: HeaderName, prefix: &str, secret: &SecretString) -> Self {
-        if let Ok(mut value) = HeaderValue::from_str(&format!("{prefix}{}", secret.expose_secret())) {
+        if let Ok(mut value) = HeaderValue::from_str(&format!("{prefix}{}", secret.expose_secret().trim())) {
             value.set_sensitive(true);
             self.headers.insert(name, value);
         }
@@ -113,6 +114,9 @@ pub trait Transport: std::fmt::Debug + Send + Sync {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, SendFailure>;
 }
 
+/// How long a connection waits for the next request. Shorter than any server of note closes it.
+const IDLE: Duration = Duration::from_secs(15);
+
 /// The real network.
 #[derive(Debug, Clone)]
 pub struct NetworkTransport {
@@ -129,6 +133,8 @@ impl NetworkTransport {
             .retry(reqwest::retry::never())
             .no_proxy()
             .referer(false)
+            // A connection the other side has closed in the meantime would make a send uncertain for no reason.
+            .pool_idle_timeout(IDLE)
             .connect_timeout(connect)
             .timeout(total)
             .user_agent(concat!("switchboard/", env!("CARGO_PKG_VERSION")))

@@ -2,18 +2,18 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use serde_json::json;
 
+use super::Exit;
 use super::voice::MODEL_DIR;
 use crate::voice::{self, Settings, Transcript, VoiceError, models};
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// A voice message: Ogg/Opus, M4A, WebM, AAC, MP3 or WAV, whatever its name says
     file: PathBuf,
     /// A model's name (tiny, tiny.en, base, small) or a GGML file
@@ -43,7 +43,7 @@ enum Format {
     Json,
 }
 
-pub fn run(args: Args) -> Result<ExitCode> {
+pub(super) fn run(args: &Args) -> Result<Exit> {
     let note = std::fs::read(&args.file).with_context(|| args.file.display().to_string())?;
     let mut settings = Settings::new(model_path(&args.model, &args.dir));
     settings.language.clone_from(&args.language);
@@ -62,11 +62,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Format::Json => writeln!(std::io::stdout(), "{}", as_json(&heard))?,
     }
     Ok(match &heard {
-        Ok(_) => ExitCode::SUCCESS,
-        // The documented exit codes: 1 something was found to be wrong with the file, 3 with this machine.
-        Err(VoiceError::Silence { .. } | VoiceError::NotUsable(_)) => ExitCode::from(1),
+        Ok(_) => Exit::Good,
+        Err(VoiceError::Silence { .. } | VoiceError::NotUsable(_)) => Exit::Findings,
         Err(VoiceError::TooSlow { .. } | VoiceError::Unavailable(_) | VoiceError::Failed { .. }) => {
-            ExitCode::from(3)
+            Exit::Environment
         }
     })
 }

@@ -2,19 +2,19 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::Exit;
 use crate::voice::models::{self, MODELS, Model, Source};
 
 /// Where commands look for models unless told otherwise.
 pub(super) const MODEL_DIR: &str = "models";
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
 }
@@ -47,14 +47,14 @@ fn model(name: &str) -> Result<&'static Model, String> {
     })
 }
 
-pub fn run(args: Args) -> Result<ExitCode> {
-    match args.command {
-        Command::Fetch(args) => fetch(&args),
+pub(super) fn run(args: &Args) -> Result<Exit> {
+    match &args.command {
+        Command::Fetch(args) => fetch(args),
         Command::Models => list(),
     }
 }
 
-fn fetch(args: &FetchArgs) -> Result<ExitCode> {
+fn fetch(args: &FetchArgs) -> Result<Exit> {
     let source = args.from.clone().unwrap_or(Source::PublicHome);
     let bar = progress_bar(args.model.bytes);
     let mut notes = std::io::stderr();
@@ -82,13 +82,12 @@ fn fetch(args: &FetchArgs) -> Result<ExitCode> {
             };
             writeln!(notes, "{word}, size and SHA-256 checked:")?;
             writeln!(std::io::stdout(), "{}", fetched.path.display())?;
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Good)
         }
         Err(error) => {
             writeln!(notes, "switchboard: {error}")?;
-            // The documented exit codes: 4 the other side, 3 this machine.
             let remote = error.is_remote() && !matches!(source, Source::LocalFile(_));
-            Ok(ExitCode::from(if remote { 4 } else { 3 }))
+            Ok(if remote { Exit::Remote } else { Exit::Environment })
         }
     }
 }
@@ -104,7 +103,7 @@ fn progress_bar(bytes: u64) -> ProgressBar {
     bar
 }
 
-fn list() -> Result<ExitCode> {
+fn list() -> Result<Exit> {
     let mut out = std::io::stdout().lock();
     for model in &MODELS {
         writeln!(
@@ -116,7 +115,7 @@ fn list() -> Result<ExitCode> {
             model.about
         )?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Good)
 }
 
 fn megabytes(model: &Model) -> u64 {

@@ -10,7 +10,6 @@ mod caps;
 mod clock;
 mod millis;
 pub mod model;
-
 mod record;
 mod sqlite;
 
@@ -142,7 +141,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn put_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
     async fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Waits until something may have become due since the last call; may wake for nothing.
+    /// Waits until something may have become due since the last call; may wake for nothing. Meant for one caller, who
+    /// then looks at everything that is due: of several, one may oversleep by 50 ms. What ends it is a write, and the
+    /// clock reaching the soonest work (a movable clock is looked at every 50 ms). A claim that found nothing is no write.
+    /// Work that stays due without being taken ends it every 50 ms.
     async fn wait_for_work(&self);
 
     /// The store's time.

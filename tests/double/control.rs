@@ -142,6 +142,12 @@ struct Wanted {
     status: Option<u16>,
 }
 
+/// A fault in the words of `POST /double/fault`.
+pub fn fault_of(inner: &Inner, json: &str) -> Result<(), String> {
+    let wanted = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    fault(inner, &wanted).map(drop)
+}
+
 fn fault(inner: &Inner, wanted: &Wanted) -> Result<Value, String> {
     let code = || wanted.code.ok_or("this fault needs a code");
     let fault = match wanted.fault.as_str() {

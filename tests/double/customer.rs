@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::media;
-use super::state::Inner;
+use super::state::{Inner, Known};
 use super::webhook::Webhook;
 
 /// A customer of the double.
@@ -24,7 +24,8 @@ impl Customer {
         } else {
             address.chars().filter(char::is_ascii_digit).collect()
         };
-        inner.state().customers.entry(id.clone()).or_default();
+        let known = Known::new(&id);
+        inner.state().customers.entry(id.clone()).or_insert(known);
         Customer { inner, id }
     }
 
@@ -34,13 +35,15 @@ impl Customer {
     }
 
     pub fn named(self, name: &str) -> Self {
-        self.inner
-            .state()
-            .customers
-            .entry(self.id.clone())
-            .or_default()
-            .name = name.to_owned();
+        if let Some(known) = self.inner.state().customers.get_mut(&self.id) {
+            known.name = name.to_owned();
+        }
         self
+    }
+
+    /// The customer's business-scoped user id.
+    pub fn user_id(&self) -> String {
+        self.inner.state().customers[&self.id].user_id.clone()
     }
 
     /// Writes a text. Gives the message's id.
@@ -128,6 +131,12 @@ impl Customer {
         if wire == "audio" {
             part["voice"] = json!(kind == "voice");
         }
+        if wire == "sticker" {
+            part["animated"] = json!(false);
+        }
+        if wire == "document" {
+            part["filename"] = json!("document");
+        }
         merge(&mut part, more);
         self.sends(wire, part)
     }
@@ -150,26 +159,21 @@ impl Customer {
 
     fn send(&self, kind: &str, content: Value, more: Value) -> String {
         let now = self.inner.clock.now();
-        let (id, name) = {
+        let (id, known) = {
             let mut state = self.inner.state();
-            let known = state.customers.entry(self.id.clone()).or_default();
-            known.last_in = Some(now);
-            let name = if known.name.is_empty() {
-                "Customer".to_owned()
-            } else {
-                known.name.clone()
-            };
-            (state.wamid(&self.id), name)
+            if let Some(known) = state.customers.get_mut(&self.id) {
+                known.last_in = Some(now);
+            }
+            (state.wamid(&self.id), state.customers[&self.id].clone())
         };
-        let by_user_id = is_user_id(&self.id);
-        let mut message =
-            json!({ "id": id, "timestamp": now.as_second().to_string(), "type": kind, kind: content });
-        message[if by_user_id { "from_user_id" } else { "from" }] = json!(self.id);
+        let mut message = json!({ "from_user_id": known.user_id, "id": id, "timestamp": now.as_second().to_string(),
+            "type": kind, kind: content });
+        if let Some(phone) = &known.phone {
+            message["from"] = json!(phone);
+        }
         merge(&mut message, more);
-        let mut contact = json!({ "profile": { "name": name } });
-        contact[if by_user_id { "user_id" } else { "wa_id" }] = json!(self.id);
         let mut value = self.inner.frame();
-        value["contacts"] = json!([contact]);
+        value["contacts"] = json!([known.contact()]);
         value["messages"] = json!([message]);
         self.inner.touch();
         self.inner.tell(Webhook {

@@ -67,6 +67,10 @@ async fn routed(inner: &Arc<Inner>, asked: &Asked) -> Result<Reply, Refusal> {
                 inner.state().registered = edge == "register";
                 Ok(success())
             }
+            ("GET", Some(edge)) => {
+                let held = number::quiet_edge(edge).ok_or_else(|| Refusal::no_path(&asked.path))?;
+                Ok(Reply::Json(200, held))
+            }
             _ => Err(Refusal::no_path(&asked.path)),
         };
     }
@@ -134,7 +138,8 @@ fn debug_token(inner: &Inner, asked: &Asked) -> Result<Reply, Refusal> {
 /// `POST /{app}/subscriptions`: the app's webhook, after Meta's handshake with it.
 async fn subscribe(inner: &Inner, asked: &Asked) -> Result<Reply, Refusal> {
     let of_app = format!("{}|{}", inner.setup.app_id, inner.setup.app_secret);
-    let token = asked.token.clone().or_else(|| asked.parameter("access_token"));
+    // Clients that hold a token of their own send it as well; the parameter is the one that counts.
+    let token = asked.parameter("access_token").or_else(|| asked.token.clone());
     if token.as_deref() != Some(&of_app) {
         return Err(Refusal::no_token(token.is_some()));
     }

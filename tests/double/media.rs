@@ -116,7 +116,7 @@ pub fn resolve(inner: &Inner, id: &str) -> Result<Reply, Refusal> {
             "url": address(inner, id),
             "mime_type": file.mime,
             "sha256": hex(&file.bytes),
-            "file_size": file.bytes.len(),
+            "file_size": file.bytes.len().to_string(),
             "id": id,
         }),
     ))

@@ -10,7 +10,8 @@
 //! The base URL is then `http://127.0.0.1:4000`, with any version prefix (`/v23.0`, `/v24.0`, …). Unless flags say
 //! otherwise: phone number id `106540352242922` (+62 211 000 001), business account `102290129340398`, app
 //! `670843887433847`, access token `double-token`, app secret `double-app-secret`, verify token
-//! `double-verify-token`.
+//! `double-verify-token`. A client that fixes Meta's host needs its HTTP layer to put this address in the place of
+//! `https://graph.facebook.com`; media addresses are given out on it as well.
 //!
 //! # What it does
 //!
@@ -79,6 +80,21 @@ pub use state::Sent;
 pub use webhook::{Order, Release};
 
 use state::Inner;
+
+/// Whether Meta would take this body as a message or a read receipt, apart from who may be written to and when.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn would_take(body: &[u8]) -> Result<(), String> {
+    let body: serde_json::Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let message = body.as_object().ok_or("not an object")?;
+    let checked = if message.contains_key("status") {
+        refuse::read_receipt(message).map(drop)
+    } else {
+        refuse::message(message)
+    };
+    checked.map_err(|refusal| format!("{}: {}", refusal.message, refusal.details.unwrap_or_default()))
+}
 
 /// How long a test waits for something that must come. Only a failure takes that long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -210,6 +226,14 @@ impl Double {
 
     pub fn fault(&self, fault: Fault) {
         self.inner.state().faults.push(fault);
+    }
+
+    /// A fault in the words of `POST /double/fault`.
+    ///
+    /// # Errors
+    /// What is wrong with the words.
+    pub fn fault_in_words(&self, json: &str) -> Result<(), String> {
+        control::fault_of(&self.inner, json)
     }
 
     /// Keeps webhooks back until [`Double::release`].

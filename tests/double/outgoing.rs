@@ -9,16 +9,15 @@ use super::error::{Refusal, title_of};
 use super::faults::{self, Faulty};
 use super::refuse;
 use super::serve::{Asked, Reply};
-use super::state::{Inner, Sent};
+use super::state::{Inner, Known, Sent};
 use super::webhook::Webhook;
 
 /// Free text reaches a customer this long after a message of theirs.
 const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
-/// The answer of a status fault, and of a hanging or dropped connection.
+/// Takes a message, or a read receipt, or says what is wrong with it.
 pub fn send(inner: &Arc<Inner>, asked: &Asked) -> Result<Reply, Refusal> {
-    let body: Value = serde_json::from_slice(&asked.body)
-        .map_err(|error| Refusal::parameter(format_args!("The request body is not valid JSON: {error}")))?;
+    let body = parameters(asked)?;
     let message = body
         .as_object()
         .ok_or_else(|| Refusal::parameter("The request body must be an object"))?;
@@ -26,7 +25,11 @@ pub fn send(inner: &Arc<Inner>, asked: &Asked) -> Result<Reply, Refusal> {
         return seen(inner, message);
     }
     refuse::message(message)?;
-    let recipient = Recipient::of(message)?;
+    let mut recipient = Recipient::of(message)?;
+    // A customer has one thread and one window, whichever way they are addressed.
+    if let Some((key, _)) = inner.state().known(&recipient.id) {
+        recipient.id = key;
+    }
     if !inner.state().registered {
         return Err(Refusal::new(
             133010,
@@ -58,11 +61,14 @@ pub fn send(inner: &Arc<Inner>, asked: &Asked) -> Result<Reply, Refusal> {
         _ => None,
     };
     if !silent {
+        // Drawn here, in the order of sending, so that the seed alone decides.
+        let swapped = inner.state().random().is_multiple_of(4);
         tokio::spawn(statuses(
             Arc::clone(inner),
             sent.clone(),
             recipient.clone(),
             failure,
+            swapped,
         ));
     }
     Ok(match fault {
@@ -70,6 +76,32 @@ pub fn send(inner: &Arc<Inner>, asked: &Asked) -> Result<Reply, Refusal> {
         Some(Faulty::Reset) => Reply::Reset,
         _ => Reply::Json(200, recipient.answer(&sent)),
     })
+}
+
+/// The message, from JSON or from a form. As everywhere in the Graph API a member may be JSON inside a string.
+fn parameters(asked: &Asked) -> Result<Value, Refusal> {
+    let mut body: Value = if asked
+        .content_type
+        .starts_with("application/x-www-form-urlencoded")
+    {
+        let pairs = url::form_urlencoded::parse(&asked.body);
+        let members = pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));
+        Value::Object(members.collect())
+    } else {
+        serde_json::from_slice(&asked.body).map_err(|error| {
+            Refusal::parameter(format_args!("The request body is not valid JSON: {error}"))
+        })?
+    };
+    for value in body.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        let inner = value
+            .as_str()
+            .filter(|text| text.starts_with(['{', '[']))
+            .map(serde_json::from_str);
+        if let Some(Ok(inner)) = inner {
+            *value = inner;
+        }
+    }
+    Ok(body)
 }
 
 /// Window and rates.
@@ -194,22 +226,25 @@ impl Recipient {
     }
 
     fn answer(&self, sent: &Sent) -> Value {
-        let name = if self.is_bsuid { "user_id" } else { "wa_id" };
+        let (name, id) = if self.is_bsuid {
+            ("user_id", &self.input)
+        } else {
+            ("wa_id", &self.id)
+        };
         let mut message = json!({ "id": sent.id });
         if sent.kind == "template" {
             message["message_status"] = json!("accepted");
         }
         json!({
             "messaging_product": "whatsapp",
-            "contacts": [{ "input": self.input, name: self.id }],
+            "contacts": [{ "input": self.input, name: id }],
             "messages": [message],
         })
     }
 }
 
 /// `sent` at once, `delivered` and `read` later, in one of four cases the other way round.
-async fn statuses(inner: Arc<Inner>, sent: Sent, to: Recipient, failure: Option<i64>) {
-    let swapped = inner.state().random().is_multiple_of(4);
+async fn statuses(inner: Arc<Inner>, sent: Sent, to: Recipient, failure: Option<i64>, swapped: bool) {
     tell(&inner, &sent, &to, "sent", None);
     inner.clock.sleep(inner.setup.delivered_after).await;
     if failure.is_some() {
@@ -231,13 +266,18 @@ async fn statuses(inner: Arc<Inner>, sent: Sent, to: Recipient, failure: Option<
 fn tell(inner: &Inner, sent: &Sent, to: &Recipient, state: &str, failure: Option<i64>) {
     let mut status =
         json!({ "id": sent.id, "status": state, "timestamp": inner.clock.now().as_second().to_string() });
-    status[if to.is_bsuid {
-        "recipient_user_id"
-    } else {
-        "recipient_id"
-    }] = json!(to.id);
+    let known = inner
+        .state()
+        .known(&to.id)
+        .map_or_else(|| Known::new(&to.id), |(_, known)| known);
     if to.is_group {
+        status["recipient_id"] = json!(to.id);
         status["recipient_type"] = json!("group");
+    } else {
+        status["recipient_user_id"] = json!(known.user_id);
+        if let Some(phone) = &known.phone {
+            status["recipient_id"] = json!(phone);
+        }
     }
     if let Some(ours) = &sent.ours {
         status["biz_opaque_callback_data"] = json!(ours);
@@ -260,6 +300,10 @@ fn tell(inner: &Inner, sent: &Sent, to: &Recipient, state: &str, failure: Option
         }
     }
     let mut value = inner.frame();
+    // Contacts come with every status but a failure.
+    if failure.is_none() && !to.is_group {
+        value["contacts"] = json!([known.contact()]);
+    }
     value["statuses"] = json!([status]);
     inner.tell(Webhook {
         field: "messages",

@@ -52,6 +52,9 @@ struct Flags {
     /// Deliver every webhook this often.
     #[arg(long, default_value_t = 1)]
     copies: u32,
+    /// A fault, in the words of `POST /double/fault`; may be given several times.
+    #[arg(long = "fault")]
+    faults: Vec<String>,
     /// The number is not registered.
     #[arg(long)]
     unregistered: bool,
@@ -89,6 +92,12 @@ async fn main() {
     let double = double::Double::with(setup).await;
     double.deliver_copies(flags.copies);
     double.set_registered(!flags.unregistered);
+    for fault in &flags.faults {
+        if let Err(why) = double.fault_in_words(fault) {
+            eprintln!("--fault {fault}: {why}");
+            std::process::exit(2);
+        }
+    }
     println!("cloud-double listens on {}", double.base_url());
     let _ = std::io::stdout().flush();
     if let Some(webhook) = flags.webhook.filter(|_| flags.handshake)

@@ -73,11 +73,57 @@ impl Sent {
     }
 }
 
-/// What is known of a customer.
-#[derive(Debug, Clone, Default)]
+/// What is known of a customer. Every customer has a user id; the phone number may stay unknown.
+#[derive(Debug, Clone)]
 pub struct Known {
     pub name: String,
+    pub phone: Option<String>,
+    pub user_id: String,
     pub last_in: Option<Timestamp>,
+}
+
+impl Known {
+    /// By digits or by user id. A user id that goes with a phone number follows from its digits.
+    pub fn new(id: &str) -> Known {
+        let by_phone = id.bytes().all(|byte| byte.is_ascii_digit());
+        Known {
+            name: "Customer".to_owned(),
+            phone: by_phone.then(|| id.to_owned()),
+            user_id: if by_phone {
+                format!("{}.{:0>20}", country_of(id), id)
+            } else {
+                id.to_owned()
+            },
+            last_in: None,
+        }
+    }
+
+    /// As webhooks name a contact.
+    pub fn contact(&self) -> Value {
+        let mut contact = serde_json::json!({ "profile": { "name": self.name }, "user_id": self.user_id });
+        if let Some(phone) = &self.phone {
+            contact["wa_id"] = serde_json::json!(phone);
+        }
+        contact
+    }
+}
+
+/// Enough of the world for user ids to look right.
+fn country_of(digits: &str) -> &'static str {
+    let known = [
+        ("62", "ID"),
+        ("351", "PT"),
+        ("65", "SG"),
+        ("60", "MY"),
+        ("44", "GB"),
+        ("55", "BR"),
+        ("91", "IN"),
+        ("1", "US"),
+    ];
+    known
+        .iter()
+        .find(|(prefix, _)| digits.starts_with(prefix))
+        .map_or("ZZ", |(_, country)| country)
 }
 
 #[derive(Debug)]
@@ -120,6 +166,13 @@ impl State {
     pub fn next_number(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
+    }
+
+    /// The customer of these digits or this user id, under the name the double keeps them by.
+    pub fn known(&self, id: &str) -> Option<(String, Known)> {
+        let by_user_id = || self.customers.iter().find(|(_, known)| known.user_id == id);
+        let (key, known) = self.customers.get_key_value(id).or_else(by_user_id)?;
+        Some((key.clone(), known.clone()))
     }
 
     /// A new message id in Meta's form.

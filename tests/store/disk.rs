@@ -200,3 +200,37 @@ async fn the_records_can_be_read_from_outside_while_the_store_is_open() {
     let mode: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
     assert_eq!(mode, "wal");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_another_program_holds_the_file_calls_are_refused_and_then_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = Arc::new(open(&path).unwrap());
+    let contact = store
+        .resolve_alias("one", &Alias("phone:ana".into()), &[])
+        .await
+        .unwrap()
+        .contact();
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let calls: Vec<_> = (0..50)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { store.ingest(&[message(contact, &n.to_string(), "hello")]).await })
+        })
+        .collect();
+    for call in calls {
+        let refused = call.await.unwrap().unwrap_err();
+        let said = matches!(&refused, StoreError::Unavailable(why) if why.contains("another program"));
+        assert!(said, "{refused:?}");
+    }
+    assert!(
+        store.peek(contact).await.unwrap().unwrap().events.is_empty(),
+        "reading goes on"
+    );
+    db.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(
+        store.ingest(&[message(contact, "1", "hello")]).await.unwrap()[0],
+        Ingested::New(1)
+    );
+}

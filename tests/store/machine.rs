@@ -451,6 +451,7 @@ impl Pair {
             Step::Pass { millis } => pair.clock.advance(Duration::from_millis(*millis)),
             Step::Reopen => {
                 pair.sqlite.close().await.unwrap();
+                pair.model.holders_died().unwrap();
                 let path = pair.folder.path().join("store.db");
                 pair.sqlite = SqliteStore::open(path, CAPS, pair.clock.clone()).unwrap();
             }

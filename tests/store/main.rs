@@ -77,7 +77,9 @@ impl UnderTest for Model {
         self.clock.shift(millis);
     }
 
-    async fn reopen(&mut self) {}
+    async fn reopen(&mut self) {
+        self.store.holders_died().unwrap();
+    }
 }
 
 fn open_model(caps: Caps) -> Opening {

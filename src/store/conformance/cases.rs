@@ -56,6 +56,7 @@ macro_rules! conformance {
                 a_late_lower_status_changes_nothing,
                 a_status_of_another_channel_or_nobody_is_not_known,
                 an_id_that_was_queued_before_is_not_queued_again,
+                an_id_that_the_turn_itself_pushes_out_of_the_thread_is_still_known,
                 the_window_starts_with_the_customers_words_only;
             takeover:
                 a_takeover_voids_what_the_bot_queued,
@@ -83,13 +84,14 @@ macro_rules! conformance {
             whole:
                 everything_is_there_after_reopening,
                 a_step_repeated_after_a_lost_answer_changes_nothing_more,
-                a_lease_outlives_reopening,
+                what_was_in_work_is_taken_up_again_after_reopening,
                 work_is_listed_soonest_first_and_bounded,
                 contacts_are_listed_by_latest_activity,
                 settings_keep_the_last_write,
                 a_clock_set_back_or_forward_an_hour_loses_nothing,
                 waiting_ends_when_something_was_written,
                 waiting_ends_when_the_clock_reaches_the_soonest_work,
+                looking_for_work_in_vain_does_not_end_the_waiting,
                 a_closed_store_says_so;
         }
     };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use switchboard::store::{Due, Job, JobId, Keep, Nonce, Owner, SendOutcome, Status, StoreError};
 
 use super::Open;
@@ -133,14 +134,39 @@ pub async fn a_step_repeated_after_a_lost_answer_changes_nothing_more(open: Open
     assert_eq!(once, thrice);
 }
 
-pub async fn a_lease_outlives_reopening(open: Open) {
+pub async fn what_was_in_work_is_taken_up_again_after_reopening(open: Open) {
     let mut bed = bed(open).await;
-    let ana = bed.contact("ana").await;
-    bed.say(ana, "hello").await;
+    let (ana, budi) = (bed.contact("ana").await, bed.contact("budi").await);
+    for contact in [ana, budi] {
+        bed.say(contact, "hello").await;
+    }
+    let mut asks = turn(&bed.claim(budi).await);
+    asks.outbox = vec![bot("1")];
+    asks.jobs = vec![Job {
+        id: JobId("j1".into()),
+        payload: b"job".to_vec(),
+        not_before: None,
+    }];
+    bed.commit(&asks).await;
     let held = turn(&bed.claim(ana).await);
+    let send = bed.send_claim(budi).await.unwrap();
+    let job = bed.store.job_claim(LEASE).await.unwrap().unwrap();
     bed.reopen().await;
-    assert!(bed.try_claim(ana).await.is_none());
-    bed.commit(&held).await;
+    if bed.store.promises().shared {
+        // The holders may live in other processes.
+        assert!(bed.try_claim(ana).await.is_none());
+        bed.pass(LEASE.as_millis() as u64);
+    }
+    assert_eq!(words(&bed.claim(ana).await), ["hello"]);
+    assert_eq!(
+        bed.store.commit(&held).await.unwrap(),
+        switchboard::store::Committed::Fenced
+    );
+    let again = bed.send_claim(budi).await.unwrap();
+    assert!(again.uncertain && again.fence > send.fence);
+    assert!(!bed.store.send_done(&send, &accepted("1")).await.unwrap());
+    assert_eq!(bed.store.job_claim(LEASE).await.unwrap().unwrap().attempt, 2);
+    assert!(!bed.store.job_done(&job, b"late".to_vec()).await.unwrap());
 }
 
 pub async fn work_is_listed_soonest_first_and_bounded(open: Open) {
@@ -270,6 +296,20 @@ pub async fn waiting_ends_when_the_clock_reaches_the_soonest_work(open: Open) {
         .await;
     })
     .await;
+}
+
+pub async fn looking_for_work_in_vain_does_not_end_the_waiting(open: Open) {
+    let bed = bed(open).await;
+    let ana = bed.contact("ana").await;
+    // What was rung for until now.
+    while bed.store.wait_for_work().now_or_never().is_some() {}
+    assert_eq!(bed.store.fire_due_timers(10).await.unwrap(), 0);
+    assert!(bed.try_claim(ana).await.is_none());
+    assert!(bed.send_claim(ana).await.is_none());
+    assert!(bed.store.job_claim(LEASE).await.unwrap().is_none());
+    assert!(bed.store.wait_for_work().now_or_never().is_none());
+    bed.say(ana, "hello").await;
+    assert!(bed.store.wait_for_work().now_or_never().is_some());
 }
 
 pub async fn a_closed_store_says_so(open: Open) {

@@ -43,8 +43,25 @@ impl ModelStore {
         }
     }
 
+    /// Ends all leases, as a store of one process does when it is opened: whoever held them is dead.
+    pub fn holders_died(&self) -> Result<(), StoreError> {
+        self.step(|world, now| {
+            world.end_leases(now);
+            Ok(())
+        })
+    }
+
     /// Runs one step and rings for those who wait. Steps check before they write, so an error leaves no trace.
     fn step<T>(&self, work: impl FnOnce(&mut World, i64) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.step_that(|_| true, work)
+    }
+
+    /// The same for a step that looks for work: it rings only if it found some, or its callers would wake themselves.
+    fn step_that<T>(
+        &self,
+        changed: impl FnOnce(&T) -> bool,
+        work: impl FnOnce(&mut World, i64) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         let world = world
             .as_mut()
@@ -53,7 +70,9 @@ impl ModelStore {
         let soonest = [Due::Run, Due::Send, Due::Timer, Due::Job]
             .into_iter()
             .filter_map(|kind| world.next_due(kind));
-        self.bell.ring(soonest.min());
+        if result.as_ref().is_ok_and(changed) {
+            self.bell.ring(soonest.min());
+        }
         result
     }
 
@@ -96,7 +115,9 @@ impl Store for ModelStore {
         nonce: Nonce,
         lease: Duration,
     ) -> Result<Option<Claim>, StoreError> {
-        self.step(|world, now| Ok(world.claim(now, contact, nonce, lease)))
+        self.step_that(Option::is_some, |world, now| {
+            Ok(world.claim(now, contact, nonce, lease))
+        })
     }
 
     async fn commit(&self, turn: &TurnCommit) -> Result<Committed, StoreError> {
@@ -115,11 +136,11 @@ impl Store for ModelStore {
     }
 
     async fn fire_due_timers(&self, limit: usize) -> Result<usize, StoreError> {
-        self.step(|world, now| Ok(world.fire(now, limit)))
+        self.step_that(|fired| *fired > 0, |world, now| Ok(world.fire(now, limit)))
     }
 
     async fn send_claim(&self, contact: ContactId, lease: Duration) -> Result<Option<SendClaim>, StoreError> {
-        self.step(|world, now| {
+        self.step_that(Option::is_some, |world, now| {
             Ok(world
                 .person(contact)
                 .and_then(|person| person.send_claim(now, lease)))
@@ -138,7 +159,7 @@ impl Store for ModelStore {
     }
 
     async fn job_claim(&self, lease: Duration) -> Result<Option<JobClaim>, StoreError> {
-        self.step(|world, now| Ok(world.job_claim(now, lease)))
+        self.step_that(Option::is_some, |world, now| Ok(world.job_claim(now, lease)))
     }
 
     async fn job_done(&self, claim: &JobClaim, result: Vec<u8>) -> Result<bool, StoreError> {

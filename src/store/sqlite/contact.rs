@@ -33,6 +33,15 @@ pub(super) struct Contact {
     pub(super) outbox_pos: i64,
     pub(super) history_seq: i64,
     pub(super) seen_n: i64,
+    indexed: Indexed,
+}
+
+/// As they were loaded.
+#[derive(Debug, Clone, Copy)]
+struct Indexed {
+    run_at: Option<i64>,
+    send_at: Option<i64>,
+    active_at: i64,
 }
 
 /// How a lease ended: the answer to a caller who lost the first one.
@@ -72,11 +81,12 @@ const SELECT: &str = "SELECT id, channel, owner, paused_until, takeovers, turn_t
     taken_seq, burst_at, run_at, leased, fence, nonce, rest_until, crashes, failures, ended_fence, ended_nonce,
     ended_as, send_at, sending, send_fence, sent_fence, outbox_pos, history_seq, seen_n FROM contact WHERE id = ?1";
 
-const UPDATE: &str = "UPDATE contact SET owner = ?2, paused_until = ?3, takeovers = ?4, turn_takeovers = ?5, said_at = ?6,
-    active_at = ?7, last_seq = ?8, taken_seq = ?9, burst_at = ?10, run_at = ?11, leased = ?12, fence = ?13,
-    nonce = ?14, rest_until = ?15, crashes = ?16, failures = ?17, ended_fence = ?18, ended_nonce = ?19, ended_as = ?20,
-    send_at = ?21, sending = ?22, send_fence = ?23, sent_fence = ?24, outbox_pos = ?25, history_seq = ?26,
-    seen_n = ?27 WHERE id = ?1";
+/// Without the three columns that have an index: most steps change one of them or none.
+const UPDATE: &str =
+    "UPDATE contact SET owner = ?2, paused_until = ?3, takeovers = ?4, turn_takeovers = ?5, said_at = ?6,
+    last_seq = ?7, taken_seq = ?8, burst_at = ?9, leased = ?10, fence = ?11, nonce = ?12, rest_until = ?13,
+    crashes = ?14, failures = ?15, ended_fence = ?16, ended_nonce = ?17, ended_as = ?18, sending = ?19,
+    send_fence = ?20, sent_fence = ?21, outbox_pos = ?22, history_seq = ?23, seen_n = ?24 WHERE id = ?1";
 
 impl Contact {
     pub(super) fn load(step: &Step<'_>, id: ContactId) -> Result<Option<Contact>, StoreError> {
@@ -105,7 +115,7 @@ impl Contact {
         Contact::load(step, id)?.ok_or_else(|| StoreError::Unavailable("a new contact was not kept".into()))
     }
 
-    pub(super) fn save(&self, step: &Step<'_>) -> Result<(), StoreError> {
+    pub(super) fn save(&mut self, step: &Step<'_>) -> Result<(), StoreError> {
         let (owner, paused_until) = match self.owner {
             Owner::Bot => ("bot", None),
             Owner::Human => ("human", None),
@@ -118,11 +128,9 @@ impl Contact {
             self.takeovers,
             self.turn_takeovers,
             self.said_at,
-            self.active_at,
             self.last_seq,
             self.taken_seq,
             self.burst_at,
-            self.run_at,
             self.leased,
             self.fence,
             self.nonce,
@@ -132,7 +140,6 @@ impl Contact {
             self.ended.map(|ended| ended.fence),
             self.ended.map(|ended| ended.nonce),
             self.ended.map(|ended| ended.how.text()),
-            self.send_at,
             self.sending,
             self.send_fence,
             self.sent_fence,
@@ -140,12 +147,43 @@ impl Contact {
             self.history_seq,
             self.seen_n,
         ])?;
+        let was = self.indexed;
+        if self.run_at != was.run_at {
+            set(
+                step,
+                "UPDATE contact SET run_at = ?2 WHERE id = ?1",
+                self.id,
+                self.run_at,
+            )?;
+        }
+        if self.send_at != was.send_at {
+            set(
+                step,
+                "UPDATE contact SET send_at = ?2 WHERE id = ?1",
+                self.id,
+                self.send_at,
+            )?;
+        }
+        if self.active_at != was.active_at {
+            let at = Some(self.active_at);
+            set(
+                step,
+                "UPDATE contact SET active_at = ?2 WHERE id = ?1",
+                self.id,
+                at,
+            )?;
+        }
         Ok(())
     }
 
     pub(super) fn mailbox_len(&self) -> usize {
         usize::try_from(self.last_seq - self.taken_seq).unwrap_or(0)
     }
+}
+
+fn set(step: &Step<'_>, update: &str, id: ContactId, at: Option<i64>) -> Result<(), StoreError> {
+    step.db.prepare_cached(update)?.execute(params![id.0, at])?;
+    Ok(())
 }
 
 fn read(row: &Row<'_>) -> Result<Contact, String> {
@@ -194,6 +232,11 @@ fn read(row: &Row<'_>) -> Result<Contact, String> {
             outbox_pos: row.get(25)?,
             history_seq: row.get(26)?,
             seen_n: row.get(27)?,
+            indexed: Indexed {
+                run_at: row.get(11)?,
+                send_at: row.get(21)?,
+                active_at: row.get(7)?,
+            },
         })
     };
     contact().map_err(get)

@@ -130,17 +130,21 @@ fn remember(step: &Step<'_>, contact: &mut Contact, id: &str) -> Result<(), Stor
         .prepare_cached("INSERT OR REPLACE INTO seen (contact, id, n, at) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![contact.id.0, id, contact.seen_n, step.now])?;
     let kept = i64::try_from(step.caps.dedup_ids).unwrap_or(i64::MAX);
-    step.db
-        .prepare_cached("DELETE FROM seen WHERE contact = ?1 AND n <= ?2")?
-        .execute(params![contact.id.0, contact.seen_n.saturating_sub(kept)])?;
-    // Two old ones for each new one: enough to shrink, and never a long scan.
-    let forget = step.now.saturating_sub(millis::after(0, step.caps.dedup_for));
-    step.db
-        .prepare_cached(
-            "DELETE FROM seen WHERE contact = ?1 AND at <= ?2 AND n IN
-                (SELECT n FROM seen WHERE contact = ?1 ORDER BY n LIMIT 2)",
-        )?
-        .execute(params![contact.id.0, forget])?;
+    if contact.seen_n > kept {
+        step.db
+            .prepare_cached("DELETE FROM seen WHERE contact = ?1 AND n <= ?2")?
+            .execute(params![contact.id.0, contact.seen_n - kept])?;
+    }
+    // Now and then, more than came since: enough to shrink, and never a long scan.
+    if contact.seen_n % 16 == 0 {
+        let forget = step.now.saturating_sub(millis::after(0, step.caps.dedup_for));
+        step.db
+            .prepare_cached(
+                "DELETE FROM seen WHERE contact = ?1 AND at <= ?2 AND n IN
+                    (SELECT n FROM seen WHERE contact = ?1 ORDER BY n LIMIT 32)",
+            )?
+            .execute(params![contact.id.0, forget])?;
+    }
     Ok(())
 }
 

@@ -31,9 +31,11 @@ pub(super) fn write(
             state
         ])?;
     let kept = i64::try_from(step.caps.history_entries).unwrap_or(i64::MAX);
-    step.db
-        .prepare_cached("DELETE FROM history WHERE contact = ?1 AND seq <= ?2")?
-        .execute(params![contact.id.0, contact.history_seq.saturating_sub(kept)])?;
+    if contact.history_seq > kept {
+        step.db
+            .prepare_cached("DELETE FROM history WHERE contact = ?1 AND seq <= ?2")?
+            .execute(params![contact.id.0, contact.history_seq - kept])?;
+    }
     Ok(())
 }
 

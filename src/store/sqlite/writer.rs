@@ -176,6 +176,12 @@ pub(super) fn start_writer(room: Room, bell: Arc<Bell>) -> Result<Desk, StoreErr
     })
 }
 
+fn refuse(batch: Vec<Box<dyn Waiting>>, why: &StoreError) {
+    for waiting in batch {
+        waiting.answer(Err(why.clone()));
+    }
+}
+
 struct Writer {
     room: Room,
     bell: Arc<Bell>,
@@ -186,15 +192,18 @@ struct Writer {
 impl Writer {
     fn work_off(&mut self, mut batch: Vec<Box<dyn Waiting>>) {
         if let Some(why) = &self.broken {
-            for waiting in batch {
-                waiting.answer(Err(why.clone()));
-            }
-            return;
+            return refuse(batch, why);
         }
-        match self.together(&mut batch) {
+        if let Err(why) = self.room.sql("BEGIN IMMEDIATE") {
+            // Another program holds the file: no step of the batch would fare better alone.
+            return refuse(batch, &why.into());
+        }
+        let changes = self.room.db.total_changes();
+        match self.finish(&mut batch) {
             Ok(()) => {
-                // Before the answers: who hears of a write and then waits for work must find the bell rung.
-                if self.ring().is_err() {
+                // Before the answers: who hears of a write and then waits for work must find the bell rung. And only
+                // for a write: one who looks for work in vain must not wake itself to look again.
+                if self.room.db.total_changes() != changes && self.ring().is_err() {
                     self.bell.ring(Some(i64::MIN));
                 }
                 for waiting in batch {
@@ -205,10 +214,7 @@ impl Writer {
                 self.broken = Some(StoreError::Unavailable(format!(
                     "the disk failed to sync ({why}). Look at the disk, then start again"
                 )));
-                let why = StoreError::from(why);
-                for waiting in batch {
-                    waiting.answer(Err(why.clone()));
-                }
+                refuse(batch, &why.into());
             }
             // The whole transaction is undone. Alone, the small ones and those that free room may still pass.
             Err(_) if batch.len() > 1 => {
@@ -216,18 +222,13 @@ impl Writer {
                     self.work_off(vec![waiting]);
                 }
             }
-            Err(why) => {
-                let why = StoreError::from(why);
-                for waiting in batch {
-                    waiting.answer(Err(why.clone()));
-                }
-            }
+            Err(why) => refuse(batch, &why.into()),
         }
     }
 
-    /// All of the batch in one transaction. On an error nothing of it is written, unless the sync failed.
-    fn together(&self, batch: &mut [Box<dyn Waiting>]) -> Result<(), rusqlite::Error> {
-        self.room.sql("BEGIN IMMEDIATE")?;
+    /// Runs the batch in the open transaction and ends that. On an error nothing of it is written, unless the sync
+    /// failed.
+    fn finish(&self, batch: &mut [Box<dyn Waiting>]) -> Result<(), rusqlite::Error> {
         let outcome = self.fill(batch).and_then(|()| self.room.sql("COMMIT"));
         if outcome.is_err() && !self.room.db.is_autocommit() {
             // It can only fail if there is nothing to undo.
