@@ -273,6 +273,18 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
         };
         return Diagnostic::new(Check::F001, end, "this line stops too early", missing).note(shape);
     }
+    if let Some(number) = decimal_comma(code.text, at) {
+        let span = code.span(number.start, number.end);
+        let meant = code.text[number].replace(',', ".");
+        return Diagnostic::new(
+            Check::F008,
+            span,
+            "numbers are written with a point",
+            format!("did you mean `{meant}`?"),
+        )
+        .note("A comma parts one thing from the next. Customers may answer with a comma all the same.")
+        .fix(meant.clone(), span, meant);
+    }
     let keywords: Vec<String> = expected.iter().flat_map(|rule| words_of(*rule)).collect();
     if let Some(meant) = words::nearest(word, keywords.iter().map(String::as_str)) {
         let span = code.span(at, at + word.len());
@@ -348,6 +360,14 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
         },
     )
     .note(shape)
+}
+
+/// The `1,5` around a comma where reading stopped.
+fn decimal_comma(code: &str, at: usize) -> Option<std::ops::Range<usize>> {
+    let (before, after) = (&code[..at], code[at..].strip_prefix(',')?);
+    let whole = before.len() - before.trim_end_matches(|char: char| char.is_ascii_digit()).len();
+    let part = after.len() - after.trim_start_matches(|char: char| char.is_ascii_digit()).len();
+    (whole > 0 && part > 0).then_some(at - whole..at + 1 + part)
 }
 
 /// The words that a rule can begin with. pest names the rule around them if it tried several.
