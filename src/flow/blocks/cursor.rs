@@ -148,12 +148,7 @@ impl<'a> Cursor<'a> {
     /// The place of a line's first word or mark.
     pub fn word(&self, line: usize) -> Span {
         let range = self.lines[line].code.clone();
-        let code = &self.source.text[range.clone()];
-        let len = match words::first_word(code).len() {
-            0 if code.starts_with("->") => 2,
-            0 => code.chars().next().map_or(1, char::len_utf8),
-            len => len,
-        };
+        let len = words::first_len(&self.source.text[range.clone()]);
         Span::new(self.file, range.start, range.start + len)
     }
 
