@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::{Laid, mistake, salvage};
 use crate::flow::diagnostic::Diagnostic;
 use crate::flow::lines::Line;
-use crate::flow::parse::{self, Code, Parsed, Rule};
+use crate::flow::parse::{self, Code, Misspelt, Parsed, Rule};
 use crate::flow::source::{FileId, SourceFile, Span};
 use crate::flow::words::{self, Place, Role};
 
@@ -252,7 +252,10 @@ impl<'a> Cursor<'a> {
             let text = corrected(next.code.text, meant);
             let code = Code {
                 text: &text,
-                misspelt: Some(words::first_word(next.code.text).len()),
+                misspelt: Some(Misspelt {
+                    written: words::first_word(next.code.text).len(),
+                    meant: meant.len(),
+                }),
                 ..next.code
             };
             return parse::read(code, rule).0.or_else(|| salvage::line(code, rule));

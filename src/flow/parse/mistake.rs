@@ -5,7 +5,7 @@
 
 use pest::error::{Error, ErrorVariant, InputLocation};
 
-use super::{Code, Rule};
+use super::{Code, Rule, slip};
 use crate::flow::diagnostic::{Code as Check, Diagnostic};
 use crate::flow::lines::{begins_with_quote, is_space};
 use crate::flow::words::{self, Place};
@@ -204,6 +204,17 @@ impl Later {
 /// A line whose first word means nothing. Also gives the word that was probably meant.
 pub fn unknown_word(code: Code<'_>, candidates: &[&'static str]) -> (Diagnostic, Option<&'static str>) {
     let word = words::first_word(code.text);
+    if code.text.starts_with("//") {
+        let span = code.span(0, 2);
+        let mistake = Diagnostic::new(
+            Check::F001,
+            span,
+            "this line can't be read",
+            "comments begin with `#`",
+        )
+        .fix("#", span, "#");
+        return (mistake, None);
+    }
     if word.is_empty() {
         let mark: String = code.text.chars().take(1).collect();
         let diagnostic = Diagnostic::new(
@@ -215,7 +226,8 @@ pub fn unknown_word(code: Code<'_>, candidates: &[&'static str]) -> (Diagnostic,
         .note(allowed_list(code.place));
         return (diagnostic, None);
     }
-    let meant = words::nearest(word, candidates.iter().copied());
+    let meant =
+        slip::other_word(word, candidates).or_else(|| words::nearest(word, candidates.iter().copied()));
     let span = code.span(0, word.len());
     let mut diagnostic = Diagnostic::new(
         Check::F004,
@@ -284,6 +296,9 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
         )
         .note("A comma parts one thing from the next. Customers may answer with a comma all the same.")
         .fix(meant.clone(), span, meant);
+    }
+    if let Some(slip) = slip::at(code, rule, expected, at) {
+        return slip.note(shape);
     }
     let keywords: Vec<String> = expected.iter().flat_map(|rule| words_of(*rule)).collect();
     if let Some(meant) = words::nearest(word, keywords.iter().map(String::as_str)) {
