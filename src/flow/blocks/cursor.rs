@@ -179,7 +179,7 @@ impl<'a> Cursor<'a> {
             meant: None,
         };
         if next.rule.is_none() && parse::later(code.text).is_none() {
-            next.meant = parse::unknown_word(code, &self.candidates()).1;
+            next.meant = parse::meant_word(words::first_word(code.text), &self.candidates());
             next.rule = next.meant.and_then(|meant| {
                 let text = corrected(code.text, meant);
                 words::rule_of(&text, code.place)
@@ -248,7 +248,7 @@ impl<'a> Cursor<'a> {
         }
         if let Some(meant) = next.meant {
             self.mistakes
-                .push(parse::unknown_word(next.code, &self.candidates()).0);
+                .push(parse::unknown_word(next.code, &self.candidates()));
             let text = corrected(next.code.text, meant);
             let code = Code {
                 text: &text,

@@ -201,33 +201,35 @@ impl Later {
     }
 }
 
-/// A line whose first word means nothing. Also gives the word that was probably meant.
-pub fn unknown_word(code: Code<'_>, candidates: &[&'static str]) -> (Diagnostic, Option<&'static str>) {
+/// The word that was probably meant by one that means nothing.
+pub fn meant_word(word: &str, candidates: &[&'static str]) -> Option<&'static str> {
+    slip::other_word(word, candidates).or_else(|| words::nearest(word, candidates.iter().copied()))
+}
+
+/// A line whose first word means nothing.
+pub fn unknown_word(code: Code<'_>, candidates: &[&'static str]) -> Diagnostic {
     let word = words::first_word(code.text);
     if code.text.starts_with("//") {
         let span = code.span(0, 2);
-        let mistake = Diagnostic::new(
+        return Diagnostic::new(
             Check::F001,
             span,
             "this line can't be read",
             "comments begin with `#`",
         )
         .fix("#", span, "#");
-        return (mistake, None);
     }
     if word.is_empty() {
         let mark: String = code.text.chars().take(1).collect();
-        let diagnostic = Diagnostic::new(
+        return Diagnostic::new(
             Check::F001,
             code.whole(),
             "this line can't be read",
             format!("no line begins with `{mark}`"),
         )
         .note(allowed_list(code.place));
-        return (diagnostic, None);
     }
-    let meant =
-        slip::other_word(word, candidates).or_else(|| words::nearest(word, candidates.iter().copied()));
+    let meant = meant_word(word, candidates);
     let span = code.span(0, word.len());
     let mut diagnostic = Diagnostic::new(
         Check::F004,
@@ -241,7 +243,7 @@ pub fn unknown_word(code: Code<'_>, candidates: &[&'static str]) -> (Diagnostic,
     if let Some(meant) = meant {
         diagnostic = diagnostic.fix(meant, span, meant);
     }
-    (diagnostic, meant)
+    diagnostic
 }
 
 /// "Under `fetch` you can write: not found, refused, status, problem."
