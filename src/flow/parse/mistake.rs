@@ -467,7 +467,7 @@ fn shape(rule: Rule) -> &'static str {
         Rule::problem_line => "problem \"Something went wrong.\" -> handoff to support",
         Rule::note_line => "note \"Needs help with {{ number }}\"",
         Rule::priority_line => "priority high if contact.vip",
-        Rule::when_closed_line => "when closed \"We're back {{ opens }}.\" -> leave a note",
+        Rule::when_closed_line => "when closed \"We're back {{ support.opens }}.\" -> leave a note",
         Rule::business_line => "business \"Kinini Shoes\"",
         Rule::timezone_line => "timezone \"Europe/Lisbon\"",
         Rule::languages_line => "languages en, pt",

@@ -1,0 +1,35 @@
+# The two commands of the README are `make demo` and `make test`.
+.PHONY: demo test lint bench audit setup-demo setup-test model help
+
+help:
+	@echo "make demo    talk to the sample business on a page of this machine (no account, no Redis)"
+	@echo "make test    install what the tests need and run everything"
+	@echo "make lint    formatting and clippy, warnings are errors"
+	@echo "make bench   measure, and print one table"
+	@echo "make audit   licences, bans and advisories of the dependencies"
+
+demo: setup-demo
+	cargo build --locked
+	target/debug/switchboard serve --demo
+
+test: setup-test lint
+	scripts/run-tests
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+bench: setup-demo
+	scripts/run-benches
+
+audit:
+	scripts/audit
+
+setup-demo:
+	@scripts/setup demo
+
+setup-test:
+	@scripts/setup test
+
+model:
+	@scripts/whisper-model
