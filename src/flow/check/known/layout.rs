@@ -79,7 +79,13 @@ pub(super) struct Layout {
 const UNSURE: [&str; 4] = ["contact.phone", "contact.name", "contact.language", "agent.name"];
 
 /// What belongs to the customer's message: gone as soon as something else (a service's answer, silence) wakes the chat.
-const TURN: [&str; 5] = ["message.text", "message.kind", "message.file", "message.place", "topic"];
+const TURN: [&str; 5] = [
+    "message.text",
+    "message.kind",
+    "message.file",
+    "message.place",
+    "topic",
+];
 /// Of these, what every message has.
 const IN_EVERY_MESSAGE: [&str; 2] = ["message.text", "message.kind"];
 

@@ -88,7 +88,10 @@ impl<'c, 't> Walk<'c, 't> {
     /// The customer has written something.
     fn message_came(&self, known: &mut Bits) {
         self.layout.turn.iter().for_each(|bit| known.clear(*bit));
-        self.layout.in_every_message.iter().for_each(|bit| known.set(*bit));
+        self.layout
+            .in_every_message
+            .iter()
+            .for_each(|bit| known.set(*bit));
     }
 
     /// Something else woke the chat.
