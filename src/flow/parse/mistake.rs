@@ -285,6 +285,17 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
         .note(shape)
         .fix(meant, span, meant);
     }
+    if rule == Rule::otherwise_line && rest.starts_with(['-', '→']) && expected.contains(&Rule::k_then) {
+        let (span, before) = (code.span(at, at + words::first_len(rest)), code.span(at, at));
+        return Diagnostic::new(
+            Check::F001,
+            span,
+            "`then` is missing",
+            "it belongs before the arrow",
+        )
+        .note(shape)
+        .fix("then ->", before, "then ");
+    }
     if word.eq_ignore_ascii_case("then") {
         let span = code.span(at, at + word.len());
         return Diagnostic::new(Check::F001, span, "`then` isn't needed here", "leave it out")
