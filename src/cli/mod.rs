@@ -2,11 +2,13 @@
 
 mod chat;
 mod check;
+mod doctor;
 mod exit;
 mod explain;
 mod files;
 mod fmt;
 mod graph;
+mod serve;
 mod test;
 mod transcribe;
 mod voice;
@@ -44,6 +46,10 @@ enum Command {
     Test(test::Args),
     /// Draw the flows
     Graph(graph::Args),
+    /// Run the server: webhooks in, answers out
+    Serve(serve::Args),
+    /// Look at everything that must be right before a customer writes
+    Doctor(doctor::Args),
     /// Write down the words of a voice note
     Transcribe(transcribe::Args),
     /// Get a speech model
@@ -57,7 +63,11 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Good.into() };
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Good.into()
+            };
         }
     };
     let outcome = std::panic::catch_unwind(|| match cli.command {
@@ -67,6 +77,8 @@ pub fn main() -> ExitCode {
         Command::Chat(args) => chat::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Graph(args) => graph::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Transcribe(args) => transcribe::run(&args),
         Command::Voice(args) => voice::run(&args),
     });
@@ -86,12 +98,17 @@ pub fn main() -> ExitCode {
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
     })
 }
 
 fn report_fault(fault: &std::panic::PanicHookInfo<'_>) {
-    let place = fault.location().map(|at| format!("{}:{}", at.file(), at.line())).unwrap_or_default();
+    let place = fault
+        .location()
+        .map(|at| format!("{}:{}", at.file(), at.line()))
+        .unwrap_or_default();
     let _ = writeln!(
         std::io::stderr(),
         "switchboard: this is a fault of Switchboard itself, at {place} (version {}). Please report it with the command \
