@@ -10,6 +10,7 @@ use super::silence::Clock;
 use super::triggers::Said;
 use super::turn::{Closing, Effect, Log, Turn};
 use crate::flow::program::{StateIx, StateKind};
+use crate::flow::value::Record;
 
 /// Frames and interruptions that a position may have; a position that was tampered with is cut to this.
 const FRAMES: usize = 32;
@@ -64,6 +65,10 @@ impl<'m> Run<'m> {
                     self.result(key, answer);
                 }
                 false
+            }
+            EventKind::Start { flow } => {
+                self.start_flow(flow);
+                true
             }
             EventKind::Taken { .. } | EventKind::PersonSaid { .. } => {
                 self.person();
@@ -160,6 +165,18 @@ impl<'m> Run<'m> {
         self.clock = Clock::FromNow;
         if let Some(frame) = self.p.frames.last_mut() {
             frame.silences = 0;
+        }
+    }
+
+    fn start_flow(&mut self, flow: &str) {
+        self.open_session();
+        match self.m.flow_named(flow) {
+            Some(flow) if self.p.mode == Mode::Autopilot => {
+                let first = self.begin(flow, Record::new());
+                self.execute(first);
+            }
+            Some(_) => self.stale("a flow was started while people have the chat"),
+            None => self.stale("a flow was started that this version doesn't have"),
         }
     }
 

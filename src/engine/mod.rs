@@ -7,6 +7,7 @@
 mod answers;
 mod ask;
 mod calls;
+mod check;
 mod choice_id;
 mod event;
 mod events;

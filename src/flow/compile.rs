@@ -1,7 +1,7 @@
 //! The front door of the language: sources in, a program or explained mistakes out.
 
 use super::diagnostic::{Diagnostic, Severity};
-use super::program::Program;
+use super::program::{Expr, Op, Program, Text};
 use super::source::Sources;
 use super::{blocks, check, lower};
 
@@ -38,4 +38,39 @@ pub fn compile(sources: &Sources) -> Compiled {
         program: (!broken).then(|| lower::lower(sources, &tree)),
         diagnostics,
     }
+}
+
+/// An expression that stands in no flow, such as a transcript's `check`, with the texts it holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loose {
+    pub expr: Expr,
+    /// What [`Expr::Text`] in it counts.
+    pub texts: Vec<Text>,
+}
+
+/// Reads one expression.
+///
+/// # Errors
+/// What is wrong with it, in a sentence.
+pub fn expression(text: &str) -> Result<Loose, String> {
+    // A flow of one condition: the language's own road reads it.
+    let mut sources = Sources::default();
+    sources.add(
+        "check",
+        format!("flow check\nstep check\n  if {text}\n    done\n  end\n  done\n"),
+    );
+    let (tree, found) = blocks::parse(&sources);
+    if let Some(mistake) = found.iter().find(|found| found.severity == Severity::Error) {
+        return Err(format!("{:?} can't be read: {}", text, mistake.message));
+    }
+    let program = lower::lower(&sources, &tree);
+    let expr = program.code.iter().find_map(|instruction| match instruction.op {
+        Op::JumpIf { condition, .. } => program.exprs.get(condition as usize).cloned(),
+        _ => None,
+    });
+    let expr = expr.ok_or_else(|| format!("{text:?} is no condition"))?;
+    Ok(Loose {
+        expr,
+        texts: program.texts,
+    })
 }

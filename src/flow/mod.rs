@@ -12,6 +12,7 @@ pub mod explain;
 pub mod fixes;
 pub mod fold;
 pub mod format;
+pub mod graph;
 pub mod hash;
 pub mod lines;
 pub mod listing;
@@ -30,4 +31,14 @@ pub mod tree;
 pub mod value;
 pub mod words;
 
-pub use compile::{Compiled, compile};
+pub use compile::{Compiled, Loose, compile, expression};
+
+/// The stable id of a step's or flow's name: `ask_for_the_number`.
+pub fn slug(name: &str) -> String {
+    let nowhere = source::Span {
+        file: source::FileId(0),
+        start: 0,
+        end: 0,
+    };
+    parse::phrase(name, nowhere).slug
+}

@@ -56,7 +56,12 @@ pub fn rule_of(code: &str, place: Place) -> Option<Rule> {
     let rule = known(&word.to_ascii_lowercase(), second);
     match place {
         Place::Memory if rule.is_none_or(|rule| role(rule) != Role::Heading && rule != Rule::end_line) => {
-            looks_like_a_field(code).then_some(Rule::field_line).or(rule)
+            let ends = nearest(word, ["end"]).is_some() && !looks_like_a_field(code);
+            if ends || word.is_empty() {
+                rule
+            } else {
+                Some(Rule::field_line)
+            }
         }
         Place::Template if rule.is_none_or(|rule| !matches!(rule, Rule::button_line | Rule::end_line)) => {
             let rest = code[word.len()..].trim_start();
@@ -344,6 +349,47 @@ impl Place {
     }
 }
 
+impl Place {
+    /// The words that begin lines here.
+    pub fn first_words(self) -> impl Iterator<Item = &'static str> {
+        let words = self
+            .words()
+            .iter()
+            .filter(|words| !words.contains(' ') || known_first(words));
+        words
+            .map(|words| first_word(words))
+            .filter(|word| !word.is_empty())
+    }
+}
+
+/// Not a description such as "an option in quotes".
+fn known_first(words: &str) -> bool {
+    known(first_word(words), || {
+        first_word(words[first_word(words).len()..].trim_start()).to_owned()
+    })
+    .is_some()
+}
+
+/// The words that begin lines anywhere.
+pub fn all_first_words() -> impl Iterator<Item = &'static str> {
+    let places = [
+        Place::File,
+        Place::FlowHead,
+        Place::Body,
+        Place::Question,
+        Place::Fetch,
+        Place::Handoff,
+        Place::Business,
+        Place::Team,
+        Place::Service,
+        Place::Defaults,
+    ];
+    places
+        .into_iter()
+        .flat_map(Place::first_words)
+        .chain(["else", "end"])
+}
+
 pub fn is_wordchar(char: char) -> bool {
     char == '_' || char.is_alphanumeric()
 }
@@ -354,12 +400,20 @@ pub fn first_word(code: &str) -> &str {
     &code[..end]
 }
 
+/// Bytes of the first word or, if none begins here, of the first character.
+pub fn first_len(code: &str) -> usize {
+    match first_word(code).len() {
+        0 => code.chars().next().map_or(0, char::len_utf8),
+        len => len,
+    }
+}
+
 /// Whether this text looks like the beginning of a statement or clause rather than prose.
 pub fn begins_a_line(code: &str) -> bool {
     let word = first_word(code);
     code.starts_with("->")
         || code.starts_with('→')
-        || (!word.is_empty() && known(word, || String::new()).is_some())
+        || (!word.is_empty() && known(word, String::new).is_some())
 }
 
 /// The candidate nearest to `word`: at most two edits away, and fewer than the word is long.

@@ -67,6 +67,9 @@ pub(super) struct Cursor<'a> {
     pub stop: usize,
     /// Levels of indentation under the section's heading.
     pub base: usize,
+    /// What may be written at the heading of the section, and under it outside blocks.
+    pub heading: Place,
+    pub under: Place,
     pub open: Vec<Open>,
     pub laid: Vec<(usize, Laid)>,
     pub mistakes: Vec<Diagnostic>,
@@ -75,12 +78,20 @@ pub(super) struct Cursor<'a> {
     pub missing: Option<MissingEnd>,
     /// `end` lines whose indentation doesn't fit the block they closed: opener and `end`.
     pub suspects: Vec<(usize, usize)>,
+    /// The section has no more `end`s to close a block that is not read.
+    pub endless: bool,
     /// The last lines were out of place, so what follows of the same kind is the same mistake.
     pub astray: bool,
 }
 
 impl<'a> Cursor<'a> {
-    pub fn new(file: FileId, source: &'a SourceFile, lines: &'a [Line], section: Range<usize>) -> Cursor<'a> {
+    pub fn new(
+        file: FileId,
+        source: &'a SourceFile,
+        lines: &'a [Line],
+        section: Range<usize>,
+        heading: Place,
+    ) -> Cursor<'a> {
         Cursor {
             file,
             source,
@@ -88,19 +99,30 @@ impl<'a> Cursor<'a> {
             at: section.start,
             stop: section.end,
             base: 0,
+            heading,
+            under: Place::Body,
             open: Vec::new(),
             laid: Vec::new(),
             mistakes: Vec::new(),
             assumed: BTreeSet::new(),
             missing: None,
             suspects: Vec::new(),
+            endless: false,
             astray: false,
         }
     }
 
     /// The kind of block the next line stands in.
     pub fn place(&self) -> Place {
-        self.open.last().map_or(Place::Body, |open| open.place)
+        match self.open.last() {
+            Some(open) => open.place,
+            None if self.at_heading() => self.heading,
+            None => self.under,
+        }
+    }
+
+    fn at_heading(&self) -> bool {
+        self.laid.is_empty() && self.open.is_empty()
     }
 
     pub fn depth(&self) -> usize {
@@ -162,7 +184,7 @@ impl<'a> Cursor<'a> {
             meant: None,
         };
         if next.rule.is_none() && parse::later(code.text).is_none() {
-            next.meant = parse::unknown_word(code, &self.places()).1;
+            next.meant = parse::unknown_word(code, &self.candidates()).1;
             next.rule = next.meant.and_then(|meant| {
                 let text = corrected(code.text, meant);
                 words::rule_of(&text, code.place)
@@ -171,11 +193,27 @@ impl<'a> Cursor<'a> {
         next
     }
 
+    /// The words that could have been meant by a first word that means nothing.
+    pub fn candidates(&self) -> Vec<&'static str> {
+        if self.at_heading() {
+            return words::all_first_words().collect();
+        }
+        let places = self.places();
+        let mut all: Vec<&str> = places.iter().flat_map(|place| place.first_words()).collect();
+        if !self.open.is_empty() {
+            all.push("end");
+        }
+        if self.in_if() {
+            all.push("else");
+        }
+        all
+    }
+
     /// The blocks that the next line could belong to, innermost first.
-    pub fn places(&self) -> Vec<Place> {
+    fn places(&self) -> Vec<Place> {
         let mut places: Vec<Place> = self.open.iter().rev().map(|open| open.place).collect();
-        if !places.contains(&Place::Body) {
-            places.push(Place::Body);
+        if !places.contains(&self.under) {
+            places.push(self.under);
         }
         places
     }
@@ -215,7 +253,7 @@ impl<'a> Cursor<'a> {
         }
         if let Some(meant) = next.meant {
             self.mistakes
-                .push(parse::unknown_word(next.code, &self.places()).0);
+                .push(parse::unknown_word(next.code, &self.candidates()).0);
             let text = corrected(next.code.text, meant);
             let code = Code {
                 text: &text,

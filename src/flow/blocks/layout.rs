@@ -33,7 +33,7 @@ pub(super) fn check(
         .collect();
 
     let mut section: Vec<(usize, Laid)> = Vec::new();
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<Diagnostic> = Vec::new();
     for (line, laid) in laid() {
         if laid.depth == 0 && !section.is_empty() {
             warnings.extend(warning(source, file, lines, &section, &broken));
@@ -43,8 +43,16 @@ pub(super) fn check(
     }
     warnings.extend(warning(source, file, lines, &section, &broken));
     if flat {
-        // Pasted without its layout: one word about it is enough.
+        // Pasted without its layout: one word about it is enough, with the edits of all.
+        let edits = warnings
+            .iter_mut()
+            .flat_map(|warning| &mut warning.fixes)
+            .flat_map(|fix| fix.edits.drain(..));
+        let edits: Vec<Edit> = edits.collect();
         warnings.truncate(1);
+        if let Some(fix) = warnings.first_mut().and_then(|warning| warning.fixes.first_mut()) {
+            fix.edits = edits;
+        }
     }
     mistakes.extend(warnings);
 }

@@ -51,11 +51,7 @@ pub(super) fn fault(code: Code<'_>, fault: &Fault) -> Diagnostic {
         ),
         Fault::TooLong => Diagnostic::new(
             Check::F001,
-            Span::new(
-                code.file,
-                code.start,
-                code.start + words::first_word(code.text).len().max(1),
-            ),
+            Span::new(code.file, code.start, code.start + words::first_len(code.text)),
             "this line is too long",
             "WhatsApp takes 4,096 characters in a message",
         ),

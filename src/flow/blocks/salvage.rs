@@ -34,6 +34,8 @@ pub(super) fn line(code: Code<'_>, rule: Rule) -> Option<Parsed> {
             go: None,
         },
         Rule::question_line => Parsed::Statement(StmtKind::Question(Box::new(question(code, rest, text())))),
+        // With an arrow it was meant to be one line.
+        Rule::if_line if rest.contains("->") || rest.contains('→') => return None,
         Rule::if_line => Parsed::If {
             condition: condition(),
             go: None,

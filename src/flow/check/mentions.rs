@@ -101,10 +101,24 @@ impl Mentions<'_, '_> {
     }
 
     fn text(&mut self, flow: Option<usize>, text: &Text, also: &[&str]) {
+        if self.texts.get(text).is_some_and(|read| !read.mistakes.is_empty()) {
+            return self.unreadable(flow, text);
+        }
         for used in self.texts.uses(text) {
             if !self.is_fine(flow, &used.path, also) {
                 let at = blanks::place(self.shop.sources, text, &used.range);
                 self.path(flow, &used.path, at, also);
+            }
+        }
+    }
+
+    /// What a text with a mistake in it uses can't be told: every value that it names counts as used.
+    fn unreadable(&mut self, flow: Option<usize>, text: &Text) {
+        let Some(flow) = flow else { return };
+        let words = text.source.split(|c: char| !c.is_alphanumeric() && c != '_');
+        for word in words {
+            if let Some(index) = self.values.flows[flow].index(word) {
+                self.used[flow][index] = true;
             }
         }
     }

@@ -64,7 +64,7 @@ pub(crate) struct Shop<'t> {
     pub limits: &'t Limits,
 }
 
-/// Sorts by place and keeps one mistake a line: the most severe, of equals the first code. Mistakes that only follow
+/// Sorts by place and keeps one mistake a line: the most severe, of equals the first. Mistakes that only follow
 /// from another one are left out where the check that found them couldn't know.
 pub fn tidy(sources: &Sources, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     drop_knock_ons(sources, &mut found);
@@ -74,63 +74,76 @@ pub fn tidy(sources: &Sources, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
         (
             line(span),
             std::cmp::Reverse(diagnostic.severity),
-            diagnostic.code,
             span.start,
+            diagnostic.code,
         )
     });
     found.dedup_by_key(|diagnostic| line(diagnostic.span()));
     found
 }
 
-/// A line that could not be read may have been the very line that another check misses.
+/// A line that could not be read may be the very line that another check misses: what it mentions, and the paths
+/// through its step, are not talked about.
 fn drop_knock_ons(sources: &Sources, found: &mut Vec<Diagnostic>) {
     let mut unread: HashMap<FileId, Vec<u32>> = HashMap::new();
     for diagnostic in found.iter() {
         if diagnostic.severity == Severity::Error && diagnostic.code < Code::F010 {
             let span = diagnostic.span();
-            unread
-                .entry(span.file)
-                .or_default()
-                .push(sources.file(span.file).line(span.start));
+            let line = sources.file(span.file).line(span.start);
+            unread.entry(span.file).or_default().push(line);
         }
     }
     if unread.is_empty() {
         return;
     }
-    let business_unread = unread.keys().any(|file| {
-        sources
-            .file(*file)
-            .text
-            .lines()
-            .any(|line| line.trim_start().starts_with("business"))
-    });
+    // A broken heading in the business file takes its whole block along.
+    let broken: Vec<&str> = unread
+        .iter()
+        .flat_map(|(id, lines)| {
+            let file = sources.file(*id);
+            let is_business = file.text.lines().any(|line| line.starts_with("business"));
+            let whole = is_business.then_some(file.text.as_str());
+            whole
+                .into_iter()
+                .chain(lines.iter().map(|line| file.line_text(*line)))
+        })
+        .collect();
+    let mentioned = |name: &str| !name.is_empty() && broken.iter().any(|text| has_words(text, name));
     found.retain(|diagnostic| {
         let span = diagnostic.span();
         let file = sources.file(span.file);
-        let lines = unread.get(&span.file).map_or(&[][..], |lines| lines);
-        let heading_unread = |word: &str| {
-            unread.iter().any(|(id, lines)| {
-                let file = sources.file(*id);
-                lines
-                    .iter()
-                    .any(|line| file.line_text(*line).trim_start().starts_with(word))
-            })
-        };
+        let name = sources.text(span).trim();
         match diagnostic.code {
             // What a step does is not known if one of its lines isn't.
             Code::F201 | Code::F203 | Code::F206 | Code::F208 => {
-                let block = heading_range(file, file.line(span.start));
-                !lines.iter().any(|line| block.contains(line))
+                let step = heading_range(file, file.line(span.start));
+                let lines = unread.get(&span.file);
+                !lines.is_some_and(|lines| lines.iter().any(|line| step.contains(line)))
             }
-            Code::F202 | Code::F209 | Code::F401 | Code::F402 | Code::F405 => {
-                lines.is_empty() && !business_unread
+            Code::F209 => !mentioned("handoff"),
+            Code::F101 | Code::F102 | Code::F103 | Code::F105 | Code::F106 | Code::F202 | Code::F405 => {
+                !mentioned(name)
             }
-            Code::F101 => !heading_unread("step"),
-            Code::F102 => !heading_unread("flow") && !heading_unread("step"),
-            Code::F103 | Code::F104 | Code::F105 | Code::F106 | Code::F404 => !business_unread,
+            Code::F104 => !name.split('.').any(mentioned),
+            Code::F401 | Code::F402 | Code::F404 => {
+                let mut parts = name.split('.');
+                let root = parts.next().unwrap_or_default();
+                let field = parts.next().filter(|_| matches!(root, "contact" | "chat"));
+                !mentioned(field.unwrap_or(root))
+            }
             _ => true,
         }
     });
+}
+
+/// Whether a text holds these words, whole.
+fn has_words(text: &str, words: &str) -> bool {
+    let is_letter = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(words).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + words.len()..].chars().next();
+        !before.is_some_and(is_letter) && !after.is_some_and(is_letter)
+    })
 }
 
 /// Lines of the step (or other heading) that a line belongs to.

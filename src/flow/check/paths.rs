@@ -88,11 +88,17 @@ pub(super) fn takes_typed_answers(question: &Question) -> bool {
 struct End {
     at: Span,
     label: &'static str,
+    /// The last line before the end, if that is another one.
+    last: Option<Span>,
 }
 
 impl End {
     fn new(at: Span, label: &'static str) -> End {
-        End { at, label }
+        End {
+            at,
+            label,
+            last: None,
+        }
     }
 }
 
@@ -168,10 +174,11 @@ fn loose_question(at: Span, question: &Question, ends: &mut Vec<End>) {
         return ends.push(End::new(at, "after the answer nothing says what happens next"));
     }
     for option in loose() {
-        ends.push(End::new(
-            option.label.span,
-            "after this option nothing says what happens next",
-        ));
+        ends.push(End {
+            at: option.label.span,
+            label: "after this option nothing says what happens next",
+            last: option.then.body.last().map(|stmt| stmt.span),
+        });
     }
 }
 
@@ -186,7 +193,11 @@ fn loose_end(shop: &Shop, flow: &Flow, step: &Step, index: usize, end: End) -> D
     };
     let width = example.chars().count().max(4) + 3;
     let row = |what: &str, why: &str| format!("{what:width$}   {why}");
-    Diagnostic::new(Code::F201, at, "the conversation just stops here", end.label).note(format!(
+    let mut diagnostic = Diagnostic::new(Code::F201, at, "the conversation just stops here", end.label);
+    if let Some(last) = end.last {
+        diagnostic = diagnostic.label(first_line(shop, last), "this is the last the customer hears");
+    }
+    diagnostic.note(format!(
         "The customer would get no answer any more. Add one of:\n  {}\n  {}\n  {}",
         row("done", "the flow is finished"),
         row("close", "and so is the chat"),

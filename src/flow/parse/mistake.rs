@@ -202,9 +202,8 @@ impl Later {
 }
 
 /// A line whose first word means nothing. Also gives the word that was probably meant.
-pub fn unknown_word(code: Code<'_>, places: &[Place]) -> (Diagnostic, Option<&'static str>) {
+pub fn unknown_word(code: Code<'_>, candidates: &[&'static str]) -> (Diagnostic, Option<&'static str>) {
     let word = words::first_word(code.text);
-    let allowed = || places.iter().flat_map(|place| place.words().iter().copied());
     if word.is_empty() {
         let mark: String = code.text.chars().take(1).collect();
         let diagnostic = Diagnostic::new(
@@ -216,11 +215,7 @@ pub fn unknown_word(code: Code<'_>, places: &[Place]) -> (Diagnostic, Option<&'s
         .note(allowed_list(code.place));
         return (diagnostic, None);
     }
-    let firsts = allowed().map(|words| words.split(' ').next().unwrap_or(words));
-    let meant = words::nearest(
-        word,
-        firsts.filter(|word| word.chars().all(|char| char.is_ascii_lowercase())),
-    );
+    let meant = words::nearest(word, candidates.iter().copied());
     let span = code.span(0, word.len());
     let mut diagnostic = Diagnostic::new(
         Check::F004,
@@ -263,7 +258,14 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
     let shape = format!("It is written like this:  {}", shape(rule));
 
     if rest.is_empty() {
-        let end = code.span(code.text.trim_end().len().saturating_sub(1), code.text.len());
+        let last = code
+            .text
+            .rfind(is_space)
+            .map_or(0, |at| code.text[at..].trim_start_matches(is_space).len());
+        let end = code.span(
+            if last == 0 { 0 } else { code.text.len() - last },
+            code.text.len(),
+        );
         let missing = if expected.contains(&Rule::text) && expected.len() <= 3 {
             "a text in quotes is missing after this"
         } else {
@@ -271,7 +273,7 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
         };
         return Diagnostic::new(Check::F001, end, "this line stops too early", missing).note(shape);
     }
-    let keywords: Vec<String> = expected.iter().filter_map(|rule| keyword(*rule)).collect();
+    let keywords: Vec<String> = expected.iter().flat_map(|rule| words_of(*rule)).collect();
     if let Some(meant) = words::nearest(word, keywords.iter().map(String::as_str)) {
         let span = code.span(at, at + word.len());
         return Diagnostic::new(
@@ -283,6 +285,34 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
         .note(shape)
         .fix(meant, span, meant);
     }
+    if rule == Rule::otherwise_line && rest.starts_with(['-', '→']) && expected.contains(&Rule::k_then) {
+        let (span, before) = (code.span(at, at + words::first_len(rest)), code.span(at, at));
+        return Diagnostic::new(
+            Check::F001,
+            span,
+            "`then` is missing",
+            "it belongs before the arrow",
+        )
+        .note(shape)
+        .fix("then ->", before, "then ");
+    }
+    if word.eq_ignore_ascii_case("then") {
+        let span = code.span(at, at + word.len());
+        return Diagnostic::new(Check::F001, span, "`then` isn't needed here", "leave it out")
+            .note(shape)
+            .fix("take `then` out", span, "");
+    }
+    if expected.contains(&Rule::equals) && matches!(rule, Rule::set_line) {
+        let (span, before) = (code.span(at, at + words::first_len(rest)), code.span(at, at));
+        return Diagnostic::new(
+            Check::F001,
+            span,
+            "an `=` is missing",
+            "it belongs before the new value",
+        )
+        .note(shape)
+        .fix("=", before, "= ");
+    }
     let wants_text = expected.contains(&Rule::text) && !expected.contains(&Rule::primary);
     if wants_text && !begins_with_quote(rest) && at > 0 && !rest.contains(['"', '“', '”']) {
         let end = rest
@@ -290,7 +320,7 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
             .map_or(rest, |arrow| &rest[..arrow])
             .trim_end_matches(is_space)
             .len();
-        if end > 0 {
+        if rest[..end].contains(char::is_alphanumeric) {
             let span = code.span(at, at + end);
             return Diagnostic::new(
                 Check::F001,
@@ -307,18 +337,45 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
             );
         }
     }
-    let end = if word.is_empty() {
-        at + rest.chars().next().map_or(1, char::len_utf8)
-    } else {
-        at + word.len()
-    };
+    let end = at + words::first_len(rest);
     Diagnostic::new(
         Check::F001,
         code.span(at, end),
         "this line can't be read",
-        "up to here it makes sense; this doesn't fit",
+        match rule {
+            Rule::flow_line | Rule::step_line => "names are made of letters, digits and spaces",
+            _ => "up to here it makes sense; this doesn't fit",
+        },
     )
     .note(shape)
+}
+
+/// The words that a rule can begin with. pest names the rule around them if it tried several.
+fn words_of(rule: Rule) -> Vec<String> {
+    let words: &[&str] = match rule {
+        Rule::option_part => &["hint", "also", "if"],
+        Rule::kind => &[
+            "yes", "list", "rating", "whole", "number", "text", "date", "email", "phone", "web", "time",
+            "money", "location", "photo", "image", "video", "voice", "audio", "document", "file", "sticker",
+        ],
+        Rule::media => &[
+            "photo", "image", "video", "voice", "audio", "document", "file", "sticker",
+        ],
+        Rule::trigger => &[
+            "containing",
+            "topic",
+            "first",
+            "any",
+            "photo",
+            "voice",
+            "location",
+        ],
+        Rule::operator => &["or", "and", "is", "contains", "starts", "ends", "matches"],
+        Rule::extra => &["link", "header", "footer"],
+        Rule::args => &["with"],
+        _ => return keyword(rule).into_iter().collect(),
+    };
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// The word that a keyword rule reads.
@@ -347,7 +404,7 @@ fn shape(rule: Rule) -> &'static str {
         Rule::end_line => "end  (alone on its line)",
         Rule::fetch_line => "fetch order from shop.get_order with number = number",
         Rule::do_line => "do identify with order = order save who",
-        Rule::go_line => "-> some step    or    -> flow some flow",
+        Rule::go_line => "-> some step    or    -> flow some flow    or    -> handoff to support",
         Rule::done_line => "done    or    done with verified = yes",
         Rule::close_line => "close    or    close \"Bye for now!\"",
         Rule::resume_line => "resume  (alone on its line)",
@@ -373,7 +430,7 @@ fn shape(rule: Rule) -> &'static str {
         Rule::problem_line => "problem \"Something went wrong.\" -> handoff to support",
         Rule::note_line => "note \"Needs help with {{ number }}\"",
         Rule::priority_line => "priority high if contact.vip",
-        Rule::when_closed_line => "when closed \"We're back {{ opens }}.\" -> leave a note",
+        Rule::when_closed_line => "when closed \"We're back {{ support.opens }}.\" -> leave a note",
         Rule::business_line => "business \"Kinini Shoes\"",
         Rule::timezone_line => "timezone \"Europe/Lisbon\"",
         Rule::languages_line => "languages en, pt",

@@ -26,10 +26,13 @@ impl Walk<'_, '_> {
             ),
             Use::Line => (format!("if {name} is known"), "only then"),
         };
-        let first = format!(
-            "{name} | default({})",
-            if how == Use::Text { "'there'" } else { "\"…\"" }
-        );
+        // "Hi there" does for a name; what else can be said, only the author knows.
+        let is_name = path.last().is_some_and(|part| part.contains("name"));
+        let first = match (how, is_name) {
+            (Use::Text, true) => format!("{name} | default('there')"),
+            (Use::Text, false) => format!("{name} | default('…')"),
+            (Use::Line, _) => format!("{name} | default(\"…\")"),
+        };
         let first_shown = if how == Use::Text {
             format!("{{{{ {first} }}}}")
         } else {
@@ -54,7 +57,11 @@ impl Walk<'_, '_> {
             fix(
                 &first_shown,
                 "say something else",
-                if how == Use::Text { vec![edit] } else { Vec::new() },
+                if how == Use::Text && is_name {
+                    vec![edit]
+                } else {
+                    Vec::new()
+                },
             ),
             fix(&guard, guard_what, Vec::new()),
             fix(&last, "ask first", Vec::new()),
@@ -74,7 +81,7 @@ impl Walk<'_, '_> {
                 diagnostic.labels[0].text = "on some way to this line nobody has learned it".to_owned();
                 let learned = self.shop.sources.place(var.first);
                 diagnostic.label(var.first, "first learned here").note(format!(
-                    "There is a way to this line that doesn't pass {learned}, where {} is learned. A customer who\ncomes that way would get the sentence for problems instead.",
+                    "There is a way to this line that doesn't pass {learned}, where {} is learned.\nA customer who comes that way would get the sentence for problems instead.",
                     var.name
                 ))
             }
