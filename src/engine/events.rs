@@ -59,7 +59,11 @@ impl<'m> Run<'m> {
                 false
             }
             EventKind::Result { key, answer } => {
-                self.result(key, answer);
+                if self.p.mode == Mode::Human {
+                    self.stale("a service answered after people took the chat");
+                } else {
+                    self.result(key, answer);
+                }
                 false
             }
             EventKind::Start { flow } => {

@@ -105,7 +105,7 @@ fn is_email(word: &str) -> bool {
 
 fn is_host(host: &str) -> bool {
     let labels: Vec<&str> = host.split('.').collect();
-    let label_ok = |label: &&str| {
+    let label_ok = |label: &&str| -> bool {
         !label.is_empty()
             && label.len() <= 63
             && !label.starts_with('-')
@@ -114,7 +114,7 @@ fn is_host(host: &str) -> bool {
     };
     host.len() <= 253
         && labels.len() >= 2
-        && labels.iter().all(|label| label_ok(label))
+        && labels.iter().all(label_ok)
         && labels
             .last()
             .is_some_and(|last| last.chars().count() >= 2 && last.chars().all(char::is_alphabetic))

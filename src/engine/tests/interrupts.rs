@@ -6,14 +6,18 @@ use super::*;
 fn an_on_body_runs_and_the_question_is_asked_again_with_its_again_wording() {
     let mut talk = Talk::new();
     talk.says("track").skips().says("help me");
-    talk.sees(&["Look at the box.", "So, the number? [I can't find it]"]).rests_at("tracking/ask_for_the_number.number");
+    talk.sees(&["Look at the box.", "So, the number? [I can't find it]"])
+        .rests_at("tracking/ask_for_the_number.number");
     assert!(talk.position.interrupted.is_empty());
 }
 
 #[test]
 fn the_businesss_on_resumes_too() {
     let mut talk = Talk::new();
-    talk.says("track").skips().says("thanks").sees(&["You're welcome.", "So, the number? [I can't find it]"]);
+    talk.says("track")
+        .skips()
+        .says("thanks")
+        .sees(&["You're welcome.", "So, the number? [I can't find it]"]);
     talk.says("a-12345");
     assert_eq!(talk.call().action, "get_order");
 }
@@ -70,7 +74,7 @@ step go two
 
 #[test]
 fn an_on_may_ask_and_then_resume() {
-    let deep = DEEP.replace("  done with x = a\n", "  say \"{{ a }}\"\n  done\n").replace("\nstarts", "\nstarts");
+    let deep = DEEP.replace("  done with x = a\n", "  say \"{{ a }}\"\n  done\n");
     let mut talk = Talk::plus(&deep);
     talk.says("deep").says("ask two").sees(&["One?", "Inner?"]);
     assert_eq!(talk.position.interrupted.len(), 1);
@@ -83,28 +87,39 @@ fn an_on_may_ask_and_then_resume() {
 
 #[test]
 fn three_interruptions_are_kept_and_deeper_ones_replace_the_oldest() {
-    let flow = r#"
-flow nest
-starts on "nest"
-step one
-  ask a "One?"
-    as number
-  end
-  done
-on "more"
-  ask c "Inner?"
-    as number
-  end
-  resume
-"#;
-    let mut talk = Talk::plus(flow);
+    let ons: String = (1..=5)
+        .map(|n| {
+            format!(
+                "on \"dig {n}\"\n  ask d{n} \"Depth {n}?\"\n    as number\n  end\n  set x = d{n}\n  resume\n"
+            )
+        })
+        .collect();
+    let flow = format!(
+        "flow nest\nstarts on \"nest\"\nstep one\n  ask a \"One?\"\n    as number\n  end\n  say \"{{{{ a }}}}\"\n  done\n{ons}"
+    );
+    let mut talk = Talk::plus(&flow);
     talk.says("nest");
-    for _ in 0..5 {
-        talk.says("more");
-        assert!(talk.position.interrupted.len() <= 3);
+    for n in 1..=5 {
+        talk.says(&format!("dig {n}"));
+        assert_eq!(talk.position.interrupted.len(), n.min(3));
     }
-    talk.skips().says("1").says("1").says("1").sees(&["Inner?", "Inner?", "Inner?"]);
+    talk.skips()
+        .says("5")
+        .says("4")
+        .says("3")
+        .sees(&["Depth 4?", "Depth 3?", "Depth 2?"]);
     assert!(talk.position.interrupted.is_empty());
+}
+
+#[test]
+fn the_same_question_is_not_its_own_interruption() {
+    let mut talk = Talk::plus(&DEEP.replace("  done with x = a\n", "  say \"{{ a }}\"\n  done\n"));
+    talk.says("deep")
+        .says("ask two")
+        .says("ask two")
+        .skips()
+        .says("5")
+        .sees(&["One?"]);
 }
 
 const SUB: &str = r#"
@@ -117,19 +132,19 @@ step a
 on "outer help"
   say "Outer helps."
 "#;
-const INNER: &str = r##"
+const INNER: &str = r#"
 flow inner
 starts when called
 needs order: text
 gives answer: text
 step q
   ask reply "Whose is {{ order }}?"
-    as text like "##"
+    as text like "B#"
   end
   done with answer = reply
 on "inner help"
   say "Inner helps."
-"##;
+"#;
 
 fn sub() -> Talk {
     Talk::with(&[
@@ -146,17 +161,20 @@ fn a_sub_flow_gets_its_needs_and_gives_its_results() {
     let mut talk = sub();
     talk.says("outer").sees(&["Whose is A-1?"]);
     assert_eq!(talk.position.frames.len(), 2);
-    talk.says("42").sees(&["42"]);
+    talk.says("B4").sees(&["B4"]);
     assert!(talk.position.frames.is_empty());
 }
 
 #[test]
 fn interrupts_in_a_sub_flow_are_its_own_then_its_callers() {
     let mut talk = sub();
-    talk.says("outer").skips().says("inner help").sees(&["Inner helps.", "Whose is A-1?"]);
+    talk.says("outer")
+        .skips()
+        .says("inner help")
+        .sees(&["Inner helps.", "Whose is A-1?"]);
     talk.says("outer help").sees(&["Outer helps.", "Whose is A-1?"]);
     assert_eq!(talk.position.frames.len(), 2);
-    talk.says("42").sees(&["42"]);
+    talk.says("B4").sees(&["B4"]);
 }
 
 #[test]
@@ -181,9 +199,21 @@ step one
     let mut talk = Talk::plus(flow);
     let two = "Two? [Green] [Go back] [Once more] [From the top]";
     talk.says("steps").says("red").skips();
-    talk.says("once more").sees(&[two]).says("go back").sees(&["One? [Red] [Blue]"]);
-    talk.says("blue").sees(&[two]).says("from the top").sees(&["One? [Red] [Blue]"]);
+    talk.says("once more")
+        .sees(&[two])
+        .says("go back")
+        .sees(&["One? [Red] [Blue]"]);
+    talk.says("blue")
+        .sees(&[two])
+        .says("from the top")
+        .sees(&["One? [Red] [Blue]"]);
     talk.says("blue").says("green").skips();
     let mut talk = Talk::plus(flow);
-    talk.says("steps").says("red").says("go back").says("blue").skips().says("green").sees(&["Blue Green"]);
+    talk.says("steps")
+        .says("red")
+        .says("go back")
+        .says("blue")
+        .skips()
+        .says("green")
+        .sees(&["Blue Green"]);
 }

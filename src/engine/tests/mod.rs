@@ -119,7 +119,14 @@ pub(super) fn machine(files: &[(&str, &str)]) -> Machine {
         .diagnostics
         .iter()
         .filter(|found| found.severity == crate::flow::diagnostic::Severity::Error)
-        .map(|found| format!("{} {} at {}", found.code, found.message, sources.place(found.span())))
+        .map(|found| {
+            format!(
+                "{} {} at {}",
+                found.code,
+                found.message,
+                sources.place(found.span())
+            )
+        })
         .collect();
     Machine::load(compiled.program.unwrap_or_else(|| panic!("{errors:#?}")))
 }
@@ -171,7 +178,9 @@ impl Talk {
 
     pub fn event(&mut self, kind: EventKind) -> &mut Talk {
         let event = Event { at: self.now, kind };
-        let turn = self.machine.advance(&self.settings, &self.position, &self.memory, &event);
+        let turn = self
+            .machine
+            .advance(&self.settings, &self.position, &self.memory, &event);
         // As a store would: through its bytes.
         let bytes = serde_json::to_vec(&turn.position).unwrap();
         self.position = serde_json::from_slice(&bytes).unwrap();
@@ -179,7 +188,12 @@ impl Talk {
         self.memory.apply(&turn.memory);
         for outgoing in &turn.outbox {
             if let OutboundBody::Choices(choices) = &outgoing.body {
-                self.taps.extend(choices.options.iter().map(|option| (option.title.clone(), option.id.clone())));
+                self.taps.extend(
+                    choices
+                        .options
+                        .iter()
+                        .map(|option| (option.title.clone(), option.id.clone())),
+                );
             }
             self.seen.push(drawn(&outgoing.body));
         }
@@ -211,14 +225,25 @@ impl Talk {
     /// Taps the newest button of that label.
     #[track_caller]
     pub fn taps(&mut self, label: &str) -> &mut Talk {
-        let (title, id) = self.taps.iter().rev().find(|(title, _)| title == label).unwrap().clone();
+        let (title, id) = self
+            .taps
+            .iter()
+            .rev()
+            .find(|(title, _)| title == label)
+            .unwrap()
+            .clone();
         self.event(EventKind::Tap { id, title })
     }
 
     /// Taps the first button of that label.
     #[track_caller]
     pub fn taps_old(&mut self, label: &str) -> &mut Talk {
-        let (title, id) = self.taps.iter().find(|(title, _)| title == label).unwrap().clone();
+        let (title, id) = self
+            .taps
+            .iter()
+            .find(|(title, _)| title == label)
+            .unwrap()
+            .clone();
         self.event(EventKind::Tap { id, title })
     }
 
@@ -300,12 +325,16 @@ impl Talk {
     }
 
     pub fn has_closed(&self, why: Closing) -> bool {
-        self.effects().iter().any(|effect| matches!(effect, Effect::Closed { why: own, .. } if *own == why))
+        self.effects()
+            .iter()
+            .any(|effect| matches!(effect, Effect::Closed { why: own, .. } if *own == why))
     }
 
     /// Asks for an order, known to the shop or not.
     pub fn tracks(&mut self, status: u16) -> &mut Talk {
-        self.says("track").says("a-12345").answers(status, json!({"status": "packed", "eta": "2026-03-04"}))
+        self.says("track")
+            .says("a-12345")
+            .answers(status, json!({"status": "packed", "eta": "2026-03-04"}))
     }
 }
 
@@ -313,7 +342,11 @@ fn drawn(body: &OutboundBody) -> String {
     match body {
         OutboundBody::Text { body, .. } => body.clone(),
         OutboundBody::Choices(choices) => {
-            let options: String = choices.options.iter().map(|option| format!(" [{}]", option.title)).collect();
+            let options: String = choices
+                .options
+                .iter()
+                .map(|option| format!(" [{}]", option.title))
+                .collect();
             format!("{}{options}", choices.body)
         }
         OutboundBody::Link { body, label, url, .. } => format!("{body} [{label} -> {url}]"),

@@ -37,8 +37,13 @@ step do it
 #[test]
 fn an_old_button_counts_as_that_answer_to_that_question() {
     let mut talk = Talk::plus(ORDER);
-    talk.says("repair").taps("City").sees(&["Which bike? [City] [Road]", "Which day? [Friday] [Monday]"]);
-    talk.taps("Road").sees(&["Which day? [Friday] [Monday]"]).taps("Friday").sees(&["Road on Friday"]);
+    talk.says("repair")
+        .taps("City")
+        .sees(&["Which bike? [City] [Road]", "Which day? [Friday] [Monday]"]);
+    talk.taps("Road")
+        .sees(&["Which day? [Friday] [Monday]"])
+        .taps("Friday")
+        .sees(&["Road on Friday"]);
 }
 
 #[test]
@@ -51,9 +56,17 @@ fn an_old_button_works_after_the_flow_is_done() {
 #[test]
 fn an_option_that_changes_something_works_only_once() {
     let mut talk = Talk::plus(BOOK);
-    talk.says("book").taps("Yes").answers(200, json!({"code": "R1"})).skips();
+    talk.says("book")
+        .taps("Yes")
+        .answers(200, json!({"code": "R1"}))
+        .skips();
     talk.taps_old("Yes").sees(&["Booked R1. More? [More] [Enough]"]);
-    assert!(!talk.effects().iter().any(|effect| matches!(effect, Effect::Call(_))));
+    assert!(
+        !talk
+            .effects()
+            .iter()
+            .any(|effect| matches!(effect, Effect::Call(_)))
+    );
 }
 
 #[test]
@@ -62,7 +75,12 @@ fn an_option_that_was_not_taken_before_may_still_be_taken_once() {
     talk.says("book").taps("No").taps_old("Yes");
     assert_eq!(talk.call().action, "book");
     talk.answers(200, json!({"code": "R1"})).skips().taps_old("Yes");
-    assert!(!talk.effects().iter().any(|effect| matches!(effect, Effect::Call(_))));
+    assert!(
+        !talk
+            .effects()
+            .iter()
+            .any(|effect| matches!(effect, Effect::Call(_)))
+    );
     talk.sees(&["Booked R1. More? [More] [Enough]"]);
 }
 
@@ -77,7 +95,11 @@ fn a_second_tap_while_the_service_is_asked_does_nothing() {
 #[test]
 fn a_button_of_an_earlier_asking_of_the_open_question_still_answers_it() {
     let mut talk = Talk::plus(ORDER);
-    talk.says("repair").says("thanks").skips().taps_old("City").sees(&["Which day? [Friday] [Monday]"]);
+    talk.says("repair")
+        .says("thanks")
+        .skips()
+        .taps_old("City")
+        .sees(&["Which day? [Friday] [Monday]"]);
 }
 
 #[test]
@@ -91,15 +113,29 @@ fn in_a_later_session_the_flow_starts_from_its_beginning() {
 #[test]
 fn repeat_asks_the_present_question_again() {
     let business = BUSINESS.replace("defaults\n", "defaults\n  old buttons repeat\n");
-    let mut talk = Talk::with(&[("business.flow", &business), ("welcome.flow", WELCOME), ("tracking.flow", TRACKING), ("more.flow", ORDER)]);
-    talk.says("repair").taps("City").skips().taps("Road").sees(&["Which day? [Friday] [Monday]"]);
+    let mut talk = Talk::with(&[
+        ("business.flow", &business),
+        ("welcome.flow", WELCOME),
+        ("tracking.flow", TRACKING),
+        ("more.flow", ORDER),
+    ]);
+    talk.says("repair")
+        .taps("City")
+        .skips()
+        .taps("Road")
+        .sees(&["Which day? [Friday] [Monday]"]);
     talk.taps("Friday").sees(&["City on Friday"]);
 }
 
 #[test]
 fn ignore_ignores_and_says_so_in_the_log() {
     let business = BUSINESS.replace("defaults\n", "defaults\n  old buttons ignore\n");
-    let mut talk = Talk::with(&[("business.flow", &business), ("welcome.flow", WELCOME), ("tracking.flow", TRACKING), ("more.flow", ORDER)]);
+    let mut talk = Talk::with(&[
+        ("business.flow", &business),
+        ("welcome.flow", WELCOME),
+        ("tracking.flow", TRACKING),
+        ("more.flow", ORDER),
+    ]);
     talk.says("repair").taps("City").skips().taps("Road").sees(&[]);
     assert!(matches!(talk.log(), [Log::Stale { .. }]));
 }
@@ -108,6 +144,17 @@ fn ignore_ignores_and_says_so_in_the_log() {
 fn a_reopened_question_of_a_sub_flow_returns_to_its_caller() {
     let outer = "flow outer\nstarts on \"outer\"\nstep a\n  do inner save x\n  say \"{{ x.c | default('-') }}\"\n  done\n";
     let inner = "flow inner\nstarts when called\ngives c: text\nstep a\n  menu c \"C?\"\n    \"Red\"\n    \"Blue\"\n  end\n  menu d \"D?\"\n    \"Up\"\n    \"Down\"\n  end\n  done with c = c\n";
-    let mut talk = Talk::with(&[("business.flow", BUSINESS), ("welcome.flow", WELCOME), ("tracking.flow", TRACKING), ("o.flow", outer), ("i.flow", inner)]);
-    talk.says("outer").taps("Red").taps("Blue").skips().taps("Up").sees(&["Blue"]);
+    let mut talk = Talk::with(&[
+        ("business.flow", BUSINESS),
+        ("welcome.flow", WELCOME),
+        ("tracking.flow", TRACKING),
+        ("o.flow", outer),
+        ("i.flow", inner),
+    ]);
+    talk.says("outer")
+        .taps("Red")
+        .taps("Blue")
+        .skips()
+        .taps("Up")
+        .sees(&["Blue"]);
 }

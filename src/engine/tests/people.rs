@@ -21,7 +21,10 @@ fn a_handoff_carries_note_and_priority_and_silences_the_bot() {
     let mut talk = Talk::plus(DESK);
     talk.says("desk").says("damaged");
     let handed = talk.handed_over();
-    assert_eq!((handed.note.as_deref(), handed.priority.as_deref(), handed.opens), (Some("About: Damaged"), Some("high"), None));
+    assert_eq!(
+        (handed.note.as_deref(), handed.priority.as_deref(), handed.opens),
+        (Some("About: Damaged"), Some("high"), None)
+    );
     talk.skips().says("hello?").waits(3 * 3600).sees(&[]);
     assert_eq!(talk.position.mode, Mode::Human);
     let mut talk = Talk::plus(DESK);
@@ -35,16 +38,25 @@ fn outside_hours_the_customer_is_told_when_the_team_opens_and_the_chat_is_queued
     talk.now = "2026-03-02T20:00:00Z".parse().unwrap();
     talk.says("desk").skips().says("late");
     talk.sees(&["We're away right now and back tomorrow at 09:00. Your message waits for us."]);
-    assert_eq!(talk.handed_over().opens, Some("2026-03-03T09:00:00Z".parse().unwrap()));
+    assert_eq!(
+        talk.handed_over().opens,
+        Some("2026-03-03T09:00:00Z".parse().unwrap())
+    );
     assert_eq!(talk.position.mode, Mode::Human);
 }
 
 #[test]
 fn when_closed_runs_instead_of_the_handoff() {
-    let flow = DESK.replace("    priority", "    when closed \"Come back later.\" -> a\n    priority");
+    let flow = DESK.replace(
+        "    priority",
+        "    when closed \"Come back later.\" -> a\n    priority",
+    );
     let mut talk = Talk::plus(&flow);
     talk.now = "2026-03-02T20:00:00Z".parse().unwrap();
-    talk.says("desk").skips().says("late").sees(&["Come back later.", "What is it? [Damaged] [Late]"]);
+    talk.says("desk")
+        .skips()
+        .says("late")
+        .sees(&["Come back later.", "What is it? [Damaged] [Late]"]);
     assert_eq!(talk.position.mode, Mode::Autopilot);
 }
 
@@ -54,14 +66,24 @@ fn people_give_the_chat_back_and_it_is_idle() {
     talk.says("track").says("agent").event(EventKind::Returned);
     assert!(talk.effects().contains(&Effect::BotAgain));
     assert!(talk.position.frames.is_empty());
-    talk.skips().says("track").sees(&["What's the number? [I can't find it]"]);
+    talk.skips()
+        .says("track")
+        .sees(&["What's the number? [I can't find it]"]);
 }
 
 #[test]
 fn a_person_who_writes_takes_the_chat() {
-    for kind in [EventKind::PersonSaid { agent: "Ana".into() }, EventKind::Taken { agent: "Ana".into() }] {
+    for kind in [
+        EventKind::PersonSaid { agent: "Ana".into() },
+        EventKind::Taken { agent: "Ana".into() },
+    ] {
         let mut talk = Talk::new();
-        talk.says("track").skips().event(kind).says("a-12345").waits(4 * 3600).sees(&[]);
+        talk.says("track")
+            .skips()
+            .event(kind)
+            .says("a-12345")
+            .waits(4 * 3600)
+            .sees(&[]);
         assert_eq!(talk.position.mode, Mode::Human);
     }
 }
@@ -69,9 +91,17 @@ fn a_person_who_writes_takes_the_chat() {
 #[test]
 fn after_a_takeover_the_bot_is_back_when_people_have_been_silent() {
     let business = BUSINESS.replace("defaults\n", "defaults\n  takeover pauses for 1 hour\n");
-    let mut talk = Talk::with(&[("business.flow", &business), ("welcome.flow", WELCOME), ("tracking.flow", TRACKING)]);
+    let mut talk = Talk::with(&[
+        ("business.flow", &business),
+        ("welcome.flow", WELCOME),
+        ("tracking.flow", TRACKING),
+    ]);
     let writes = || EventKind::PersonSaid { agent: "Ana".into() };
-    talk.says("track").event(writes()).waits(3000).event(writes()).waits(3000);
+    talk.says("track")
+        .event(writes())
+        .waits(3000)
+        .event(writes())
+        .waits(3000);
     assert_eq!(talk.position.mode, Mode::Human);
     talk.waits(600);
     assert_eq!(talk.position.mode, Mode::Autopilot);
@@ -98,7 +128,9 @@ fn closing_ends_the_values_of_flows_and_chat_but_not_the_contacts() {
     assert_eq!(talk.position.chat["mood"], Value::text("fine"));
     talk.says("yes").sees(&["Bye!"]);
     assert!(talk.has_closed(Closing::Flow));
-    assert!(talk.position.chat.is_empty() && talk.position.frames.is_empty() && talk.position.timers.is_empty());
+    assert!(
+        talk.position.chat.is_empty() && talk.position.frames.is_empty() && talk.position.timers.is_empty()
+    );
     assert_eq!(talk.memory.fields["first_name"].value, Value::text("fine"));
 }
 

@@ -103,8 +103,18 @@ fn words() -> impl Strategy<Value = String> {
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
-    let media = prop::sample::select(vec![MediaKind::Photo, MediaKind::Voice, MediaKind::Document, MediaKind::Sticker]);
-    let heard = prop::sample::select(vec![Heard::NotVoice, Heard::Words, Heard::Silence, Heard::Nothing]);
+    let media = prop::sample::select(vec![
+        MediaKind::Photo,
+        MediaKind::Voice,
+        MediaKind::Document,
+        MediaKind::Sticker,
+    ]);
+    let heard = prop::sample::select(vec![
+        Heard::NotVoice,
+        Heard::Words,
+        Heard::Silence,
+        Heard::Nothing,
+    ]);
     let body = prop::sample::select(vec![
         json!({"status": "packed", "eta": "2026-03-04"}),
         json!({"status": 5, "eta": null}),
@@ -161,7 +171,11 @@ impl Walk {
                 ..message("")
             }),
             Happening::TapsSent(at) => {
-                let id = self.taps.len().checked_sub(1).map(|last| self.taps[last - at % (last + 1)].clone());
+                let id = self
+                    .taps
+                    .len()
+                    .checked_sub(1)
+                    .map(|last| self.taps[last - at % (last + 1)].clone());
                 EventKind::Tap {
                     id: id.unwrap_or_default(),
                     title: "hi".to_owned(),
@@ -191,10 +205,16 @@ impl Walk {
             },
             Happening::Fails => EventKind::Result {
                 key: self.key(),
-                answer: Answer::Down { why: "gone".to_owned() },
+                answer: Answer::Down {
+                    why: "gone".to_owned(),
+                },
             },
-            Happening::Agent(0) => EventKind::Taken { agent: "Ana".to_owned() },
-            Happening::Agent(1) => EventKind::PersonSaid { agent: "Ana".to_owned() },
+            Happening::Agent(0) => EventKind::Taken {
+                agent: "Ana".to_owned(),
+            },
+            Happening::Agent(1) => EventKind::PersonSaid {
+                agent: "Ana".to_owned(),
+            },
             Happening::Agent(2) => EventKind::Returned,
             Happening::Agent(_) => EventKind::Close,
         };
@@ -204,7 +224,9 @@ impl Walk {
 
     fn key(&self) -> String {
         let frame = self.position.frames.last();
-        frame.map_or_else(String::new, |frame| format!("{}.{}.{}", self.position.session, frame.visit, frame.at))
+        frame.map_or_else(String::new, |frame| {
+            format!("{}.{}.{}", self.position.session, frame.visit, frame.at)
+        })
     }
 
     /// Applies the event twice and checks what must hold of every turn.
@@ -213,17 +235,37 @@ impl Walk {
         let turn = MACHINE.advance(&settings, &self.position, &self.memory, event);
         let twin = MACHINE.advance(&settings, &self.position, &self.memory, event);
         prop_assert_eq!(&turn, &twin);
-        prop_assert_eq!(serde_json::to_vec(&turn.position).unwrap(), serde_json::to_vec(&twin.position).unwrap());
-        let asked = turn.log.iter().filter(|log| matches!(log, Log::Asked { .. })).count();
+        prop_assert_eq!(
+            serde_json::to_vec(&turn.position).unwrap(),
+            serde_json::to_vec(&twin.position).unwrap()
+        );
+        let asked = turn
+            .log
+            .iter()
+            .filter(|log| matches!(log, Log::Asked { .. }))
+            .count();
         prop_assert!(asked <= 1, "{asked} questions at once: {:?}", turn.log);
         let by_customer = matches!(event.kind, EventKind::Message(_) | EventKind::Tap { .. });
         if by_customer && self.position.mode == Mode::Autopilot {
-            let reasoned = turn.log.iter().any(|log| matches!(log, Log::Stale { .. } | Log::Unanswered | Log::Left { .. }));
-            prop_assert!(!turn.outbox.is_empty() || !turn.effects.is_empty() || reasoned, "unanswered: {event:?}");
+            let reasoned = turn
+                .log
+                .iter()
+                .any(|log| matches!(log, Log::Stale { .. } | Log::Unanswered | Log::Left { .. }));
+            prop_assert!(
+                !turn.outbox.is_empty() || !turn.effects.is_empty() || reasoned,
+                "unanswered: {event:?}"
+            );
         }
         if self.position.mode == Mode::Human && turn.position.mode == Mode::Human {
-            let legal = turn.effects.iter().any(|effect| matches!(effect, Effect::OptOut { .. }));
-            prop_assert!(turn.outbox.is_empty() || legal, "the bot talks over a person: {:?}", turn.outbox);
+            let legal = turn
+                .effects
+                .iter()
+                .any(|effect| matches!(effect, Effect::OptOut { .. }));
+            prop_assert!(
+                turn.outbox.is_empty() || legal,
+                "the bot talks over a person: {:?}",
+                turn.outbox
+            );
         }
         for outgoing in &turn.outbox {
             if let OutboundBody::Choices(choices) = &outgoing.body {

@@ -5,7 +5,12 @@ use super::*;
 #[test]
 fn the_businesss_lines_nudge_and_then_close() {
     let mut talk = Talk::new();
-    talk.says("track").skips().waits(1799).sees(&[]).waits(1).sees(&["Are you there?"]);
+    talk.says("track")
+        .skips()
+        .waits(1799)
+        .sees(&[])
+        .waits(1)
+        .sees(&["Are you there?"]);
     talk.waits(5399).sees(&[]);
     talk.waits(1);
     assert!(talk.has_closed(Closing::Silence));
@@ -14,7 +19,14 @@ fn the_businesss_lines_nudge_and_then_close() {
 #[test]
 fn an_answer_stops_the_timers_and_a_miss_starts_them_again() {
     let mut talk = Talk::new();
-    talk.says("track").waits(1700).says("eh").skips().waits(1700).sees(&[]).waits(100).sees(&["Are you there?"]);
+    talk.says("track")
+        .waits(1700)
+        .says("eh")
+        .skips()
+        .waits(1700)
+        .sees(&[])
+        .waits(100)
+        .sees(&["Are you there?"]);
     talk.says("eh").skips().waits(1800).sees(&["Are you there?"]);
 }
 
@@ -40,8 +52,14 @@ step there
 #[test]
 fn silence_that_leads_elsewhere_can_be_resumed() {
     let mut talk = Talk::plus(STILL);
-    talk.says("still").skips().waits(600).sees(&["Are you still there? [Keep it open] [Close it]"]);
-    talk.taps("Keep it open").sees(&["So, the number?"]).says("5").sees(&["5"]);
+    talk.says("still")
+        .skips()
+        .waits(600)
+        .sees(&["Are you still there? [Keep it open] [Close it]"]);
+    talk.taps("Keep it open")
+        .sees(&["So, the number?"])
+        .says("5")
+        .sees(&["5"]);
 }
 
 #[test]
@@ -60,7 +78,12 @@ fn without_lines_the_numbers_settings_ask_and_then_end() {
     let mut talk = Talk::with(&[("business.flow", BARE), ("a.flow", ASKS)]);
     talk.settings.end_text = "Bye.".to_owned();
     let ask = talk.settings.ask_text.clone();
-    talk.says("a").skips().waits(300).sees(&[&ask]).waits(599).sees(&[]);
+    talk.says("a")
+        .skips()
+        .waits(300)
+        .sees(&[&ask])
+        .waits(599)
+        .sees(&[]);
     talk.waits(1).sees(&["Bye."]);
     assert!(talk.has_closed(Closing::Silence));
 }
@@ -95,7 +118,13 @@ fn silence_rules_can_be_switched_off_and_resolving_stays() {
 fn a_timer_whose_place_has_moved_on_or_that_is_early_does_nothing() {
     let mut talk = Talk::new();
     talk.says("track");
-    let id = talk.position.timers.keys().find(|id| id.starts_with('q')).unwrap().clone();
+    let id = talk
+        .position
+        .timers
+        .keys()
+        .find(|id| id.starts_with('q'))
+        .unwrap()
+        .clone();
     let before = talk.position.clone();
     talk.skips().event(EventKind::Timer { id: id.clone() }).sees(&[]);
     assert!(matches!(talk.log(), [Log::Stale { .. }]));
@@ -111,6 +140,10 @@ fn timers_that_no_longer_apply_are_cancelled() {
     let mut talk = Talk::new();
     talk.says("track").says("agent");
     let turn = talk.turn.as_ref().unwrap();
-    assert!(turn.timers.iter().any(|change| matches!(change, TimerChange::Cancel { id } if id.starts_with('q'))));
+    assert!(
+        turn.timers
+            .iter()
+            .any(|change| matches!(change, TimerChange::Cancel { id } if id.starts_with('q')))
+    );
     assert_eq!(talk.position.timers.keys().collect::<Vec<_>>(), ["resolve"]);
 }

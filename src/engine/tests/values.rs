@@ -5,14 +5,20 @@ use super::*;
 /// A flow that says what an expression comes to.
 #[track_caller]
 fn comes_to(setup: &str, expression: &str, expected: &str) {
-    let flow = format!("flow x\nstarts on \"x\"\nstep a\n{setup}  set v = {expression}\n  say \"{{{{ v }}}}\"\n  done\n");
+    let flow = format!(
+        "flow x\nstarts on \"x\"\nstep a\n{setup}  set v = {expression}\n  say \"{{{{ v }}}}\"\n  done\n"
+    );
     Talk::plus(&flow).says("x").sees(&[expected]);
 }
 
 #[track_caller]
 fn holds(setup: &str, condition: &str, expected: bool) {
-    let flow = format!("flow x\nstarts on \"x\"\nstep a\n{setup}  if {condition}\n    say \"yes\"\n    done\n  end\n  say \"no\"\n  done\n");
-    Talk::plus(&flow).says("x").sees(&[if expected { "yes" } else { "no" }]);
+    let flow = format!(
+        "flow x\nstarts on \"x\"\nstep a\n{setup}  if {condition}\n    say \"yes\"\n    done\n  end\n  say \"no\"\n  done\n"
+    );
+    Talk::plus(&flow)
+        .says("x")
+        .sees(&[if expected { "yes" } else { "no" }]);
 }
 
 #[test]
@@ -57,10 +63,23 @@ fn division_by_nothing_is_a_fault_not_a_panic() {
 fn memory_has_defaults_ends_and_counts_at_once() {
     holds("", "contact.vip", false);
     holds("", "contact.first_name is known", false);
-    holds("  set n = \"Ana\"\n  remember n as contact.first_name\n", "contact.first_name is \"ana\"", true);
-    holds("  set n = \"Ana\"\n  remember n as contact.first_name\n  forget contact.first_name\n", "contact.first_name is known", false);
-    let mut talk = Talk::plus("flow x\nstarts on \"x\"\nstep a\n  say \"{{ contact.last_order | default('none') }}\"\n  done\n");
-    let remembered = Remembered { value: Value::text("A-1"), forget_at: Some("2026-03-02T10:00:01Z".parse().unwrap()) };
+    holds(
+        "  set n = \"Ana\"\n  remember n as contact.first_name\n",
+        "contact.first_name is \"ana\"",
+        true,
+    );
+    holds(
+        "  set n = \"Ana\"\n  remember n as contact.first_name\n  forget contact.first_name\n",
+        "contact.first_name is known",
+        false,
+    );
+    let mut talk = Talk::plus(
+        "flow x\nstarts on \"x\"\nstep a\n  say \"{{ contact.last_order | default('none') }}\"\n  done\n",
+    );
+    let remembered = Remembered {
+        value: Value::text("A-1"),
+        forget_at: Some("2026-03-02T10:00:01Z".parse().unwrap()),
+    };
     talk.memory.fields.insert("last_order".to_owned(), remembered);
     talk.says("x").sees(&["A-1"]).waits(1).says("x").sees(&["none"]);
 }
@@ -69,7 +88,8 @@ fn memory_has_defaults_ends_and_counts_at_once() {
 fn teams_know_when_they_are_open() {
     holds("", "support is open", true);
     holds("", "support is closed", false);
-    let mut talk = Talk::plus("flow x\nstarts on \"x\"\nstep a\n  say \"Back {{ support.opens }}.\"\n  done\n");
+    let mut talk =
+        Talk::plus("flow x\nstarts on \"x\"\nstep a\n  say \"Back {{ support.opens }}.\"\n  done\n");
     talk.now = "2026-03-06T20:00:00Z".parse().unwrap();
     talk.says("x").sees(&["Back on Monday at 09:00."]);
 }
@@ -78,7 +98,10 @@ fn teams_know_when_they_are_open() {
 fn a_check_refuses_an_answer_with_its_own_sentence() {
     let flow = "flow x\nstarts on \"x\"\nstep a\n  ask d \"Day?\"\n    as date in the future\n    check d - today <= 30 days else \"{{ d | day }} is too far.\"\n  end\n  say \"{{ d | day }}\"\n  done\n";
     let mut talk = Talk::plus(flow);
-    talk.says("x").skips().says("25 december").sees(&["Fri 25 December 2026 is too far."]);
+    talk.says("x")
+        .skips()
+        .says("25 december")
+        .sees(&["Fri 25 December 2026 is too far."]);
     assert!(talk.position.frames[0].locals.is_empty());
     talk.says("friday").sees(&["Fri 6 March"]);
 }
@@ -86,7 +109,11 @@ fn a_check_refuses_an_answer_with_its_own_sentence() {
 #[test]
 fn an_ambiguous_date_is_read_back() {
     let flow = "flow x\nstarts on \"x\"\nstep a\n  ask d \"Day?\"\n    as date in the future\n  end\n  say \"ok\"\n  done\n";
-    Talk::plus(flow).says("x").skips().says("4/3").sees(&["I've read that as *Wed 4 March*.", "ok"]);
+    Talk::plus(flow)
+        .says("x")
+        .skips()
+        .says("4/3")
+        .sees(&["I've read that as *Wed 4 March*.", "ok"]);
     Talk::plus(flow).says("x").skips().says("25/3").sees(&["ok"]);
 }
 
@@ -107,12 +134,23 @@ fn a_text_that_comes_out_empty_is_not_sent() {
 fn a_loop_without_a_question_ends_in_a_fault() {
     let flow = "flow x\nstarts on \"x\"\nstep a\n  set n = 1\n  -> a\n";
     let mut sources = Sources::default();
-    for (name, text) in [("business.flow", BUSINESS), ("welcome.flow", WELCOME), ("tracking.flow", TRACKING), ("x.flow", flow)] {
+    for (name, text) in [
+        ("business.flow", BUSINESS),
+        ("welcome.flow", WELCOME),
+        ("tracking.flow", TRACKING),
+        ("x.flow", flow),
+    ] {
         sources.add(name, text);
     }
     let (tree, _) = crate::flow::blocks::parse(&sources);
     let mut talk = Talk::new();
     talk.machine = Machine::load(crate::flow::lower::lower(&sources, &tree));
     talk.says("x").sees(&["Something went wrong."]);
-    assert!(talk.handed_over().note.as_ref().unwrap().contains("200 instructions"));
+    assert!(
+        talk.handed_over()
+            .note
+            .as_ref()
+            .unwrap()
+            .contains("200 instructions")
+    );
 }

@@ -29,14 +29,12 @@ pub enum FilterFault {
         filter: &'static str,
         usage: &'static str,
     },
-    #[error("`{filter}` has nothing to work on")]
-    Nothing { filter: String },
     #[error("`{filter}` would make more than {OUTPUT_CAP} bytes")]
     TooLong { filter: &'static str },
 }
 
-/// Applies a filter. `None` is an unknown value, which only `default` and `count` take; `first` and `last` of an
-/// empty list give it.
+/// Applies a filter. `None` is an unknown value: `default` mends it, every other filter passes it on, so that
+/// `order.eta | day | default("soon")` works. `first` and `last` of an empty list give it.
 pub fn apply(
     name: &str,
     subject: Option<&Value>,
@@ -54,9 +52,7 @@ pub fn apply(
         return Err(FilterFault::Unknown(name.to_owned()));
     };
     let Some(subject) = subject else {
-        return Err(FilterFault::Nothing {
-            filter: name.to_owned(),
-        });
+        return Ok(None);
     };
     let none = |usage| {
         if args.is_empty() {
@@ -421,10 +417,9 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_value_is_only_for_default() {
+    fn an_unknown_value_passes_through_until_default() {
         let language = Language::of("en");
-        let fault = apply("upper", None, &[], language, &moment()).unwrap_err();
-        assert_eq!(fault.to_string(), "`upper` has nothing to work on");
+        assert_eq!(apply("upper", None, &[], language, &moment()), Ok(None));
         let other = apply("default", None, &[Value::text("there")], language, &moment());
         assert_eq!(other, Ok(Some(Value::text("there"))));
     }

@@ -354,7 +354,6 @@ fn environment() -> Environment<'static> {
             ) {
                 Ok(Some(value)) => Ok(shown::to_jinja(&value, language)),
                 Ok(None) => Ok(Jinja::UNDEFINED),
-                Err(FilterFault::Nothing { .. }) => Err(minijinja::Error::from(ErrorKind::UndefinedError)),
                 Err(FilterFault::TooLong { filter }) => Err(minijinja::Error::new(
                     ErrorKind::WriteFailure,
                     FilterFault::TooLong { filter }.to_string(),
