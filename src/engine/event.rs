@@ -32,6 +32,11 @@ pub enum EventKind {
         key: String,
         answer: Answer,
     },
+    /// The host starts a flow (a test, a link); a running one is left.
+    Start {
+        /// Slug.
+        flow: String,
+    },
     /// A person took the chat.
     Taken {
         agent: String,

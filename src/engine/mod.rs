@@ -4,11 +4,32 @@
 //! transcript, the terminal). It is total (any event in any position gives a turn, never an error or panic) and pure
 //! (no clock, no randomness, no I/O): the same events give the same bytes.
 
+mod answers;
+mod ask;
+mod calls;
+mod check;
+mod choice_id;
 mod event;
+mod events;
+mod expressions;
+mod faults;
+mod handoff;
+mod hours;
+mod interrupts;
+mod legal;
+mod machine;
+mod matching;
+mod old_buttons;
 mod position;
+mod render;
+mod run;
+mod sentences;
+mod silence;
+mod triggers;
 mod turn;
 
 pub use event::{Answer, Event, EventKind, File, Heard, Incoming};
+pub use machine::Machine;
 pub use position::{Frame, Mode, OldQuestion, Position, SentOption};
 pub use turn::{
     Call, Closing, Effect, Exit, Fault, HandedOver, Log, MemoryWrite, Outgoing, TimerChange, Turn,
@@ -34,6 +55,9 @@ pub struct Memory {
     pub name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
+    /// The customer said stop: a resume word is understood, and [`Effect::OptOut`] was carried out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub opted_out: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,3 +122,6 @@ impl Default for SessionSettings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,9 @@ pub struct Position {
     pub mode: Mode,
     /// Counts the sessions of this contact; 0 before the first.
     pub session: u64,
+    /// A session is open. It opens with a message and ends by `close`, silence, resolving or the host.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub open: bool,
     /// Counts the events that were applied.
     pub seq: u64,
     /// Counts the questions that were asked; buttons and timers carry it.
@@ -77,6 +80,10 @@ pub struct Frame {
     pub options: Vec<SentOption>,
 }
 
+fn is_false(yes: &bool) -> bool {
+    !yes
+}
+
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -112,6 +119,7 @@ impl Default for Position {
             v: 1,
             mode: Mode::Autopilot,
             session: 0,
+            open: false,
             seq: 0,
             visits: 0,
             frames: Vec::new(),

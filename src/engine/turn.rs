@@ -44,6 +44,9 @@ pub enum Effect {
     Handoff(HandedOver),
     /// The chat is the bot's again.
     BotAgain,
+    /// The customer wants no more messages on our own account (`true`), or wants them again. The host keeps it with
+    /// the contact and gives it back as [`super::Memory::opted_out`].
+    OptOut { opted_out: bool },
     /// A session began.
     Opened { session: u64 },
     /// The session ended.
@@ -54,7 +57,8 @@ pub enum Effect {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
-    /// Stable for this conversation, state and visit: also the service's idempotency key.
+    /// Stable for this conversation, state and visit. The machine does not know the contact: as the service's
+    /// idempotency key the host puts the contact's id before it.
     pub key: String,
     pub service: String,
     pub action: String,
@@ -93,6 +97,8 @@ pub enum Closing {
     Resolved,
     /// A person or the host.
     Host,
+    /// The customer opted out.
+    OptOut,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

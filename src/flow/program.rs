@@ -53,6 +53,14 @@ pub struct Place {
     pub line: u32,
 }
 
+impl Place {
+    /// Of what nobody wrote: Switchboard's own sentences and ways out. [`Program::place`] gives an empty path for it.
+    pub const BUILT_IN: Place = Place {
+        file: u16::MAX,
+        line: 0,
+    };
+}
+
 impl Program {
     pub fn place(&self, place: Place) -> SourceLine {
         SourceLine {

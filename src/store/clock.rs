@@ -39,3 +39,33 @@ impl Clock for MovableClock {
         now.checked_add(ahead).unwrap_or(now)
     }
 }
+
+/// Stands still until it is moved: for tests that want exact times.
+#[derive(Debug)]
+pub struct StillClock {
+    /// Milliseconds since 1970.
+    at: AtomicI64,
+}
+
+impl StillClock {
+    pub fn at(start: Timestamp) -> StillClock {
+        StillClock {
+            at: AtomicI64::new(start.as_millisecond()),
+        }
+    }
+
+    /// Moves it, back too: a machine's clock can be set.
+    pub fn shift(&self, milliseconds: i64) {
+        self.at.fetch_add(milliseconds, Ordering::SeqCst);
+    }
+
+    pub fn advance(&self, by: Duration) {
+        self.shift(i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 4));
+    }
+}
+
+impl Clock for StillClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.at.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
+    }
+}

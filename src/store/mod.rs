@@ -5,54 +5,50 @@
 //! is an event in its contact's mailbox; only the holder of a fenced lease may consume it, and one commit writes
 //! state, memory, outbox, timers, jobs, history and the consumption together.
 
+mod bell;
+mod caps;
 mod clock;
+mod millis;
+pub mod model;
 mod record;
+mod sqlite;
 
-pub use clock::{Clock, MovableClock, SystemClock};
+pub use caps::Caps;
+pub use clock::{Clock, MovableClock, StillClock, SystemClock};
 pub use record::{
     Alias, Claim, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested, Job, JobClaim,
     JobId, Keep, MailboxEvent, Nonce, OutboxEntry, Owner, Promises, Resolved, SendClaim, SendOutcome, Sender,
     Seq, Status, TimerId, TurnCommit,
 };
+pub use sqlite::SqliteStore;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-/// Largest sizes of what is kept for one contact. Over a cap is a typed error, never silent growth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Caps {
-    pub session_bytes: usize,
-    pub memory_bytes: usize,
-    pub event_bytes: usize,
-    pub mailbox_events: usize,
-    pub outbox_entries: usize,
-    pub history_entries: usize,
-    pub dedup_ids: usize,
-    /// How long an inbound id is remembered. Meta redelivers for up to 7 days.
-    pub dedup_for: Duration,
-}
+/// Events that one [`Store::claim`] hands over at most. The rest waits for the next turn.
+pub const CLAIM_EVENTS: usize = 20;
 
-impl Default for Caps {
-    fn default() -> Self {
-        Caps {
-            session_bytes: 64 * 1024,
-            memory_bytes: 32 * 1024,
-            event_bytes: 64 * 1024,
-            mailbox_events: 1_000,
-            outbox_entries: 200,
-            history_entries: 500,
-            dedup_ids: 512,
-            dedup_for: Duration::from_secs(8 * 24 * 3600),
-        }
-    }
-}
+/// A mailbox head is put aside the time its turn fails, or its holder dies, for the third time.
+pub const PARK_AFTER: u32 = 3;
+
+/// How long a contact rests after a failed turn, by how often it failed. New events do not shorten it.
+pub const BACK_OFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
 
 /// A durable conversation store. One conformance suite runs on every implementation.
 ///
 /// Mutating calls are idempotent under [`StoreError::Unknown`]: the caller repeats them with the same ids and
-/// nonce and gets the first outcome or `Already`.
+/// nonce and gets the first outcome or `Already`. Two are weaker, and harmlessly so: a repeated `send_claim` waits for
+/// the lease that nobody holds, and a repeated `job_done` may say `false` although its result is in the mailbox.
+///
+/// Times are kept in whole milliseconds. A time to wait for is rounded up, so that nothing comes early.
+///
+/// *The bot never talks over a person.* Every contact has a count of takeovers. An entry of the bot bears the count its
+/// turn was claimed under; [`Store::send_claim`] drops those of an older one. [`Store::set_owner`] away from the bot raises
+/// the count, a commit never does: so a takeover silences what was queued and what a turn in flight is yet to queue,
+/// and the sentence with which the bot hands over is still sent. What the bot queues while people own the
+/// chat, in a turn that does not give it back, is dropped in the same way. `Sender::Person` is never dropped.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
     /// The contact behind an identity on a channel; made if missing. Further aliases of the same person are linked to
@@ -65,7 +61,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ) -> Result<Resolved, StoreError>;
 
     /// Appends events to mailboxes and marks the contacts runnable. Durable when it returns. All events of one call
-    /// are in one transaction; outcomes come back in order.
+    /// are in one transaction; outcomes come back in order. A contact that is not known is made, on the event's channel.
+    /// Timers and results of jobs reach a full mailbox too: they were promised when their turn was committed.
     async fn ingest(&self, events: &[Ingest]) -> Result<Vec<Ingested>, StoreError>;
 
     /// Contacts, timers or jobs that may have work now: a hint, at most `limit`, soonest first.
@@ -75,7 +72,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn next_due(&self, kind: Due) -> Result<Option<Timestamp>, StoreError>;
 
     /// Takes the lease of a contact that is due, with everything a turn needs. `None`: leased by another, or not due.
-    /// When earlier holders died with this mailbox head `Caps`-many times, the head is parked (see [`Store::parked`]).
+    /// When earlier holders died with this mailbox head [`PARK_AFTER`] times, the head is parked (see
+    /// [`Store::parked`]). The same nonce while its lease lasts gets the same claim again.
     async fn claim(
         &self,
         contact: ContactId,
@@ -86,8 +84,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Writes one whole turn, or nothing. `Fenced`: the lease was lost, nothing was written.
     async fn commit(&self, turn: &TurnCommit) -> Result<Committed, StoreError>;
 
-    /// The turn returned an error: counts it and backs off 1 s, 10 s, 60 s; the third time the head of the mailbox
-    /// is parked and the contact goes on.
+    /// The turn returned an error: counts it and backs off by [`BACK_OFF`]; the [`PARK_AFTER`]th time the head of the
+    /// mailbox is parked and the contact goes on at once.
     async fn fail(
         &self,
         contact: ContactId,
@@ -100,7 +98,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// the timer's. Returns how many. A timer fires once in effect and never early.
     async fn fire_due_timers(&self, limit: usize) -> Result<usize, StoreError>;
 
-    /// Takes the head of the outbox for sending and marks it *sending* durably, before a byte leaves. Entries of the
+    /// Takes the head of the outbox for sending and marks it *sending* durably, before a byte leaves. Strictly in order:
+    /// a head that has to wait holds back what is behind it. Entries of the
     /// bot that were queued before a person took the chat over are dropped here and recorded in the history.
     async fn send_claim(&self, contact: ContactId, lease: Duration) -> Result<Option<SendClaim>, StoreError>;
 
@@ -108,7 +107,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn send_done(&self, claim: &SendClaim, outcome: &SendOutcome) -> Result<bool, StoreError>;
 
     /// A delivery status for a message we sent. Monotone: a later status never lowers an earlier one. A status that
-    /// bears our own id also settles an uncertain send. `false`: the message is not known.
+    /// bears our own id also takes the entry out of the outbox, sent or not: the provider has it. `false`: the message
+    /// is not known. A message is known while its line is in the thread or its entry in the outbox.
     async fn reconcile(&self, channel: &str, status: &Status) -> Result<bool, StoreError>;
 
     /// Takes one due job for `lease`.
@@ -118,10 +118,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// was lost to another.
     async fn job_done(&self, claim: &JobClaim, result: Vec<u8>) -> Result<bool, StoreError>;
 
-    /// Changes who owns the chat. Taking over (`Owner::Human`) also voids what the bot has queued and not begun to send.
+    /// Changes who owns the chat, as people do it. An owner that does not let the bot speak now also voids what the bot has
+    /// queued and not begun to send, and what is begun is not tried again. A contact that is not known stays so.
     async fn set_owner(&self, contact: ContactId, owner: Owner) -> Result<(), StoreError>;
 
-    /// The conversation as it is, without a lease: for pages and tools, never for writing.
+    /// The conversation as it is, without a lease and with the whole mailbox: for pages and tools, never for writing.
     async fn peek(&self, contact: ContactId) -> Result<Option<Claim>, StoreError>;
 
     /// The latest `limit` entries of the thread, oldest first.
@@ -140,7 +141,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn put_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
     async fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Waits until something may have become due since the last call; may wake for nothing.
+    /// Waits until something may have become due since the last call; may wake for nothing. Meant for one caller, who
+    /// then looks at everything that is due: of several, one may oversleep by 50 ms. What ends it is a write, and the
+    /// clock reaching the soonest work (a movable clock is looked at every 50 ms). A claim that found nothing is no write.
+    /// Work that stays due without being taken ends it every 50 ms.
     async fn wait_for_work(&self);
 
     /// The store's time.
@@ -153,7 +157,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn close(&self) -> Result<(), StoreError>;
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Nothing was written.
     #[error("the store can't be reached: {0}")]
@@ -172,6 +176,13 @@ pub enum StoreError {
     TooBig {
         what: &'static str,
         size: usize,
+        cap: usize,
+    },
+    /// Nothing was written.
+    #[error("{what} would have {count} entries, {cap} at most")]
+    TooMany {
+        what: &'static str,
+        count: usize,
         cap: usize,
     },
     #[error(

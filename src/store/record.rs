@@ -35,6 +35,20 @@ impl FromStr for ContactId {
     }
 }
 
+impl ContactId {
+    /// The id that a contact first met under this alias gets. It follows from the alias, so that a contact that is
+    /// made twice (a crash between two steps, two stores to be merged) is the same contact.
+    pub fn of(channel: &str, alias: &Alias) -> ContactId {
+        let mut hash = blake3::Hasher::new();
+        hash.update(&(channel.len() as u64).to_le_bytes());
+        hash.update(channel.as_bytes());
+        hash.update(alias.0.as_bytes());
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash.finalize().as_bytes()[..16]);
+        ContactId(id)
+    }
+}
+
 impl Serialize for ContactId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -58,7 +72,8 @@ pub struct Alias(pub String);
 pub enum Resolved {
     Found(ContactId),
     Created(ContactId),
-    /// `alias` led to `first`, one of the further aliases to `second`. Nothing was linked; `first` is used.
+    /// `alias` led to `first`, one of the further aliases to `second`; or `alias` was new and two of the further ones
+    /// differ. Nothing was linked; `first` is used.
     Clash {
         first: ContactId,
         second: ContactId,
@@ -94,6 +109,9 @@ pub struct Ingest {
     /// Unique for the contact; a second event with the same id is a [`Ingested::Duplicate`].
     pub dedupe: String,
     pub payload: Vec<u8>,
+    /// When the customer said this, by the provider's clock. Only the customer's own messages have it: they start the
+    /// window of [`SendClaim::last_in`]; what staff do does not.
+    pub said_at: Option<Timestamp>,
     /// The contact becomes runnable after this much quiet, so that a burst of messages is answered once …
     pub quiet: Duration,
     /// … but no later than this after the burst's first event. Zero quiet makes it runnable at once.
@@ -105,7 +123,7 @@ pub struct Ingest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ingested {
     New(Seq),
-    /// Seen within [`super::Caps::dedup_for`]. A contact that had events but was not queued is queued again.
+    /// Seen within [`super::Caps::dedup_for`] and still among the latest [`super::Caps::dedup_ids`] of the contact. A contact that had events but was not queued is queued again.
     Duplicate,
     MailboxFull,
 }
@@ -163,7 +181,7 @@ pub struct Claim {
     pub nonce: Nonce,
     pub session: Option<Vec<u8>>,
     pub memory: Option<Vec<u8>>,
-    /// Oldest first.
+    /// Oldest first, at most [`super::CLAIM_EVENTS`] of them.
     pub events: Vec<MailboxEvent>,
     /// Turns that failed on this mailbox head so far.
     pub failures: u32,
@@ -235,11 +253,17 @@ pub struct TurnCommit {
     pub upto: Seq,
     pub session: Keep,
     pub memory: Keep,
+    /// Who owns the chat from now on. What this turn and earlier ones queued still goes out: the bot's goodbye belongs
+    /// to the turn that hands over. Ignored if a person took the chat over while the turn ran.
     pub owner: Option<Owner>,
+    /// Each entry also becomes a line of the thread, after those of `history`, with its status. An entry whose id is
+    /// queued already, or is still in the thread, is passed over.
     pub outbox: Vec<OutboxEntry>,
     pub set_timers: Vec<(TimerId, Timestamp, Vec<u8>)>,
+    /// Cancelled before the others are set: a timer in both lists is set.
     pub cancel_timers: Vec<TimerId>,
     pub jobs: Vec<Job>,
+    /// Lines of the thread that are not messages of ours; those write themselves from `outbox`.
     pub history: Vec<Vec<u8>>,
     /// If events are left, the contact becomes runnable after this much quiet.
     pub quiet: Duration,
@@ -272,7 +296,8 @@ pub struct SendClaim {
     pub attempt: u32,
     /// An earlier try may have reached the provider: its holder died or the answer was lost.
     pub uncertain: bool,
-    /// When the contact's latest message was accepted: the 24-hour window starts here.
+    /// When the customer last spoke ([`Ingest::said_at`], at the latest when it was accepted): the 24-hour window
+    /// starts here.
     pub last_in: Option<Timestamp>,
 }
 
@@ -308,7 +333,9 @@ pub struct HistoryEntry {
     pub seq: u64,
     pub at: Timestamp,
     pub payload: Vec<u8>,
-    /// For messages of ours: our id and how far it got.
+    /// For messages of ours (the payload is then the outbox entry's): our id and how far it got, one of `queued`,
+    /// `sending`, `uncertain`, `accepted`, `dropped: <why>`, `dead: <why>`, or the provider's [`Status::state`] with
+    /// its error after a colon.
     pub status: Option<(String, String)>,
 }
 

@@ -1,0 +1,208 @@
+//! Requests and answers as plain values, so that a channel's codec needs no network, and the two ways to carry them.
+//!
+//! What counts most after a failed send is *where* it failed: before the body left, the message was certainly not
+//! sent; after, nobody knows (there is no idempotency key at Meta), and only the caller may decide what to do.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use secrecy::{ExposeSecret, SecretString};
+
+/// A request to a provider. Secret headers are marked sensitive and don't show in `Debug`; nor does the body, which
+/// holds what people say to each other.
+#[derive(Clone)]
+pub struct HttpRequest {
+    pub method: Method,
+    pub url: String,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl HttpRequest {
+    pub fn new(method: Method, url: impl Into<String>) -> Self {
+        HttpRequest {
+            method,
+            url: url.into(),
+            headers: HeaderMap::new(),
+            body: Vec::new(),
+        }
+    }
+
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        // A value with control characters can only come from our own configuration; the provider then answers that
+        // the header is missing, which names the fault better than a panic.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// Adds a secret in a header. `prefix` is what stands before it, such as `Bearer `. White space around the secret,
+    /// as files leave it, is dropped.
+    pub fn secret(mut self, name: HeaderName, prefix: &str, secret: &SecretString) -> Self {
+        if let Ok(mut value) = HeaderValue::from_str(&format!("{prefix}{}", secret.expose_secret().trim())) {
+            value.set_sensitive(true);
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    pub fn body(mut self, content_type: &str, body: Vec<u8>) -> Self {
+        self.body = body;
+        self.header(http::header::CONTENT_TYPE, content_type)
+    }
+}
+
+impl std::fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let address = self.url.split('?').next().unwrap_or_default();
+        write!(f, "{} {address} ({} bytes)", self.method, self.body.len())
+    }
+}
+
+/// What the provider answered, read whole.
+#[derive(Clone)]
+pub struct HttpResponse {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for HttpResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HTTP {} ({} bytes)", self.status, self.body.len())
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendFailure {
+    /// The request never left: name, connection or TLS failed. Safe to try again.
+    #[error("not sent: {0}")]
+    NotSent(String),
+    /// The request may have arrived: no answer in time, or the connection broke while reading it.
+    #[error("sent, but the answer is unknown: {0}")]
+    Unanswered(String),
+}
+
+/// An answer of ours to a provider's request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: &'static [(&'static str, &'static str)],
+    pub body: String,
+}
+
+impl Answer {
+    /// Plain text that no browser takes for anything else.
+    pub fn plain(status: u16, body: impl Into<String>) -> Self {
+        Answer {
+            status,
+            headers: &[
+                ("content-type", "text/plain; charset=utf-8"),
+                ("x-content-type-options", "nosniff"),
+            ],
+            body: body.into(),
+        }
+    }
+}
+
+/// Carries a request once: no redirects, no retries, no second thoughts.
+#[async_trait]
+pub trait Transport: std::fmt::Debug + Send + Sync {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, SendFailure>;
+}
+
+/// How long a connection waits for the next request. Shorter than any server of note closes it.
+const IDLE: Duration = Duration::from_secs(15);
+
+/// The real network.
+#[derive(Debug, Clone)]
+pub struct NetworkTransport {
+    client: reqwest::Client,
+    largest_answer: usize,
+}
+
+impl NetworkTransport {
+    /// # Errors
+    /// If the TLS back end cannot be started.
+    pub fn new(connect: Duration, total: Duration) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .referer(false)
+            // A connection the other side has closed in the meantime would make a send uncertain for no reason.
+            .pool_idle_timeout(IDLE)
+            .connect_timeout(connect)
+            .timeout(total)
+            .user_agent(concat!("switchboard/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(NetworkTransport {
+            client,
+            largest_answer: 256 * 1024,
+        })
+    }
+
+    /// The client itself, for a channel's own reads of media and health.
+    pub fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+}
+
+#[async_trait]
+impl Transport for NetworkTransport {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, SendFailure> {
+        let mut response = self
+            .client
+            .request(request.method, &request.url)
+            .headers(request.headers)
+            .body(request.body)
+            .send()
+            .await
+            .map_err(failure_of)?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|e| SendFailure::Unanswered(told(e)))?
+        {
+            if body.len() + chunk.len() > self.largest_answer {
+                return Err(SendFailure::Unanswered(format!(
+                    "the answer is larger than {} bytes",
+                    self.largest_answer
+                )));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(HttpResponse {
+            status,
+            headers,
+            body,
+        })
+    }
+}
+
+/// Where it failed. A builder error never reached a socket, a connect error covers name, TCP and TLS; all else may
+/// have been read by the other side.
+fn failure_of(error: reqwest::Error) -> SendFailure {
+    if error.is_builder() || error.is_connect() {
+        SendFailure::NotSent(told(error))
+    } else {
+        SendFailure::Unanswered(told(error))
+    }
+}
+
+/// The causes without the address, whose query may hold what should not be logged.
+fn told(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

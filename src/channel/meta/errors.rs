@@ -1,0 +1,290 @@
+//! Meta's answers to a send, sorted by what to do next. `code` decides, not the title and (almost) not the HTTP
+//! status: throttling comes as 400. The table has a test a code.
+//!
+//! Source: Meta, Cloud API error codes. A code that is not in the table is tried once more, then given up.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::channel::{HttpResponse, Receipt, SendClass, SendError, SendFailure};
+
+/// A minute; waits are given in these.
+const MINUTE: u64 = 60;
+
+/// The longest that a `Retry-After` of the provider is obeyed.
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * MINUTE);
+
+#[derive(Deserialize)]
+struct Refusal {
+    error: Graph,
+}
+
+#[derive(Deserialize)]
+struct Graph {
+    code: i64,
+    #[serde(default)]
+    message: String,
+    error_subcode: Option<i64>,
+    error_data: Option<Details>,
+}
+
+#[derive(Deserialize)]
+struct Details {
+    #[serde(default)]
+    details: String,
+}
+
+#[derive(Deserialize)]
+struct Accepted {
+    #[serde(default)]
+    messages: Vec<Id>,
+    id: Option<String>,
+    success: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: String,
+}
+
+/// What became of a request; `attempt` counts from 1.
+pub(super) fn interpret(
+    outcome: Result<HttpResponse, SendFailure>,
+    attempt: u32,
+) -> Result<Receipt, SendError> {
+    let response = match outcome {
+        Ok(response) => response,
+        Err(SendFailure::NotSent(why)) => {
+            let class = SendClass::Retry(growing(1, 2, attempt, MINUTE));
+            return Err(SendError {
+                class,
+                code: None,
+                says: format!("Meta could not be reached: {why}"),
+            });
+        }
+        Err(SendFailure::Unanswered(why)) => {
+            return Err(uncertain(format!(
+                "Meta did not answer, the message may have been sent: {why}"
+            )));
+        }
+    };
+    if (200..300).contains(&response.status) {
+        accepted(&response)
+    } else {
+        Err(refused(&response, attempt))
+    }
+}
+
+fn accepted(response: &HttpResponse) -> Result<Receipt, SendError> {
+    match serde_json::from_slice::<Accepted>(&response.body) {
+        Ok(Accepted {
+            messages,
+            id,
+            success,
+        }) => {
+            let message_id = messages.into_iter().next().map(|message| message.id).or(id);
+            if message_id.is_some() || success == Some(true) {
+                Ok(Receipt { message_id })
+            } else {
+                Err(uncertain(
+                    "Meta answered 200 without the id of a message".to_owned(),
+                ))
+            }
+        }
+        Err(_) => Err(uncertain(
+            "Meta answered 200 with something that is not its JSON".to_owned(),
+        )),
+    }
+}
+
+fn uncertain(says: String) -> SendError {
+    SendError {
+        class: SendClass::Ambiguous,
+        code: None,
+        says,
+    }
+}
+
+fn refused(response: &HttpResponse, attempt: u32) -> SendError {
+    let status = response.status;
+    let Ok(Refusal { error }) = serde_json::from_slice::<Refusal>(&response.body) else {
+        return SendError {
+            class: obeying(class_of_status(status, attempt), response),
+            code: None,
+            says: format!(
+                "HTTP {status} without Meta's error object: {}",
+                meaning_of_status(status)
+            ),
+        };
+    };
+    let class = class_of(error.code, status, attempt);
+    let details = error
+        .error_data
+        .map(|data| data.details)
+        .filter(|details| !details.is_empty());
+    let details = without_numbers(&details.unwrap_or(error.message));
+    let meaning = match (error.code, error.error_subcode) {
+        (190, Some(463)) => "the access token has expired; set a new one, best of a system user",
+        (code, _) => meaning_of(code),
+    };
+    SendError {
+        class: obeying(class, response),
+        code: Some(error.code),
+        says: format!("Meta refused with code {}: {meaning} ({details})", error.code),
+    }
+}
+
+/// The class of an error code that came with this HTTP status at this attempt.
+fn class_of(code: i64, status: u16, attempt: u32) -> SendClass {
+    use SendClass::{
+        Ambiguous, OurFault, Retry, SlowChannel, SlowPair, StopChannel, Unreachable, WindowClosed,
+    };
+    let backoff = growing(1, 2, attempt, 5 * MINUTE);
+    match code {
+        // A fault inside Meta: as a 5xx nobody knows how far the message came.
+        131000 => Ambiguous,
+        1 | 2 | 131016 | 133004 if status >= 500 => Ambiguous,
+        2 | 131016 | 133004 | 133016 => Retry(backoff),
+        // Documented both as a bad call and as a passing fault.
+        1 if attempt < 2 => Retry(backoff),
+        1 => OurFault,
+        // Meta could not fetch our link, or did not like the file.
+        131053 if attempt < 3 => Retry(growing(5, 2, attempt, MINUTE)),
+        131053 => OurFault,
+        131056 => SlowPair(growing(1, 4, attempt, 20 * MINUTE)),
+        130429 => SlowChannel(growing(1, 2, attempt, MINUTE)),
+        131057 => SlowChannel(growing(15, 2, attempt, MINUTE)),
+        4 | 80007 | 131064 => SlowChannel(growing(MINUTE, 2, attempt, 15 * MINUTE)),
+        // Too many people blocked or reported this number: slow down hard.
+        131048 => SlowChannel(growing(10 * MINUTE, 2, attempt, 60 * MINUTE)),
+        0 | 3 | 10 | 190 | 200..=299 | 368 | 131005 | 131031 | 131037 | 131042 | 131045 | 133010 => {
+            StopChannel
+        }
+        131047 => WindowClosed,
+        130472 | 130497 | 131021 | 131026 | 131030 | 131049 | 131050 | 131062 | 137000 => Unreachable,
+        33 | 100 | 131008 | 131009 | 131051 | 132000..=132999 | 135000 => OurFault,
+        _ if status >= 500 => Ambiguous,
+        _ if attempt < 2 => Retry(backoff),
+        _ => OurFault,
+    }
+}
+
+/// Without an error object of Meta's it was a proxy or a broken deployment that answered.
+fn class_of_status(status: u16, attempt: u32) -> SendClass {
+    match status {
+        401 | 403 => SendClass::StopChannel,
+        408 | 500.. => SendClass::Ambiguous,
+        429 => SendClass::SlowChannel(growing(5, 2, attempt, 5 * MINUTE)),
+        _ if attempt < 2 => SendClass::Retry(growing(1, 2, attempt, MINUTE)),
+        _ => SendClass::OurFault,
+    }
+}
+
+fn meaning_of_status(status: u16) -> &'static str {
+    match status {
+        300..=399 => "the API's address redirects elsewhere; check base_url",
+        401 | 403 => "access was refused; check base_url and the access token",
+        404 => "nothing is there; check base_url and the API version",
+        429 => "too many requests",
+        500.. => "the message may have been sent",
+        _ => "an unexpected answer",
+    }
+}
+
+/// What a code of Meta's means, in words for the thread and the operator. The same codes come late, in statuses.
+pub fn meaning_of(code: i64) -> &'static str {
+    match code {
+        0 => "the access token is not valid; set a new one",
+        1 => "an unknown API call or a passing fault",
+        2 | 131016 => "the service is temporarily unavailable",
+        3 | 10 | 200..=299 | 131005 => {
+            "the access token lacks a permission; grant whatsapp_business_messaging"
+        }
+        4 | 80007 => "the app or account made too many calls",
+        33 => "the phone number id does not exist; check it in the configuration",
+        100 => "a parameter is wrong or unknown",
+        190 => "the access token has expired or was revoked; set a new one",
+        368 | 131031 => "the account is blocked or locked for breaking a policy; see the business manager",
+        130429 => "the number sends more messages a second than it may",
+        130472 => "the customer is part of an experiment of Meta's and gets no marketing messages",
+        130497 => "the business may not write to customers of that country",
+        131000 => "something went wrong at Meta; the message may have been sent",
+        131008 => "a required parameter is missing",
+        131009 => "a parameter has a value that is not allowed",
+        131021 => "the customer's number is the sender's own",
+        131026 => "the customer cannot receive it: no WhatsApp there, old app, or terms not accepted",
+        131030 => "a test number writes only to the numbers on its allow list; add the customer's",
+        131037 => "the number's display name is not approved yet",
+        131042 => "there is a problem with the account's payment method",
+        131045 => "the number is not registered correctly; register it again",
+        131047 => "the customer wrote more than 24 hours ago; only a template can be sent",
+        131048 => "too many customers blocked or reported this number",
+        131049 => "Meta keeps this message back so that the customer is not overwhelmed; not before 24 hours",
+        131050 => "the customer does not want marketing messages",
+        131051 => "the kind of message is not supported",
+        131052 => "the customer's file could not be downloaded",
+        131053 => "the file could not be fetched or has a type that is not allowed",
+        131056 => "too many messages to this one customer in a short time",
+        131057 => "the account is in maintenance, perhaps because its throughput is being raised",
+        131062 => "this kind of message cannot go to a user id, only to a phone number",
+        131064 => "too many calls for this app and number",
+        132000..=132999 => "the template does not exist, is paused, or its parameters don't fit",
+        133004 => "the server is temporarily unavailable",
+        133010 => "the number is not registered with the Cloud API; register it",
+        133016 => "the number was registered too often in a short time",
+        135000 => "the request has an unknown error in its parameters",
+        137000 => "the customer can't be written to from this number",
+        _ => "a code that is not in our table",
+    }
+}
+
+/// `first`, then `factor` times as long at each further attempt, at most `longest`; all in seconds.
+fn growing(first: u64, factor: u64, attempt: u32, longest: u64) -> Duration {
+    let grown = factor
+        .saturating_pow(attempt.saturating_sub(1))
+        .saturating_mul(first);
+    Duration::from_secs(grown.min(longest))
+}
+
+/// The provider's own wish to wait prevails over a shorter wait of ours, within reason.
+fn obeying(class: SendClass, response: &HttpResponse) -> SendClass {
+    let wish = response
+        .headers
+        .get(http::header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+        .map_or(Duration::ZERO, |seconds| {
+            Duration::from_secs(seconds).min(LONGEST_WAIT)
+        });
+    match class {
+        SendClass::Retry(wait) => SendClass::Retry(wait.max(wish)),
+        SendClass::SlowPair(wait) => SendClass::SlowPair(wait.max(wish)),
+        SendClass::SlowChannel(wait) => SendClass::SlowChannel(wait.max(wish)),
+        SendClass::StopChannel
+        | SendClass::WindowClosed
+        | SendClass::Unreachable
+        | SendClass::OurFault
+        | SendClass::Ambiguous => class,
+    }
+}
+
+/// Meta's details with every run of seven digits or more (a phone number, an id) blotted out: they end in logs.
+fn without_numbers(text: &str) -> String {
+    let mut out = String::new();
+    let mut digits = String::new();
+    for c in text.chars().take(300).chain(['\0']) {
+        if c.is_ascii_digit() {
+            digits.push(c);
+            continue;
+        }
+        out.push_str(if digits.len() >= 7 { "…" } else { &digits });
+        digits.clear();
+        if c != '\0' {
+            out.push(if c.is_control() { ' ' } else { c });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

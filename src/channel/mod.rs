@@ -1,0 +1,203 @@
+//! How Switchboard speaks with a provider: one contract, one folder or file an adapter, one simulator.
+//!
+//! Inward, a webhook passes [`Channel::authenticate`] and then [`Channel::decode`]. Outward, a message passes
+//! [`Channel::plan`] (what the provider can show), [`Channel::encode`] (its wire format), a [`Transport`] and
+//! [`Channel::interpret`] (what happened). All of these are pure: the same code runs in production, in tests and in
+//! fuzzing. Only [`Channel::fetch_media`] and [`Channel::health`] do I/O. A channel knows [`crate::message`] and
+//! nothing else of Switchboard.
+
+mod failure;
+mod http;
+pub mod meta;
+mod plan;
+mod simulator;
+mod split;
+mod step;
+
+use ::http::HeaderMap;
+use async_trait::async_trait;
+
+use crate::message::{Inbound, MediaHandle};
+
+pub use failure::{SendClass, SendError};
+pub use http::{Answer, HttpRequest, HttpResponse, NetworkTransport, SendFailure, Transport};
+pub use plan::plan;
+pub use simulator::{Bubble, BubbleSink, Simulator, SimulatorTransport};
+pub use split::split_text;
+pub use step::{Button, Caps, Loss, Outbound, Plan, Row, Section, Show, Step, Upload};
+
+/// A provider's adapter for one number of the business.
+#[async_trait]
+pub trait Channel: std::fmt::Debug + Send + Sync {
+    /// The adapter's name in logs and configuration, such as `meta`.
+    fn provider(&self) -> &'static str;
+
+    /// The provider's identity of the number this channel sends from; [`Inbound::account`] is compared with it.
+    fn account(&self) -> &str;
+
+    /// Answers the provider's check of the webhook address. `query` is the raw query string.
+    fn handshake(&self, query: &str) -> Answer;
+
+    /// Whether `raw`, the body's bytes exactly as received, comes from the provider. Nothing is parsed before.
+    fn authenticate(&self, headers: &HeaderMap, raw: &[u8]) -> Result<(), Forged>;
+
+    /// Reads a webhook. Total: any bytes give an answer, and one bad element never spoils the rest.
+    fn decode(&self, raw: &[u8]) -> Decoded;
+
+    fn capabilities(&self) -> Caps;
+
+    /// The steps in which this provider can show `outbound`, and what was lost on the way.
+    fn plan(&self, outbound: &Outbound) -> Plan {
+        plan(outbound, &self.capabilities())
+    }
+
+    /// The request that carries out `step`.
+    ///
+    /// # Errors
+    /// If the step still names a file of the business: see [`Step::file`].
+    fn encode(&self, step: &Step) -> Result<HttpRequest, EncodeError>;
+
+    /// The request that hands a file to the provider; its answer goes to [`Channel::interpret`] and the receipt's
+    /// id to [`Step::uploaded`].
+    fn encode_upload(&self, upload: &Upload) -> Result<HttpRequest, EncodeError>;
+
+    /// What became of a request. `attempt` counts tries of the same step from 1; waits grow with it.
+    fn interpret(
+        &self,
+        outcome: Result<HttpResponse, SendFailure>,
+        attempt: u32,
+    ) -> Result<Receipt, SendError>;
+
+    /// Fetches a file a customer sent, within the channel's size cap.
+    async fn fetch_media(
+        &self,
+        handle: &MediaHandle,
+        expected: Expected<'_>,
+    ) -> Result<FetchedMedia, MediaError>;
+
+    /// Asks the provider whether this number can send and receive.
+    async fn health(&self) -> Health;
+}
+
+/// A webhook that the provider did not sign. Says nothing more on purpose: the answer to every forgery is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the webhook is not signed by the provider")]
+pub struct Forged;
+
+impl Forged {
+    /// The one answer to every forged webhook.
+    pub fn answer() -> Answer {
+        Answer::plain(401, "unauthorised")
+    }
+}
+
+/// What a webhook held.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Decoded {
+    pub events: Vec<Inbound>,
+    pub problems: Vec<Problem>,
+}
+
+/// A part of a webhook that could not be read. The rest of the batch was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {why}")]
+pub struct Problem {
+    /// Where in the body, such as `entry[0].changes[2].value.messages[1]`.
+    pub place: String,
+    pub why: String,
+    /// The part itself, as received, for the log of undecodable events and for support.
+    pub raw: String,
+}
+
+/// The provider has accepted a message (or an upload). Delivery is another matter: statuses tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The provider's id of the message; `None` for a read receipt.
+    pub message_id: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    #[error("the file {0} must be uploaded before it can be sent")]
+    NotUploaded(String),
+    #[error("{what} is {size} characters long, the provider takes {limit}")]
+    TooLong {
+        what: &'static str,
+        size: usize,
+        limit: usize,
+    },
+    #[error("{provider} cannot send {what}")]
+    Unsupported {
+        provider: &'static str,
+        what: &'static str,
+    },
+}
+
+/// What the webhook said about a file, for checking what is fetched.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Expected<'a> {
+    /// Base64 of the SHA-256.
+    pub sha256: Option<&'a str>,
+}
+
+/// A customer's file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FetchedMedia {
+    pub bytes: Vec<u8>,
+    /// What the provider says it is; not to be trusted over the bytes themselves.
+    pub mime: Option<String>,
+}
+
+impl std::fmt::Debug for FetchedMedia {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FetchedMedia({} bytes, {:?})", self.bytes.len(), self.mime)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MediaError {
+    /// The provider no longer has it (Meta keeps a customer's file for 7 days).
+    #[error("the provider no longer has this file")]
+    Gone,
+    #[error("the file is larger than {limit} bytes")]
+    TooLarge { limit: u64 },
+    #[error("the file does not match the checksum the provider announced")]
+    WrongHash,
+    #[error("the provider pointed at the host {host}, which is not among its media hosts")]
+    ForeignHost { host: String },
+    #[error("the provider refused the access token")]
+    Unauthorised,
+    /// Worth another try later.
+    #[error("the file could not be fetched: {why}")]
+    Temporary { why: String },
+    #[error("this handle means nothing to the provider: {why}")]
+    BadHandle { why: String },
+}
+
+/// The state of a number, check by check, in words for `doctor` and the console.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    pub checks: Vec<HealthCheck>,
+}
+
+impl Health {
+    pub fn is_well(&self) -> bool {
+        self.checks.iter().all(|check| check.state != HealthState::Broken)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthCheck {
+    pub name: &'static str,
+    pub state: HealthState,
+    /// What is so, and if it is wrong what to do.
+    pub says: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HealthState {
+    Fine,
+    /// Works, but somebody should look.
+    Doubtful,
+    Broken,
+}

@@ -1,0 +1,339 @@
+//! A conversation without a phone: the machine with a virtual clock and mocked services.
+//!
+//! The same events go in as in production and the same effects come out. The clock stands still until it is moved;
+//! timers that fall due on the way fire in order; service calls are answered by declared mocks at once.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use jiff::{Timestamp, civil, tz::TimeZone};
+use serde_json::Value as Json;
+
+use super::story::{Act, Given, GivenAnswer};
+use super::transcript::{self, Shown};
+use crate::engine::{
+    Answer, Call, Closing, Effect, Event, EventKind, Fault, File, HandedOver, Heard, Incoming, Log, Machine, Memory,
+    Outgoing, Position, SessionSettings, TimerChange,
+};
+use crate::flow::source::SourceLine;
+use crate::message::{MediaKind, OutboundBody, Place};
+
+/// One customer talking to one program.
+#[derive(Debug, Clone)]
+pub struct Rehearsal<'a> {
+    machine: &'a Machine,
+    settings: SessionSettings,
+    zone: TimeZone,
+    now: Timestamp,
+    pub position: Position,
+    pub memory: Memory,
+    timers: BTreeMap<String, Timestamp>,
+    mocks: Vec<Mock>,
+    /// A call without a mock is down instead of an error, and its `given` line is kept here.
+    pub undeclared: Option<Vec<String>>,
+    /// Said and not yet looked at.
+    pub said: VecDeque<Said>,
+    /// Everything that happened, in order.
+    pub happened: Vec<Happened>,
+    pub log: Vec<Log>,
+    /// What can be tapped, newest message last: label and id.
+    screen: Vec<Vec<(String, String)>>,
+}
+
+#[derive(Debug, Clone)]
+struct Mock {
+    given: Given,
+    used: bool,
+}
+
+/// A message of the bot.
+#[derive(Debug, Clone)]
+pub struct Said {
+    pub shown: Shown,
+    pub at: Option<SourceLine>,
+    pub body: OutboundBody,
+}
+
+/// An effect that a transcript can mention.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Happened {
+    Called(Call),
+    Handed(HandedOver),
+    Told { team: String, text: String },
+    Closed(Closing),
+    OptedOut,
+    OptedIn,
+    Fault(Fault),
+}
+
+/// Why a rehearsal can't go on.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Stuck {
+    #[error(
+        "{service}.{action} is called and nothing is declared for it. Add above the conversation:\n  {suggestion}"
+    )]
+    NoMock { service: String, action: String, suggestion: String },
+    #[error("[{label}] is not on the customer's screen{hint}")]
+    NoSuchButton { label: String, hint: String },
+    #[error("the clock can't go back: it is {now} already")]
+    ClockBack { now: civil::DateTime },
+    #[error("a service is called again and again ({0}); the flow seems to go round without asking")]
+    Endless(String),
+}
+
+/// Service calls one event may lead to before the rehearsal gives up.
+const MOST_CALLS: usize = 50;
+
+impl<'a> Rehearsal<'a> {
+    pub fn new(machine: &'a Machine, settings: SessionSettings, time: Option<civil::DateTime>) -> Rehearsal<'a> {
+        let zone = TimeZone::get(&machine.program().business.timezone).unwrap_or(TimeZone::UTC);
+        let time = time.unwrap_or(civil::date(2026, 3, 2).at(10, 0, 0, 0));
+        let now = zone.to_ambiguous_timestamp(time).compatible().unwrap_or(Timestamp::UNIX_EPOCH);
+        Rehearsal {
+            machine,
+            settings,
+            zone,
+            now,
+            position: Position::default(),
+            memory: Memory::default(),
+            timers: BTreeMap::new(),
+            mocks: Vec::new(),
+            undeclared: None,
+            said: VecDeque::new(),
+            happened: Vec::new(),
+            log: Vec::new(),
+            screen: Vec::new(),
+        }
+    }
+
+    /// The time in the business's zone.
+    pub fn time(&self) -> civil::DateTime {
+        self.zone.to_datetime(self.now)
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub fn machine(&self) -> &Machine {
+        self.machine
+    }
+
+    pub fn mock(&mut self, given: Given) {
+        self.mocks.push(Mock { given, used: false });
+    }
+
+    /// Makes every call of a service action fail from now on.
+    pub fn forget_mocks_of(&mut self, service: &str, action: &str) {
+        self.mocks.retain(|mock| mock.given.service != service || mock.given.action != action);
+    }
+
+    /// The customer does something.
+    pub fn act(&mut self, act: &Act, topic: Option<String>) -> Result<(), Stuck> {
+        let kind = match act {
+            Act::Types(text) => {
+                EventKind::Message(Incoming { text: text.clone(), topic, ..Incoming::default() })
+            }
+            Act::Taps(label) => {
+                let id = self.on_screen(label)?;
+                EventKind::Tap { id, title: label.clone() }
+            }
+            Act::Voice { seconds, words } => EventKind::Message(Incoming {
+                text: words.clone().unwrap_or_default(),
+                file: Some(File {
+                    kind: MediaKind::Voice,
+                    url: "transcript:voice".to_owned(),
+                    size: None,
+                    seconds: *seconds,
+                    heard: if words.is_some() { Heard::Words } else { Heard::Silence },
+                }),
+                topic,
+                ..Incoming::default()
+            }),
+            Act::Sends { kind, name, caption } => EventKind::Message(Incoming {
+                text: caption.clone().unwrap_or_default(),
+                file: Some(File {
+                    kind: *kind,
+                    url: format!("transcript:{}", name.as_deref().unwrap_or(transcript::word_for(*kind))),
+                    size: None,
+                    seconds: None,
+                    heard: Heard::NotVoice,
+                }),
+                topic,
+                ..Incoming::default()
+            }),
+            Act::Location { lat, lng, name } => EventKind::Message(Incoming {
+                place: Some(Place { lat: *lat, lng: *lng, name: name.clone(), address: None }),
+                topic,
+                ..Incoming::default()
+            }),
+        };
+        self.apply(kind)
+    }
+
+    /// The id behind a label, on the newest message that shows it.
+    fn on_screen(&self, label: &str) -> Result<String, Stuck> {
+        let found = self.screen.iter().rev().flatten().find(|(shown, _)| shown == label);
+        found.map(|(_, id)| id.clone()).ok_or_else(|| {
+            let there: Vec<String> =
+                self.screen.last().into_iter().flatten().map(|(label, _)| format!("[{label}]")).collect();
+            let hint = if there.is_empty() {
+                "; there are no buttons".to_owned()
+            } else {
+                format!("; there are {}", there.join(" "))
+            };
+            Stuck::NoSuchButton { label: label.to_owned(), hint }
+        })
+    }
+
+    /// Labels that can be tapped on the newest message with options.
+    pub fn options(&self) -> Vec<String> {
+        self.screen.last().into_iter().flatten().map(|(label, _)| label.clone()).collect()
+    }
+
+    /// Lets time pass; what falls due on the way happens on the way.
+    pub fn pass(&mut self, by: Duration) -> Result<(), Stuck> {
+        let until = self.now.checked_add(by).unwrap_or(Timestamp::MAX);
+        self.run_until(until)
+    }
+
+    pub fn time_is(&mut self, time: civil::DateTime) -> Result<(), Stuck> {
+        let until = self.zone.to_ambiguous_timestamp(time).compatible().unwrap_or(self.now);
+        if until < self.now {
+            return Err(Stuck::ClockBack { now: self.time() });
+        }
+        self.run_until(until)
+    }
+
+    fn run_until(&mut self, until: Timestamp) -> Result<(), Stuck> {
+        while let Some((id, due)) = self.next_timer().filter(|(_, due)| *due <= until) {
+            self.now = due.max(self.now);
+            self.timers.remove(&id);
+            self.apply(EventKind::Timer { id })?;
+        }
+        self.now = until;
+        Ok(())
+    }
+
+    fn next_timer(&self) -> Option<(String, Timestamp)> {
+        self.timers.iter().min_by_key(|(id, due)| (**due, (*id).clone())).map(|(id, due)| (id.clone(), *due))
+    }
+
+    /// Timers that are set: id and when.
+    pub fn timers(&self) -> impl Iterator<Item = (&str, Timestamp)> {
+        self.timers.iter().map(|(id, due)| (id.as_str(), *due))
+    }
+
+    /// One event and everything that follows from it at once.
+    pub fn apply(&mut self, kind: EventKind) -> Result<(), Stuck> {
+        let mut events = VecDeque::from([kind]);
+        let mut calls = 0;
+        while let Some(kind) = events.pop_front() {
+            let event = Event { at: self.now, kind };
+            let turn = self.machine.advance(&self.settings, &self.position, &self.memory, &event);
+            self.position = turn.position;
+            self.memory.apply(&turn.memory);
+            for change in turn.timers {
+                match change {
+                    TimerChange::Set { id, due } => {
+                        self.timers.insert(id, due);
+                    }
+                    TimerChange::Cancel { id } => {
+                        self.timers.remove(&id);
+                    }
+                }
+            }
+            turn.outbox.into_iter().for_each(|outgoing| self.say(outgoing));
+            self.log.extend(turn.log);
+            for effect in turn.effects {
+                match effect {
+                    Effect::Call(call) => {
+                        calls += 1;
+                        if calls > MOST_CALLS {
+                            return Err(Stuck::Endless(format!("{}.{}", call.service, call.action)));
+                        }
+                        let answer = self.answer(&call)?;
+                        events.push_back(EventKind::Result { key: call.key.clone(), answer });
+                        self.happened.push(Happened::Called(call));
+                    }
+                    Effect::Notify { team, text, .. } => self.happened.push(Happened::Told { team, text }),
+                    Effect::Handoff(handed) => self.happened.push(Happened::Handed(handed)),
+                    Effect::Closed { why, .. } => self.happened.push(Happened::Closed(why)),
+                    Effect::Fault(fault) => self.happened.push(Happened::Fault(fault)),
+                    Effect::OptOut { opted_out } => {
+                        self.memory.opted_out = opted_out;
+                        self.happened.push(if opted_out { Happened::OptedOut } else { Happened::OptedIn });
+                    }
+                    Effect::BotAgain | Effect::Opened { .. } => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, outgoing: Outgoing) {
+        for shown in transcript::show(&outgoing.body) {
+            if !shown.options.is_empty() {
+                self.screen.push(shown.options.clone());
+            }
+            let said = Said { shown, at: outgoing.said_at.clone(), body: outgoing.body.clone() };
+            self.said.push_back(said);
+        }
+    }
+
+    /// The most specific mock that fits; of equals, each answers once and the last one goes on answering.
+    fn answer(&mut self, call: &Call) -> Result<Answer, Stuck> {
+        let args: BTreeMap<&str, Json> =
+            call.args.iter().map(|(name, value)| (name.as_str(), value.to_json())).collect();
+        let fits = |given: &Given| {
+            given.service == call.service
+                && given.action == call.action
+                && given.args.iter().all(|(name, wanted)| args.get(name.as_str()).is_some_and(|arg| same(arg, wanted)))
+        };
+        let most = self.mocks.iter().filter(|mock| fits(&mock.given)).map(|mock| mock.given.args.len()).max();
+        let mut chosen = None;
+        for (index, mock) in self.mocks.iter().enumerate() {
+            if Some(mock.given.args.len()) == most && fits(&mock.given) {
+                chosen = Some(index);
+                if !mock.used {
+                    break;
+                }
+            }
+        }
+        let Some(mock) = chosen.and_then(|index| self.mocks.get_mut(index)) else {
+            if let Some(undeclared) = &mut self.undeclared {
+                undeclared.push(suggestion(call));
+                return Ok(Answer::Down { why: "nothing is declared for this call".to_owned() });
+            }
+            return Err(Stuck::NoMock {
+                service: call.service.clone(),
+                action: call.action.clone(),
+                suggestion: suggestion(call),
+            });
+        };
+        mock.used = true;
+        Ok(match &mock.given.answer {
+            GivenAnswer::Status(status, body) => Answer::Status { status: *status, body: body.clone() },
+            GivenAnswer::TimesOut => Answer::TimedOut {
+                why: format!("{}.{} took longer than {} seconds", call.service, call.action, call.timeout_ms / 1000),
+            },
+            GivenAnswer::IsDown => Answer::Down { why: format!("{}.{} can't be reached", call.service, call.action) },
+        })
+    }
+}
+
+/// Texts are the same without regard to case, numbers by value.
+pub(super) fn same(said: &Json, wanted: &Json) -> bool {
+    let words = |json: &Json| match json {
+        Json::String(text) => text.to_lowercase(),
+        other => other.to_string(),
+    };
+    words(said) == words(wanted)
+}
+
+/// The `given` line that would answer this call.
+fn suggestion(call: &Call) -> String {
+    let args: Vec<String> = call.args.iter().map(|(name, value)| format!("{name} {}", value.to_json())).collect();
+    let with = if args.is_empty() { String::new() } else { format!(" with {}", args.join(", ")) };
+    format!("given {}.{}{with} answers 200 {{}}", call.service, call.action)
+}

@@ -1,0 +1,304 @@
+//! Plays a story and compares, beat by beat. Speech is strict: a message that is not in the transcript fails it.
+//! Effects are lenient: a call or timer that nobody mentions is fine.
+
+use super::check;
+use super::rehearsal::{Happened, Rehearsal, Said, Stuck, same};
+use super::story::{Act, Beat, BeatKind, Expected, Story};
+use crate::engine::{EventKind, Log, Machine, SessionSettings};
+
+/// How one story went.
+#[derive(Debug, Clone)]
+pub struct Played {
+    pub title: String,
+    pub line: u32,
+    /// Beats that came true, before the end or the failure.
+    pub passed: usize,
+    pub failure: Option<Failure>,
+    pub log: Vec<Log>,
+    /// Where the conversation stood at the end, in words.
+    pub stands: String,
+    /// Values known at the end, for the report: name and value as JSON.
+    pub values: Vec<(String, String)>,
+}
+
+/// The first thing that went differently.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// Index into the story's beats; its length for what happens after the last one.
+    pub beat: usize,
+    pub kind: Different,
+}
+
+#[derive(Debug, Clone)]
+pub enum Different {
+    /// Another message than the transcript's.
+    Said { expected: Expected, said: Box<Said> },
+    /// Nothing was said where the transcript has a message.
+    Missing { expected: Expected },
+    /// The bot said something that is not in the transcript.
+    Unexpected { said: Box<Said> },
+    /// A stage direction or check that is not true.
+    Untrue { line: String, why: String },
+    Stuck(Stuck),
+}
+
+impl From<Stuck> for Different {
+    fn from(stuck: Stuck) -> Different {
+        Different::Stuck(stuck)
+    }
+}
+
+/// Plays a story to its end or to the first difference.
+pub fn play(machine: &Machine, story: &Story) -> Played {
+    let mut player = Player::new(machine, story);
+    let mut outcome = player.open();
+    let mut passed = 0;
+    if outcome.is_ok() {
+        for (index, beat) in story.beats.iter().enumerate() {
+            outcome = player.beat(index, beat);
+            if outcome.is_err() {
+                break;
+            }
+            passed = index + 1;
+        }
+    }
+    if outcome.is_ok() {
+        outcome = player.finish();
+    }
+    let failure = outcome.err().map(|kind| Failure { beat: passed, kind });
+    Played {
+        title: story.title.clone(),
+        line: story.line,
+        passed,
+        failure,
+        stands: check::stands(&player.rehearsal),
+        values: check::values(&player.rehearsal),
+        log: player.rehearsal.log,
+    }
+}
+
+/// A story being played; [`super::bless`] uses it too.
+pub(super) struct Player<'a> {
+    pub(super) rehearsal: Rehearsal<'a>,
+    story: &'a Story,
+    /// Typed by the customer and not yet given to the machine: texts in a row are one answer.
+    burst: Vec<String>,
+    topic: Option<String>,
+    /// How much of what happened the transcript has mentioned.
+    mentioned: usize,
+}
+
+impl<'a> Player<'a> {
+    pub(super) fn new(machine: &'a Machine, story: &'a Story) -> Player<'a> {
+        let setup = &story.setup;
+        let mut settings = SessionSettings { silence_rules: false, ..SessionSettings::default() };
+        if let Some(rules) = &setup.session {
+            settings.silence_rules = rules.on;
+            settings.ask_after_seconds = rules.ask_after.map_or(settings.ask_after_seconds, |after| after.as_secs());
+            settings.end_after_seconds = rules.end_after.map_or(settings.end_after_seconds, |after| after.as_secs());
+        }
+        let mut rehearsal = Rehearsal::new(machine, settings, setup.time);
+        rehearsal.memory.name = Some(setup.customer.name.clone());
+        rehearsal.memory.phone = setup.customer.phone.clone();
+        rehearsal.memory.language = setup.customer.language.clone();
+        check::remember(&mut rehearsal, &setup.contact);
+        setup.given.iter().for_each(|given| rehearsal.mock(given.clone()));
+        Player { rehearsal, story, burst: Vec::new(), topic: None, mentioned: 0 }
+    }
+
+    pub(super) fn open(&mut self) -> Result<(), Different> {
+        if let Some(flow) = &self.story.setup.flow {
+            self.rehearsal.apply(EventKind::Start { flow: crate::flow::slug(flow) })?;
+        }
+        Ok(())
+    }
+
+    /// Gives the machine what the customer typed so far.
+    pub(super) fn flush(&mut self) -> Result<(), Different> {
+        if !self.burst.is_empty() {
+            let text = std::mem::take(&mut self.burst).join("\n");
+            self.rehearsal.act(&Act::Types(text), self.topic.take())?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn beat(&mut self, index: usize, beat: &Beat) -> Result<(), Different> {
+        match &beat.kind {
+            BeatKind::Customer(act) => {
+                if self.burst.is_empty() {
+                    self.nothing_more()?;
+                }
+                match act {
+                    Act::Types(text) => self.burst.push(text.clone()),
+                    act => {
+                        self.flush()?;
+                        let topic = self.topic_ahead(index);
+                        self.rehearsal.act(act, topic)?;
+                    }
+                }
+                return Ok(());
+            }
+            BeatKind::Topic(topic) => {
+                self.topic = Some(topic.clone());
+                return Ok(());
+            }
+            _ => self.flush()?,
+        }
+        match &beat.kind {
+            BeatKind::Customer(_) | BeatKind::Topic(_) => {}
+            BeatKind::Bot(expected) => return self.bot(expected),
+            BeatKind::Person { name, .. } => {
+                self.nothing_more()?;
+                self.rehearsal.apply(EventKind::PersonSaid { agent: name.clone() })?;
+            }
+            BeatKind::Takes { name } => {
+                self.nothing_more()?;
+                self.rehearsal.apply(EventKind::Taken { agent: name.clone() })?;
+            }
+            BeatKind::Returns { .. } => {
+                self.nothing_more()?;
+                self.rehearsal.apply(EventKind::Returned)?;
+            }
+            BeatKind::Pass(by) => {
+                self.nothing_more()?;
+                self.rehearsal.pass(*by)?;
+            }
+            BeatKind::TimeIs(time) => {
+                self.nothing_more()?;
+                self.rehearsal.time_is(*time)?;
+            }
+            BeatKind::Silence => self.nothing_more()?,
+            BeatKind::Given(given) => self.rehearsal.mock(given.clone()),
+            BeatKind::Check(text) => check::holds(&self.rehearsal, text).map_err(|why| untrue(beat, text, why))?,
+            BeatKind::Called { service, action, args } => {
+                let wanted = format!("({service}.{action} is called …)");
+                self.mention(beat, &wanted, |happened| match happened {
+                    Happened::Called(call) if call.service == *service && call.action == *action => {
+                        Some(args.iter().all(|(name, wanted)| {
+                            call.args.iter().any(|(given, value)| given == name && same(&value.to_json(), wanted))
+                        }))
+                    }
+                    _ => None,
+                })?;
+            }
+            BeatKind::Handed { team, note, priority } => {
+                let wanted = format!("(handed to {team} …)");
+                self.mention(beat, &wanted, |happened| match happened {
+                    Happened::Handed(handed) => Some(
+                        handed.team == *team
+                            && note.as_ref().is_none_or(|note| handed.note.as_ref() == Some(note))
+                            && priority.as_ref().is_none_or(|level| handed.priority.as_ref() == Some(level)),
+                    ),
+                    _ => None,
+                })?;
+            }
+            BeatKind::Told { team, text } => {
+                let wanted = format!("({team} is told …)");
+                self.mention(beat, &wanted, |happened| match happened {
+                    Happened::Told { team: told, text: said } => Some(told == team && said == text),
+                    _ => None,
+                })?;
+            }
+            BeatKind::ChatCloses => self.mention(beat, "(the chat closes)", |happened| match happened {
+                Happened::Closed(_) => Some(true),
+                _ => None,
+            })?,
+            BeatKind::OptsOut => self.mention(beat, "(the customer opts out)", |happened| match happened {
+                Happened::OptedOut => Some(true),
+                _ => None,
+            })?,
+            BeatKind::OptsIn => self.mention(beat, "(the customer opts in)", |happened| match happened {
+                Happened::OptedIn => Some(true),
+                _ => None,
+            })?,
+        }
+        Ok(())
+    }
+
+    /// `(topic …)` stands after the message it belongs to.
+    fn topic_ahead(&self, index: usize) -> Option<String> {
+        match self.story.beats.get(index + 1).map(|beat| &beat.kind) {
+            Some(BeatKind::Topic(topic)) => Some(topic.clone()),
+            _ => None,
+        }
+    }
+
+    fn bot(&mut self, expected: &Expected) -> Result<(), Different> {
+        match self.rehearsal.said.pop_front() {
+            None => Err(Different::Missing { expected: expected.clone() }),
+            Some(said) if said.shown.fits(expected) => Ok(()),
+            Some(said) => Err(Different::Said { expected: expected.clone(), said: Box::new(said) }),
+        }
+    }
+
+    /// Everything the bot has said must be in the transcript by now.
+    fn nothing_more(&mut self) -> Result<(), Different> {
+        match self.rehearsal.said.pop_front() {
+            None => Ok(()),
+            Some(said) => Err(Different::Unexpected { said: Box::new(said) }),
+        }
+    }
+
+    pub(super) fn finish(&mut self) -> Result<(), Different> {
+        self.flush()?;
+        self.nothing_more()
+    }
+
+    /// An effect must have happened since the one mentioned before. `fits` gives `None` for effects of another kind.
+    fn mention(
+        &mut self,
+        beat: &Beat,
+        wanted: &str,
+        fits: impl Fn(&Happened) -> Option<bool>,
+    ) -> Result<(), Different> {
+        let mut near = None;
+        for (index, happened) in self.rehearsal.happened.iter().enumerate().skip(self.mentioned) {
+            match fits(happened) {
+                Some(true) => {
+                    self.mentioned = index + 1;
+                    return Ok(());
+                }
+                Some(false) => near = Some(describe(happened)),
+                None => {}
+            }
+        }
+        let why = match near {
+            Some(near) => format!("what happened is {near}"),
+            None => {
+                let all: Vec<String> = self.rehearsal.happened.iter().skip(self.mentioned).map(describe).collect();
+                if all.is_empty() {
+                    "nothing of the kind happened here".to_owned()
+                } else {
+                    format!("what happened is {}", all.join(", "))
+                }
+            }
+        };
+        Err(untrue(beat, wanted, why))
+    }
+}
+
+fn untrue(beat: &Beat, what: &str, why: impl Into<String>) -> Different {
+    Different::Untrue { line: format!("{}: {what}", beat.first_line), why: why.into() }
+}
+
+/// An effect as a stage direction.
+pub(super) fn describe(happened: &Happened) -> String {
+    match happened {
+        Happened::Called(call) => {
+            let args: Vec<String> =
+                call.args.iter().map(|(name, value)| format!("{name} {}", value.to_json())).collect();
+            let with = if args.is_empty() { String::new() } else { format!(" with {}", args.join(", ")) };
+            format!("({}.{} is called{with})", call.service, call.action)
+        }
+        Happened::Handed(handed) => {
+            let note = handed.note.as_ref().map(|note| format!(", note {note:?}")).unwrap_or_default();
+            let priority = handed.priority.as_ref().map(|level| format!(", priority {level}")).unwrap_or_default();
+            format!("(handed to {}{note}{priority})", handed.team)
+        }
+        Happened::Told { team, text } => format!("({team} is told {text:?})"),
+        Happened::Closed(_) => "(the chat closes)".to_owned(),
+        Happened::OptedOut => "(the customer opts out)".to_owned(),
+        Happened::OptedIn => "(the customer opts in)".to_owned(),
+        Happened::Fault(fault) => format!("a fault at {}: {}", fault.place, fault.what),
+    }
+}

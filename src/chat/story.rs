@@ -1,0 +1,122 @@
+//! A `.chat` file, read: who is who, what is given, and the beats of the conversation.
+
+use std::time::Duration;
+
+use jiff::civil;
+use serde_json::Value as Json;
+
+use crate::message::MediaKind;
+
+/// One `chat "…"` of a file, with its own customer, clock and mocks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Story {
+    pub title: String,
+    /// Line of the `chat` heading, from 1.
+    pub line: u32,
+    pub setup: Setup,
+    pub beats: Vec<Beat>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Setup {
+    pub customer: Customer,
+    /// What is remembered of the contact: field and value as written.
+    pub contact: Vec<(String, Json)>,
+    /// In the business's time zone.
+    pub time: Option<civil::DateTime>,
+    /// Starts in this flow instead of with a message.
+    pub flow: Option<String>,
+    pub session: Option<SessionRules>,
+    pub given: Vec<Given>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Customer {
+    pub name: String,
+    pub phone: Option<String>,
+    pub language: Option<String>,
+}
+
+impl Default for Customer {
+    fn default() -> Customer {
+        Customer { name: "Customer".to_owned(), phone: None, language: None }
+    }
+}
+
+/// The number's session settings, which transcripts leave off unless they say so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRules {
+    pub on: bool,
+    pub ask_after: Option<Duration>,
+    pub end_after: Option<Duration>,
+}
+
+/// A mocked service call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given {
+    pub service: String,
+    pub action: String,
+    /// All of these must fit; the most specific mock wins.
+    pub args: Vec<(String, Json)>,
+    pub answer: GivenAnswer,
+    pub line: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum GivenAnswer {
+    Status(u16, Json),
+    TimesOut,
+    IsDown,
+}
+
+/// One thing that happens, with the lines it takes in the file (from 1, inclusive).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Beat {
+    pub kind: BeatKind,
+    pub first_line: u32,
+    pub last_line: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum BeatKind {
+    Customer(Act),
+    Bot(Expected),
+    /// A person of the business writes.
+    Person { name: String, text: String },
+    /// The clock moves on.
+    Pass(Duration),
+    TimeIs(civil::DateTime),
+    Silence,
+    Called { service: String, action: String, args: Vec<(String, Json)> },
+    Handed { team: String, note: Option<String>, priority: Option<String> },
+    Told { team: String, text: String },
+    ChatCloses,
+    OptsOut,
+    OptsIn,
+    /// The topic recognised in the customer's last message.
+    Topic(String),
+    Takes { name: String },
+    Returns { name: String },
+    Check(String),
+    /// `given` between beats: from here on.
+    Given(Given),
+}
+
+/// What the customer does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Act {
+    Types(String),
+    Taps(String),
+    Voice { seconds: Option<u32>, words: Option<String> },
+    Sends { kind: MediaKind, name: Option<String>, caption: Option<String> },
+    Location { lat: f64, lng: f64, name: Option<String> },
+}
+
+/// One message the bot must send, as lines of a transcript.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// Lines of the text; `…` stands for any text. Alone, for a whole message with its buttons.
+    pub text: Vec<String>,
+    /// Buttons, rows and the like in canonical form; see [`super::transcript`].
+    pub extras: Vec<String>,
+}

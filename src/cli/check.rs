@@ -1,0 +1,110 @@
+//! `switchboard check`: every mistake of all files in one run.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use super::{Exit, files};
+use crate::flow::diagnostic::{Code, Diagnostic, Severity};
+use crate::flow::source::{FileId, Sources};
+use crate::flow::{self, fixes, render};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Files or folders [default: flows, else this folder]
+    paths: Vec<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Treat warnings as mistakes
+    #[arg(long, value_name = "warnings", value_parser = ["warnings"])]
+    deny: Option<String>,
+    /// Pass over a code (may be repeated)
+    #[arg(long, value_name = "CODE", value_parser = code)]
+    allow: Vec<Code>,
+    /// Carry out every fix marked with ✎ that leaves no choice
+    #[arg(long)]
+    fix: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Drawn for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+pub(super) fn code(text: &str) -> Result<Code, String> {
+    text.parse().map_err(|()| format!("there is no code {text}; `switchboard explain` lists them"))
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit> {
+    let paths = if args.paths.is_empty() { vec![files::default_flows()] } else { args.paths.clone() };
+    let mut sources = files::sources(&paths)?;
+    let mut compiled = flow::compile(&sources);
+    if args.fix && mend(&sources, &compiled.diagnostics)? {
+        sources = files::sources(&paths)?;
+        compiled = flow::compile(&sources);
+    }
+    let found: Vec<Diagnostic> =
+        compiled.diagnostics.into_iter().filter(|diagnostic| !args.allow.contains(&diagnostic.code)).collect();
+    match args.format {
+        Format::Text => print!("{}", render::text(&sources, &found, colour())),
+        Format::Json => print!("{}", render::json(&sources, &found)),
+    }
+    let count = |severity| found.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    if args.format == Format::Text {
+        eprintln!("{}", summary(sources.files.len(), errors, warnings, count(Severity::Hint)));
+    }
+    let bad = errors > 0 || (args.deny.is_some() && warnings > 0);
+    Ok(if bad { Exit::Findings } else { Exit::Good })
+}
+
+fn summary(files: usize, errors: usize, warnings: usize, hints: usize) -> String {
+    let many = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let files = many(files, "file");
+    if errors + warnings + hints == 0 {
+        return format!("{files}, nothing to mend");
+    }
+    let mut found = vec![many(errors, "error")];
+    if warnings > 0 {
+        found.push(many(warnings, "warning"));
+    }
+    if hints > 0 {
+        found.push(many(hints, "hint"));
+    }
+    format!("{files}: {}. `switchboard explain CODE` tells the story of one", found.join(", "))
+}
+
+/// Applies fixes that leave no choice. True if a file changed.
+fn mend(sources: &Sources, found: &[Diagnostic]) -> Result<bool> {
+    let mut changed = false;
+    for (index, file) in sources.files.iter().enumerate() {
+        let only: Vec<_> = found
+            .iter()
+            .filter(|diagnostic| diagnostic.span().file.0 as usize == index)
+            .filter_map(|diagnostic| match diagnostic.fixes.as_slice() {
+                [only] => Some(only.clone()),
+                _ => None,
+            })
+            .collect();
+        if only.is_empty() {
+            continue;
+        }
+        let (mended, _) = fixes::apply(&only, FileId(index as u16), &file.text);
+        if mended != file.text {
+            std::fs::write(&file.path, mended)?;
+            eprintln!("mended {}", file.path);
+            changed = true;
+        }
+    }
+    Ok(changed)
+}
+
+/// Colours only for a terminal, and never against `NO_COLOR`.
+pub(super) fn colour() -> bool {
+    use std::io::IsTerminal;
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

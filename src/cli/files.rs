@@ -1,0 +1,77 @@
+//! Finding and reading `.flow` and `.chat` files.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::Exit;
+use crate::flow::source::Sources;
+
+/// Where flows are looked for when nothing is said: `flows/`, else here.
+pub(super) fn default_flows() -> PathBuf {
+    if Path::new("flows").is_dir() { PathBuf::from("flows") } else { PathBuf::from(".") }
+}
+
+/// All files with this ending at or below the paths, sorted, without hidden folders and `target`.
+pub(super) fn find(paths: &[PathBuf], ending: &str) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            walk(path, ending, &mut found)?;
+        } else if path.exists() {
+            found.push(path.clone());
+        } else {
+            return Err(Exit::Usage.because(format!("there is no file or folder {}", path.display())));
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+fn walk(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("can't read the folder {}", folder.display()))?;
+    for entry in entries {
+        let path = entry.with_context(|| format!("can't read the folder {}", folder.display()))?.path();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if path.is_dir() {
+            if !hidden && !path.ends_with("target") {
+                walk(&path, ending, found)?;
+            }
+        } else if path.extension().is_some_and(|extension| extension == ending) {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// A file as text; bytes that are not UTF-8 are an error with their place.
+pub(super) fn read(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Exit::Findings.because(format!(
+            "{} is not UTF-8 text: byte {at} fits no character. Save it as UTF-8 in your editor",
+            path.display()
+        ))
+    })
+}
+
+/// The flows of a business, read into memory.
+pub(super) fn sources(paths: &[PathBuf]) -> Result<Sources> {
+    let files = find(paths, "flow")?;
+    if files.is_empty() {
+        let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(Exit::Usage.because(format!("there are no .flow files in {}", paths.join(", "))));
+    }
+    let mut sources = Sources::default();
+    for file in files {
+        sources.add(shown(&file), read(&file)?);
+    }
+    Ok(sources)
+}
+
+/// A path as people wrote it, without a leading `./`.
+pub(super) fn shown(path: &Path) -> String {
+    path.strip_prefix("./").unwrap_or(path).display().to_string()
+}

@@ -1,0 +1,101 @@
+//! The command line: one file a command, texts to standard output, notes to standard error.
+
+mod chat;
+mod check;
+mod exit;
+mod explain;
+mod files;
+mod fmt;
+mod graph;
+mod test;
+mod transcribe;
+mod voice;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+/// A WhatsApp bot server whose replies, menus and hand-overs are written in .flow files.
+#[derive(Debug, Parser)]
+#[command(name = "switchboard", version, propagate_version = true, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 good · 1 findings (mistakes, failed tests, unformatted files) · 2 wrong usage · 3 something of this machine
+or its configuration must be fixed · 4 the other side refused or could not be reached · 70 a fault of Switchboard";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Find every mistake in the flows
+    Check(check::Args),
+    /// Write flows in their one layout
+    Fmt(fmt::Args),
+    /// The story of one diagnostic, with a wrong and a right example
+    Explain(explain::Args),
+    /// Talk to the flows in this terminal
+    Chat(chat::Args),
+    /// Replay the conversations in .chat files
+    Test(test::Args),
+    /// Draw the flows
+    Graph(graph::Args),
+    /// Write down the words of a voice note
+    Transcribe(transcribe::Args),
+    /// Get a speech model
+    Voice(voice::Args),
+}
+
+/// Runs the command of this process and says how it went.
+pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(report_fault));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Good.into() };
+        }
+    };
+    let outcome = std::panic::catch_unwind(|| match cli.command {
+        Command::Check(args) => check::run(&args),
+        Command::Fmt(args) => fmt::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Chat(args) => chat::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Graph(args) => graph::run(&args),
+        Command::Transcribe(args) => transcribe::run(&args),
+        Command::Voice(args) => voice::run(&args),
+    });
+    match outcome {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(error)) => {
+            // A reader that went away (`… | head`) is no mistake.
+            if is_broken_pipe(&error) {
+                return Exit::Good.into();
+            }
+            eprintln!("switchboard: {error:#}");
+            Exit::of(&error).into()
+        }
+        Err(_) => Exit::OurFault.into(),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+fn report_fault(fault: &std::panic::PanicHookInfo<'_>) {
+    let place = fault.location().map(|at| format!("{}:{}", at.file(), at.line())).unwrap_or_default();
+    let _ = writeln!(
+        std::io::stderr(),
+        "switchboard: this is a fault of Switchboard itself, at {place} (version {}). Please report it with the command \
+         you ran; nothing of your customers is in this message.",
+        env!("CARGO_PKG_VERSION")
+    );
+}

@@ -1,0 +1,138 @@
+//! `switchboard test`: replays conversations.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use super::{Exit, check, files};
+use crate::chat::coverage::Coverage;
+use crate::chat::report::{self, Ran};
+use crate::chat::{bless, parse, run};
+use crate::engine::Machine;
+use crate::flow::program::Program;
+use crate::flow::source::Sources;
+use crate::flow::{self, diagnostic::Severity, render};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// .chat files or folders; FILE:LINE plays the conversation at that line [default: the folder of the flows]
+    paths: Vec<String>,
+    /// Folder of the flows [default: flows, else this folder]
+    #[arg(long, value_name = "DIR")]
+    flows: Option<PathBuf>,
+    /// Only conversations whose title contains this
+    #[arg(long, value_name = "WORDS")]
+    filter: Option<String>,
+    /// Rewrite the Bot: lines of failing conversations, after showing the difference
+    #[arg(long)]
+    bless: bool,
+    /// Also write the result as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Print which exits of each question were taken
+    #[arg(long)]
+    coverage: bool,
+    /// Fail if fewer than this many per cent of the exits were taken
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    fail_under: Option<u8>,
+}
+
+/// Compiles the flows; mistakes are printed.
+pub(super) fn program(sources: &Sources) -> Option<Program> {
+    let compiled = flow::compile(sources);
+    if compiled.program.is_none() {
+        let errors: Vec<_> = compiled.diagnostics.into_iter().filter(|found| found.severity == Severity::Error).collect();
+        eprint!("{}", render::text(sources, &errors, check::colour()));
+        eprintln!("the flows have mistakes, so nothing can be played");
+    }
+    compiled.program
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit> {
+    let folder = args.flows.clone().unwrap_or_else(files::default_flows);
+    let sources = files::sources(std::slice::from_ref(&folder))?;
+    let Some(program) = program(&sources) else { return Ok(Exit::Findings) };
+    let machine = Machine::load(program);
+    let wanted: Vec<(PathBuf, Option<u32>)> =
+        if args.paths.is_empty() { vec![(folder, None)] } else { args.paths.iter().map(|path| place(path)).collect() };
+    let mut coverage = Coverage::of(machine.program());
+    let (mut runs, mut passed, mut failed, mut unreadable) = (Vec::new(), 0, 0, false);
+    for (path, line) in wanted {
+        for file in files::find(&[path], "chat")? {
+            let (name, text) = (files::shown(&file), files::read(&file)?);
+            let stories = match parse::parse(&name, &text) {
+                Ok(stories) => stories,
+                Err(mistakes) => {
+                    mistakes.iter().for_each(|mistake| eprintln!("error: {mistake}"));
+                    unreadable = true;
+                    continue;
+                }
+            };
+            let mut ran = Ran { file: name, text, stories: Vec::new() };
+            for story in stories.into_iter().filter(|story| {
+                line.is_none_or(|line| story.line == line)
+                    && args.filter.as_ref().is_none_or(|words| story.title.contains(words.as_str()))
+            }) {
+                let played = run::play(&machine, &story);
+                coverage.add(&played.log);
+                match &played.failure {
+                    None => passed += 1,
+                    Some(failure) => {
+                        failed += 1;
+                        println!("{}", report::failure(&ran.file, &ran.text, &story, &played, failure));
+                    }
+                }
+                ran.stories.push((story, played));
+            }
+            if args.bless {
+                rewrite(&machine, &file, &ran)?;
+            }
+            runs.push(ran);
+        }
+    }
+    if let Some(path) = &args.junit {
+        std::fs::write(path, report::junit(&runs)?).with_context(|| format!("can't write {}", path.display()))?;
+    }
+    if args.coverage {
+        print!("{}", coverage.table());
+    }
+    println!("{passed} passed, {failed} failed");
+    if passed + failed == 0 && !unreadable {
+        return Err(Exit::Usage.because("there is no conversation to play here"));
+    }
+    let (taken, all) = coverage.count();
+    let short = args.fail_under.is_some_and(|bar| taken * 100 < all * bar as usize);
+    if short {
+        eprintln!("only {taken} of {all} exits were taken");
+    }
+    Ok(if failed > 0 || unreadable || short { Exit::Findings } else { Exit::Good })
+}
+
+/// `FILE:LINE` or a path.
+fn place(text: &str) -> (PathBuf, Option<u32>) {
+    match text.rsplit_once(':') {
+        Some((path, line)) => match line.parse() {
+            Ok(line) => (PathBuf::from(path), Some(line)),
+            Err(_) => (PathBuf::from(text), None),
+        },
+        None => (PathBuf::from(text), None),
+    }
+}
+
+/// Blesses the failed stories of a file, the last one first so that lines above keep their numbers.
+fn rewrite(machine: &Machine, path: &PathBuf, ran: &Ran) -> Result<()> {
+    let mut text = ran.text.clone();
+    for (story, _) in ran.stories.iter().rev().filter(|(_, played)| played.failure.is_some()) {
+        match bless::bless(machine, &text, story) {
+            Ok(blessed) => text = blessed,
+            Err(_) => eprintln!("{}:{} is not rewritten: it fails for more than what is said", ran.file, story.line),
+        }
+    }
+    if text != ran.text {
+        let diff = similar::TextDiff::from_lines(&ran.text, &text);
+        print!("{}", diff.unified_diff().context_radius(2).header(&ran.file, &ran.file));
+        std::fs::write(path, text).with_context(|| format!("can't write {}", path.display()))?;
+        eprintln!("rewrote {}", ran.file);
+    }
+    Ok(())
+}

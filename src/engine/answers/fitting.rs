@@ -1,0 +1,65 @@
+//! Whether what a service gave is what its action declares. Services write values their own way (`"12.50"`, a date
+//! with a time), so what can be read without doubt is converted.
+
+use rust_decimal::Decimal;
+
+use crate::flow::tree::Kind;
+use crate::flow::value::Value;
+
+/// The value as the declared kind; `None` if it isn't one.
+pub(crate) fn fit(kind: &Kind, value: &Value) -> Option<Value> {
+    match kind {
+        Kind::Text
+        | Kind::TextLike(_)
+        | Kind::TextMatching(_)
+        | Kind::Email
+        | Kind::Phone
+        | Kind::WebAddress => match value {
+            Value::Text(_) => Some(value.clone()),
+            Value::Number(number) => Some(Value::Text(number.to_string())),
+            _ => None,
+        },
+        Kind::Number { .. } | Kind::Money => as_number(value).map(Value::Number),
+        Kind::WholeNumber { .. } | Kind::Rating { .. } => as_number(value)
+            .filter(|number| number.normalize().is_integer())
+            .map(Value::Number),
+        Kind::YesNo => match value {
+            Value::YesNo(_) => Some(value.clone()),
+            Value::Text(text) if matches!(text.as_str(), "true" | "yes") => Some(Value::YesNo(true)),
+            Value::Text(text) if matches!(text.as_str(), "false" | "no") => Some(Value::YesNo(false)),
+            _ => None,
+        },
+        Kind::Date(_) => match value {
+            Value::Date(_) => Some(value.clone()),
+            Value::Text(text) => text.get(..10).unwrap_or(text).parse().ok().map(Value::Date),
+            _ => None,
+        },
+        Kind::Time => match value {
+            Value::Time(_) => Some(value.clone()),
+            Value::Text(text) => text.parse().ok().map(Value::Time),
+            _ => None,
+        },
+        Kind::List(of) => {
+            let Value::List(items) = value else {
+                return None;
+            };
+            let Some(of) = of else {
+                return Some(value.clone());
+            };
+            items
+                .iter()
+                .map(|item| fit(of, item))
+                .collect::<Option<Vec<_>>>()
+                .map(Value::List)
+        }
+        Kind::Media(_) | Kind::Location => matches!(value, Value::Record(_)).then(|| value.clone()),
+    }
+}
+
+fn as_number(value: &Value) -> Option<Decimal> {
+    match value {
+        Value::Number(number) => Some(*number),
+        Value::Text(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,320 @@
+//! Saying and asking: messages as a channel gets them, options with their ids.
+
+use super::choice_id;
+use super::faults::Failed;
+use super::position::SentOption;
+use super::run::Run;
+use super::turn::{Log, Outgoing};
+use crate::flow::program::{ExprIx, Form, Message, Place, Question, StateIx, StateKind, TextIx};
+use crate::flow::source::SourceLine;
+use crate::flow::template::shown;
+use crate::flow::value::Value;
+use crate::message::{Choice, Choices, OutboundBody};
+
+impl<'m> Run<'m> {
+    pub(super) fn send(&mut self, body: OutboundBody, said_at: Option<SourceLine>) {
+        self.outbox.push(Outgoing { body, said_at });
+    }
+
+    /// The line that says it; `None` for what nobody wrote.
+    pub(super) fn said_at(&self, place: Place) -> Option<SourceLine> {
+        (place != Place::BUILT_IN).then(|| self.m.program.place(place))
+    }
+
+    /// Sends a text. One that comes out empty (all of it inside an `{% if %}`) is not a message.
+    pub(super) fn say_text(&mut self, text: TextIx) -> Result<(), Failed> {
+        let body = self.text(text)?;
+        if !body.trim().is_empty() {
+            let said_at = self.said_at(self.m.program.texts[text as usize].place);
+            self.send(plain(body), said_at);
+        }
+        Ok(())
+    }
+
+    pub(super) fn say(&mut self, message: &Message) -> Result<(), Failed> {
+        match message {
+            Message::Say {
+                body,
+                header: None,
+                footer: None,
+                link: None,
+            } => self.say_text(*body),
+            Message::Say {
+                body,
+                header,
+                footer,
+                link,
+            } => {
+                let place = self.m.program.texts[*body as usize].place;
+                let (header, footer) = (self.optional_text(*header)?, self.optional_text(*footer)?);
+                let body = self.text(*body)?;
+                let outgoing = match link {
+                    Some((label, url)) => OutboundBody::Link {
+                        header,
+                        body,
+                        footer,
+                        label: self.text(*label)?,
+                        url: self.text(*url)?.trim().to_owned(),
+                    },
+                    None => plain(joined(header, body, footer)),
+                };
+                let said_at = self.said_at(place);
+                self.send(outgoing, said_at);
+                Ok(())
+            }
+            Message::Template { template, args } => {
+                let body = self.template(*template, args)?;
+                let said_at = self.said_at(self.place);
+                self.send(body, said_at);
+                Ok(())
+            }
+        }
+    }
+
+    fn template(&self, template: u32, args: &[(String, ExprIx)]) -> Result<OutboundBody, Failed> {
+        let Some(template) = self.m.program.business.templates.get(template as usize) else {
+            return Err(self.failed("a template that the business file doesn't have"));
+        };
+        let wanted = self.memory.language.as_deref().unwrap_or_default();
+        let at = [wanted, self.language.code]
+            .iter()
+            .find_map(|code| {
+                template
+                    .texts
+                    .iter()
+                    .position(|(own, _)| own.eq_ignore_ascii_case(code))
+            })
+            .unwrap_or(0);
+        let Some((language, source)) = template.texts.get(at) else {
+            return Err(self.failed(format!("the template {} has no text", template.name)));
+        };
+        let mut values = Vec::new();
+        for blank in template.blanks.get(at).map_or(&[][..], Vec::as_slice) {
+            let value = match args.iter().find(|(name, _)| name == blank) {
+                Some((_, value)) => self.eval(*value)?,
+                None => None,
+            };
+            let value = value
+                .map(|value| shown(&value, self.language))
+                .filter(|value| !value.trim().is_empty())
+                .ok_or_else(|| {
+                    self.failed(format!("the template {} needs a known {blank}", template.name))
+                })?;
+            values.push((blank.as_str(), value));
+        }
+        let text = fill(source, &values);
+        let params = values.into_iter().map(|(_, value)| value).collect();
+        Ok(OutboundBody::Template {
+            name: template.name.clone(),
+            language: language.clone(),
+            params,
+            text,
+        })
+    }
+
+    pub(super) fn question(&self, state: StateIx) -> Option<&'m Question> {
+        match &self.m.program.states[state as usize].kind {
+            StateKind::Question(question) => Some(question),
+            StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) => None,
+        }
+    }
+
+    /// Asks a question and rests there. `again`: after an interruption, with the wording for that.
+    pub(super) fn ask(&mut self, state: StateIx, again: bool) -> Result<(), Failed> {
+        let m = self.m;
+        let Some(question) = self.question(state) else {
+            return Err(self.failed("something that can't be asked"));
+        };
+        let name = &m.program.states[state as usize].name;
+        if self
+            .pending
+            .as_ref()
+            .is_some_and(|pending| pending.frames.last().is_some_and(|top| top.at == *name))
+        {
+            self.pending = None;
+        }
+        self.commit_pending();
+        if self.left.as_deref() == Some(name) {
+            self.left = None;
+        }
+        self.note_left();
+        let options = self.options(question)?;
+        let visit = self.rest_at(state);
+        let (body, said_at) = match (&question.prompt, question.again.filter(|_| again)) {
+            (_, Some(text)) => {
+                let place = m.program.texts[text as usize].place;
+                (
+                    self.with_options(question, name, visit, self.text(text)?, &options)?,
+                    place,
+                )
+            }
+            (
+                Message::Say {
+                    body,
+                    header,
+                    footer,
+                    link,
+                },
+                None,
+            ) => {
+                let place = m.program.texts[*body as usize].place;
+                let body = self.text(*body)?;
+                let (header, footer) = (self.optional_text(*header)?, self.optional_text(*footer)?);
+                let outgoing = match link {
+                    Some((label, url)) if options.is_empty() => OutboundBody::Link {
+                        header,
+                        body,
+                        footer,
+                        label: self.text(*label)?,
+                        url: self.text(*url)?.trim().to_owned(),
+                    },
+                    _ => match self.with_options(question, name, visit, body, &options)? {
+                        OutboundBody::Choices(choices) => OutboundBody::Choices(Choices {
+                            header,
+                            footer,
+                            ..choices
+                        }),
+                        OutboundBody::Text { body, .. } => plain(joined(header, body, footer)),
+                        other => other,
+                    },
+                };
+                (outgoing, place)
+            }
+            (Message::Template { template, args }, None) => (
+                self.template(*template, args)?,
+                m.program.states[state as usize].place,
+            ),
+        };
+        let said_at = self.said_at(said_at);
+        self.send(body, said_at);
+        self.top().options = options.into_iter().map(|(_, sent)| sent).collect();
+        self.log.push(Log::Asked { state: name.clone() });
+        Ok(())
+    }
+
+    /// Asks the question where the running flow rests once more.
+    pub(super) fn ask_top_again(&mut self) -> Result<(), Failed> {
+        let state = self
+            .p
+            .frames
+            .last()
+            .and_then(|frame| self.question_named(&frame.at));
+        match state {
+            Some(state) => self.ask(state, true),
+            None => Err(self.failed("there is no question to ask again")),
+        }
+    }
+
+    /// The options that are offered now: index into the question's, and what is sent.
+    fn options(&self, question: &Question) -> Result<Vec<(usize, SentOption)>, Failed> {
+        let mut options = Vec::with_capacity(question.options.len());
+        for (at, choice) in question.options.iter().enumerate() {
+            if !self.allows(choice.condition) {
+                continue;
+            }
+            let value: Option<Value> = match choice.value {
+                Some(value) => self.eval(value)?,
+                None => None,
+            };
+            let label = self.text(choice.label)?;
+            options.push((
+                at,
+                SentOption {
+                    id: choice.id.clone(),
+                    label,
+                    value,
+                },
+            ));
+        }
+        Ok(options)
+    }
+
+    /// A sentence with the question's options attached.
+    fn with_options(
+        &self,
+        question: &Question,
+        state: &str,
+        visit: u64,
+        body: String,
+        options: &[(usize, SentOption)],
+    ) -> Result<OutboundBody, Failed> {
+        if options.is_empty() {
+            return Ok(plain(body));
+        }
+        let mut choices = Vec::with_capacity(options.len());
+        for (at, sent) in options {
+            let choice = &question.options[*at];
+            choices.push(Choice {
+                id: choice_id::encode(self.p.session, visit, state, &sent.id),
+                title: sent.label.clone(),
+                description: self.optional_text(choice.hint)?,
+                section: self.optional_text(choice.section)?,
+            });
+        }
+        Ok(OutboundBody::Choices(Choices {
+            header: None,
+            body,
+            footer: None,
+            open: self.optional_text(question.open)?,
+            as_list: question.form == Form::List,
+            options: choices,
+        }))
+    }
+
+    /// Says something at the open question, with the options as they were sent: same visit, same ids.
+    pub(super) fn say_at_question(
+        &mut self,
+        state: StateIx,
+        body: String,
+        said_at: Option<SourceLine>,
+    ) -> Result<(), Failed> {
+        let m = self.m;
+        let Some((question, frame)) = self.question(state).zip(self.p.frames.last()) else {
+            return Err(self.failed("there is no question open"));
+        };
+        let options: Vec<(usize, SentOption)> = frame
+            .options
+            .iter()
+            .filter_map(|sent| {
+                let at = question.options.iter().position(|choice| choice.id == sent.id)?;
+                Some((at, sent.clone()))
+            })
+            .collect();
+        let name = &m.program.states[state as usize].name;
+        let outgoing = self.with_options(question, name, frame.visit, body, &options)?;
+        self.send(outgoing, said_at);
+        Ok(())
+    }
+}
+
+fn plain(body: String) -> OutboundBody {
+    let preview = body.contains("https://") || body.contains("http://");
+    OutboundBody::Text { body, preview }
+}
+
+/// A plain message has no header or footer of its own.
+fn joined(header: Option<String>, body: String, footer: Option<String>) -> String {
+    [header, Some(body), footer]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+/// Fills the named blanks of an approved template in one go: a value is never read as a template.
+fn fill(text: &str, values: &[(&str, String)]) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, tail)) = rest.split_once("{{") {
+        let Some((name, after)) = tail.split_once("}}") else {
+            break;
+        };
+        filled.push_str(before);
+        if let Some((_, value)) = values.iter().find(|(blank, _)| *blank == name.trim()) {
+            filled.push_str(value);
+        }
+        rest = after;
+    }
+    filled.push_str(rest);
+    filled
+}

@@ -1,0 +1,137 @@
+//! Giving the chat to people and getting it back, and the beginning and end of sessions.
+
+use super::faults::Failed;
+use super::position::Mode;
+use super::run::{Next, Run};
+use super::sentences::sentences;
+use super::turn::{Closing, Effect, HandedOver};
+use crate::flow::program::{StateIx, StateKind};
+use crate::flow::value::Value;
+
+impl Run<'_> {
+    pub(super) fn hand_over(&mut self, state: StateIx) -> Result<Next, Failed> {
+        let m = self.m;
+        let StateKind::Human(human) = &m.program.states[state as usize].kind else {
+            return Err(self.failed("a handoff without people"));
+        };
+        let opens = human.team.and_then(|team| self.opening_of(team));
+        let closed = human.team.is_some_and(|team| {
+            let team = &m.program.business.teams[team as usize];
+            self.team_is_open(&team.name) == Some(false)
+        });
+        if closed && let Some(pc) = human.when_closed {
+            return Ok(Next::At(pc));
+        }
+        let mut note = self.optional_text(human.note)?;
+        if let Some(fault) = &self.mending {
+            let fault = format!("The bot passed this chat on because something went wrong: {fault}");
+            note = Some(note.map_or(fault.clone(), |note| format!("{note}\n{fault}")));
+        }
+        let priority = match &human.priority {
+            Some((level, condition)) if self.allows(*condition) => Some(level.clone()),
+            _ => None,
+        };
+        if closed {
+            self.say_closed(human.team)?;
+        }
+        self.commit_pending();
+        self.note_left();
+        self.rest_at(state);
+        self.people_have_it();
+        self.effects.push(Effect::Handoff(HandedOver {
+            team: human
+                .team
+                .map_or("", |team| &m.program.business.teams[team as usize].name)
+                .to_owned(),
+            note,
+            priority,
+            opens,
+            said_at: m.program.place(self.place),
+        }));
+        Ok(Next::Rest)
+    }
+
+    /// The built-in way to a person, for questions of businesses that wrote none. `false` if there is nobody.
+    pub(super) fn hand_to_first_team(&mut self) -> bool {
+        let Some(team) = self.m.program.business.teams.first() else {
+            return false;
+        };
+        let opens = self.opening_of(0);
+        if self.team_is_open(&team.name) == Some(false) && self.say_closed(Some(0)).is_err() {
+            self.say_own(sentences(self.language).closed_for_now);
+        }
+        self.people_have_it();
+        self.effects.push(Effect::Handoff(HandedOver {
+            team: team.name.clone(),
+            note: None,
+            priority: None,
+            opens,
+            said_at: self.m.program.place(self.place),
+        }));
+        true
+    }
+
+    fn say_closed(&mut self, team: Option<u32>) -> Result<(), Failed> {
+        let opens = team.and_then(|team| self.opens_in_words(team));
+        if let Some(text) = self.m.program.business.closed {
+            let title = team.map(|team| self.m.program.business.teams[team as usize].title.clone());
+            if let Some(title) = title {
+                self.extra.insert("team".to_owned(), Value::Text(title));
+            }
+            if let Some(opens) = &opens {
+                self.extra.insert("opens".to_owned(), Value::text(opens.clone()));
+            }
+            let said = self.say_text(text);
+            self.extra.clear();
+            return said;
+        }
+        let words = sentences(self.language);
+        let body = match opens {
+            Some(opens) => words.closed.replace("{}", &opens),
+            None => words.closed_for_now.to_owned(),
+        };
+        self.say_own(&body);
+        Ok(())
+    }
+
+    /// From now on the bot is silent.
+    pub(super) fn people_have_it(&mut self) {
+        self.p.mode = Mode::Human;
+        self.p.interrupted.clear();
+        self.pending = None;
+        self.left = None;
+    }
+
+    pub(super) fn bot_again(&mut self) {
+        if self.p.mode == Mode::Human {
+            self.p.mode = Mode::Autopilot;
+            self.effects.push(Effect::BotAgain);
+        }
+        self.idle();
+    }
+
+    pub(super) fn open_session(&mut self) {
+        if !self.p.open {
+            self.p.open = true;
+            self.just_opened = true;
+            self.p.session = self.p.session.saturating_add(1);
+            self.effects.push(Effect::Opened {
+                session: self.p.session,
+            });
+        }
+    }
+
+    /// Ends the session: the values of flows and `chat.*` go, the contact's memory stays.
+    pub(super) fn close(&mut self, why: Closing) {
+        self.bot_again();
+        self.p.chat.clear();
+        self.p.old.clear();
+        if self.p.open {
+            self.p.open = false;
+            self.effects.push(Effect::Closed {
+                session: self.p.session,
+                why,
+            });
+        }
+    }
+}

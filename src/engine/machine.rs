@@ -1,0 +1,238 @@
+//! A program made ready: texts compiled, names and triggers indexed, patterns built. Loading costs once; after it, a
+//! turn costs the same in a program of a hundred lines and of ten thousand.
+
+use std::collections::HashMap;
+
+use jiff::tz::TimeZone;
+use regex::{Regex, RegexBuilder};
+
+use super::event::Event;
+use super::position::Position;
+use super::run::Run;
+use super::triggers::TriggerIndex;
+use super::turn::Turn;
+use super::{Memory, SessionSettings};
+use crate::flow::fold::fold;
+use crate::flow::program::{Expr, FlowIx, Program, StateIx, StateKind, TextIx};
+use crate::flow::template::{TemplateFault, Templates, TextTemplate};
+use crate::flow::tree::Kind;
+
+/// Compiled size of one regular expression.
+const PATTERN_SIZE: usize = 1 << 20;
+
+/// A business's program, ready to answer events. Share it between threads; it never changes.
+#[derive(Debug)]
+pub struct Machine {
+    pub(super) program: Program,
+    pub(super) zone: TimeZone,
+    pub(super) templates: Templates,
+    pub(super) texts: Vec<Compiled>,
+    states: HashMap<Box<str>, StateIx>,
+    /// States of renamed steps by the names they would have had.
+    renamed: HashMap<Box<str>, StateIx>,
+    flows: HashMap<Box<str>, FlowIx>,
+    teams: HashMap<Box<str>, u32>,
+    /// Folded words of each question's options, by state.
+    pub(super) labels: HashMap<StateIx, Vec<OptionWords>>,
+    pub(super) starts: TriggerIndex,
+    pub(super) business_ons: TriggerIndex,
+    pub(super) flow_ons: HashMap<FlowIx, TriggerIndex>,
+    /// Regular expressions that the program writes out, for the whole of a text.
+    pub(super) patterns: HashMap<Box<str>, Regex>,
+}
+
+/// A text of the program.
+#[derive(Debug)]
+pub(super) enum Compiled {
+    /// Sent as it is.
+    Fixed,
+    Blanks(TextTemplate),
+    /// Checks refuse such a text; met nevertheless, it is a fault where it is said.
+    Broken(TemplateFault),
+}
+
+/// Folded words by which an option is known.
+#[derive(Debug)]
+pub(super) struct OptionWords {
+    /// `None` if the label has blanks: then the label as sent is folded.
+    pub label: Option<Box<str>>,
+    pub also: Vec<Box<str>>,
+}
+
+impl Machine {
+    pub fn load(program: Program) -> Machine {
+        let mut templates = Templates::new();
+        let texts = program
+            .texts
+            .iter()
+            .map(|text| {
+                if text.fixed {
+                    return Compiled::Fixed;
+                }
+                match templates.add(&text.name, &text.source) {
+                    Ok(template) => Compiled::Blanks(template),
+                    Err(fault) => Compiled::Broken(fault),
+                }
+            })
+            .collect();
+        let boxed = |name: &str| Box::<str>::from(name);
+        let mut states = HashMap::new();
+        let mut renamed = HashMap::new();
+        let mut labels = HashMap::new();
+        let mut patterns = HashMap::new();
+        for (ix, state) in program.states.iter().enumerate() {
+            let ix = ix as StateIx;
+            states.insert(boxed(&state.name), ix);
+            if let Some(old) = old_name(&program, &state.name, state.step) {
+                renamed.insert(old.into_boxed_str(), ix);
+            }
+            if let StateKind::Question(question) = &state.kind {
+                let words = question.options.iter().map(|choice| {
+                    let text = &program.texts[choice.label as usize];
+                    OptionWords {
+                        label: text.fixed.then(|| fold(&text.source).into()),
+                        also: choice.also.iter().map(|word| fold(word).into()).collect(),
+                    }
+                });
+                labels.insert(ix, words.collect());
+                for kind in &question.accept {
+                    if let Kind::TextMatching(pattern) = kind
+                        && let Some(regex) = whole_pattern(pattern)
+                    {
+                        patterns.insert(boxed(pattern), regex);
+                    }
+                }
+            }
+        }
+        for text in fixed_texts(&program) {
+            // Any fixed text of an expression may be the right side of `matches`; only patterns are worth keeping.
+            let source = &program.texts[text as usize].source;
+            if regex::escape(source) != *source
+                && let Some(regex) = whole_pattern(source)
+            {
+                patterns.insert(boxed(source), regex);
+            }
+        }
+        let starts = TriggerIndex::new(
+            program
+                .starts
+                .iter()
+                .enumerate()
+                .map(|(ix, start)| (ix, &start.trigger)),
+        );
+        let ons = |of: Option<FlowIx>| {
+            let of_scope = program
+                .ons
+                .iter()
+                .enumerate()
+                .filter(move |(_, on)| on.flow == of);
+            TriggerIndex::new(
+                of_scope.flat_map(|(ix, on)| on.triggers.iter().map(move |trigger| (ix, trigger))),
+            )
+        };
+        let business_ons = ons(None);
+        let mut flow_ons = HashMap::new();
+        for flow in program.ons.iter().filter_map(|on| on.flow) {
+            flow_ons.entry(flow).or_insert_with(|| ons(Some(flow)));
+        }
+        Machine {
+            zone: TimeZone::get(&program.business.timezone).unwrap_or(TimeZone::UTC),
+            templates,
+            texts,
+            states,
+            renamed,
+            flows: index(program.flows.iter().map(|flow| flow.name.as_str())),
+            teams: index(program.business.teams.iter().map(|team| team.name.as_str())),
+            labels,
+            starts,
+            business_ons,
+            flow_ons,
+            patterns,
+            program,
+        }
+    }
+
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// One event, processed to completion. Total and pure: any event in any position gives a turn, the same turn
+    /// each time.
+    pub fn advance(
+        &self,
+        settings: &SessionSettings,
+        position: &Position,
+        memory: &Memory,
+        event: &Event,
+    ) -> Turn {
+        Run::new(self, settings, position.clone(), memory, event).process(event)
+    }
+
+    /// A state by its name, or by the name it had before its step was renamed.
+    pub(super) fn state_named(&self, name: &str) -> Option<StateIx> {
+        self.states.get(name).or_else(|| self.renamed.get(name)).copied()
+    }
+
+    pub(super) fn flow_named(&self, name: &str) -> Option<FlowIx> {
+        self.flows.get(name).copied()
+    }
+
+    pub(super) fn team_named(&self, name: &str) -> Option<u32> {
+        self.teams.get(name).copied()
+    }
+
+    pub(super) fn source(&self, text: TextIx) -> &str {
+        &self.program.texts[text as usize].source
+    }
+}
+
+fn index<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<Box<str>, u32> {
+    names
+        .enumerate()
+        .map(|(ix, name)| (name.into(), ix as u32))
+        .collect()
+}
+
+/// `tracking/which_order.number` of a step that was `ask_for_the_number`: `tracking/ask_for_the_number.number`.
+fn old_name(program: &Program, name: &str, step: Option<u32>) -> Option<String> {
+    let was = program.steps[step? as usize].was.as_ref()?;
+    let (flow, rest) = name.split_once('/')?;
+    let (_, value) = rest.split_once('.')?;
+    Some(format!("{flow}/{was}.{value}"))
+}
+
+/// Every fixed text that stands in an expression.
+fn fixed_texts(program: &Program) -> Vec<TextIx> {
+    fn walk(expr: &Expr, found: &mut Vec<TextIx>) {
+        match expr {
+            Expr::Binary(_, left, right) => {
+                walk(left, found);
+                walk(right, found);
+            }
+            Expr::Text(text) => found.push(*text),
+            Expr::Not(inner) => walk(inner, found),
+            Expr::Test { subject, .. } | Expr::Filter { subject, .. } => walk(subject, found),
+            Expr::List(items) => items.iter().for_each(|item| walk(item, found)),
+            Expr::Number(_)
+            | Expr::YesNo(_)
+            | Expr::Nothing
+            | Expr::Date(_)
+            | Expr::Time(_)
+            | Expr::Duration(_)
+            | Expr::Path(_) => {}
+        }
+    }
+    let mut found = Vec::new();
+    program.exprs.iter().for_each(|expr| walk(expr, &mut found));
+    found.retain(|text| program.texts[*text as usize].fixed);
+    found
+}
+
+/// The pattern for the whole of a text. The crate's expressions run in linear time; size is bounded here.
+pub(super) fn whole_pattern(pattern: &str) -> Option<Regex> {
+    RegexBuilder::new(&format!("^(?:{pattern})$"))
+        .size_limit(PATTERN_SIZE)
+        .dfa_size_limit(PATTERN_SIZE)
+        .build()
+        .ok()
+}

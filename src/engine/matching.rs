@@ -1,0 +1,440 @@
+//! What a message means, tried in this order; each line only if those above didn't fit:
+//!
+//!  1. legal words: always, in every mode (`events`)
+//!  2. a person has the chat: nothing is matched (`events`)
+//!  3. a tap on an option, or the old-button rule (`old_buttons`)
+//!  4. an option by exact label, synonym or number (by number only if the question takes no bare numbers)
+//!  5. an `on` phrase that *is* the message: the flow's, its callers', the business's
+//!  6. a typed answer with a shape
+//!  7. an option by near spelling: the unique best within one edit (4–7 letters) or two (8 and more)
+//!  8. an `on` phrase inside a message of at most six words, `containing`, a topic, a photo, a place
+//!  9. free text, if the question takes it
+//! 10. `otherwise`
+//!
+//! Open questions (those that take free text) skip 7 and the words of 8: in "the agent was rude" nobody asks for an
+//! agent. `on any message` comes before `otherwise`.
+//!
+//! A voice note counts by its words. One without words is, unless the question takes voice notes, not understood with
+//! a sentence of its own, because "please tap one of these" doesn't help somebody whose microphone was covered.
+
+use super::answers::{Reader, has_shape, takes_numbers};
+use super::event::{Heard, Incoming};
+use super::faults::Failed;
+use super::position::SentOption;
+use super::run::{Next, Run};
+use super::sentences::sentences;
+use super::silence::Clock;
+use super::triggers::{Said, TriggerIndex};
+use super::turn::{Exit, Log};
+use crate::flow::fold::{distance, tolerance};
+use crate::flow::locale::Language;
+use crate::flow::program::{Question, StateIx};
+use crate::flow::source::SourceLine;
+use crate::flow::tree::Kind;
+use crate::flow::value::Value;
+use crate::message::MediaKind;
+
+/// How often a question of a business without any `otherwise` says that it didn't understand, before people help.
+const BUILT_IN_TRIES: u32 = 2;
+
+impl<'m> Run<'m> {
+    /// A message while a question is open.
+    pub(super) fn answer(&mut self, state: StateIx, incoming: &Incoming, said: &Said) {
+        let Some(question) = self.question(state) else {
+            return;
+        };
+        if let Some(sent) = self.option_by_words(state, question, said) {
+            return self.take(state, &sent);
+        }
+        if let Some(on) = self.on_exactly(said) {
+            return self.interrupt(on);
+        }
+        let shaped = question.accept.iter().filter(|kind| has_shape(kind));
+        for kind in shaped {
+            if let Some(answer) = self.reader(|reader| reader.read(kind, incoming)) {
+                return self.accept(state, question, answer.value, answer.ambiguous);
+            }
+        }
+        let open = question.accept.contains(&Kind::Text);
+        if !open {
+            if let Some(sent) = self.option_nearly(state, question, said) {
+                return self.take(state, &sent);
+            }
+            if let Some(on) = self.on_inside(said) {
+                return self.interrupt(on);
+            }
+        }
+        let kind = incoming.file.as_ref().map(|file| file.kind);
+        if let Some(on) = self.on_other(incoming, kind, open) {
+            return self.interrupt(on);
+        }
+        if open && let Some(answer) = self.reader(|reader| reader.read(&Kind::Text, incoming)) {
+            return self.accept(state, question, answer.value, false);
+        }
+        if let Some(on) = self.first_on(|index| index.on_any_message().to_vec()) {
+            return self.interrupt(on);
+        }
+        if unheard(incoming) {
+            let own = sentences(self.language).unheard.to_owned();
+            return self.missed(state, question, Missed::Said(own, None), Exit::Otherwise);
+        }
+        self.missed(state, question, Missed::NotUnderstood, Exit::Otherwise);
+    }
+
+    /// A message while nothing runs.
+    pub(super) fn open_conversation(&mut self, incoming: &Incoming, said: &Said) {
+        let m = self.m;
+        if let Some(on) = self.on_exactly(said) {
+            return self.interrupt(on);
+        }
+        if let Some(start) = self.start_of(m.starts.exactly(said)) {
+            return self.start(start);
+        }
+        if let Some(on) = self.on_inside(said) {
+            return self.interrupt(on);
+        }
+        let kind = incoming.file.as_ref().map(|file| file.kind);
+        let start = self
+            .start_of(&m.starts.inside(said))
+            .or_else(|| self.start_of(m.starts.on_topic(incoming.topic.as_deref()?)));
+        if let Some(start) = start {
+            return self.start(start);
+        }
+        if let Some(on) = self.on_other(incoming, kind, false) {
+            return self.interrupt(on);
+        }
+        let by_kind = kind
+            .and_then(|kind| self.start_of(&m.starts.on_media(kind).collect::<Vec<_>>()))
+            .or_else(|| {
+                self.start_of(m.starts.on_location())
+                    .filter(|_| incoming.place.is_some())
+            });
+        if let Some(start) = by_kind {
+            return self.start(start);
+        }
+        if unheard(incoming) {
+            return self.say_own(sentences(self.language).unheard);
+        }
+        let first = self
+            .just_opened
+            .then(|| self.start_of(m.starts.on_first_message()))
+            .flatten();
+        if let Some(start) = first.or_else(|| self.start_of(m.starts.on_any_message())) {
+            return self.start(start);
+        }
+        if let Some(on) = self.first_on(|index| index.on_any_message().to_vec()) {
+            return self.interrupt(on);
+        }
+        let door = self.front_door();
+        self.finish_with(Ok(door));
+    }
+
+    fn start_of(&self, starts: &[usize]) -> Option<usize> {
+        starts
+            .iter()
+            .copied()
+            .find(|start| self.allows(self.m.program.starts[*start].condition))
+    }
+
+    fn start(&mut self, start: usize) {
+        let described = &self.m.program.starts[start];
+        self.place = described.place;
+        let pc = self.begin(described.flow, crate::flow::value::Record::new());
+        self.finish_with(Ok(Next::At(pc)));
+    }
+
+    /// The first `on` that fits and whose condition holds: of the flow, of its callers, of the business.
+    fn first_on(&self, of: impl Fn(&TriggerIndex) -> Vec<usize>) -> Option<usize> {
+        let m = self.m;
+        let flows = self
+            .p
+            .frames
+            .iter()
+            .rev()
+            .filter_map(|frame| m.flow_ons.get(&m.flow_named(&frame.flow)?));
+        flows.chain(std::iter::once(&m.business_ons)).find_map(|index| {
+            of(index)
+                .into_iter()
+                .find(|on| self.allows(m.program.ons[*on].condition))
+        })
+    }
+
+    fn on_exactly(&self, said: &Said) -> Option<usize> {
+        self.first_on(|index| index.exactly(said).to_vec())
+    }
+
+    fn on_inside(&self, said: &Said) -> Option<usize> {
+        self.first_on(|index| index.inside(said))
+    }
+
+    fn on_other(&self, incoming: &Incoming, kind: Option<MediaKind>, open: bool) -> Option<usize> {
+        self.first_on(|index| {
+            let topic = incoming
+                .topic
+                .as_deref()
+                .filter(|_| !open)
+                .map_or(&[][..], |topic| index.on_topic(topic));
+            let place = if incoming.place.is_some() {
+                index.on_location()
+            } else {
+                &[]
+            };
+            let media = kind.into_iter().flat_map(|kind| index.on_media(kind));
+            topic.iter().chain(place).copied().chain(media).collect()
+        })
+    }
+
+    /// An option by exact label, synonym, or its number as sent.
+    fn option_by_words(&self, state: StateIx, question: &Question, said: &Said) -> Option<SentOption> {
+        let frame = self.p.frames.last()?;
+        if said.whole.is_empty() {
+            return None;
+        }
+        for sent in &frame.options {
+            if self
+                .names_of(state, question, sent)
+                .iter()
+                .any(|name| **name == *said.whole)
+            {
+                return Some(sent.clone());
+            }
+        }
+        if question.accept.iter().any(takes_numbers) {
+            return None;
+        }
+        let number: usize = said.whole.parse().ok().filter(|_| said.whole.len() <= 2)?;
+        // A pattern of bare digits takes them before the numbers of options do.
+        let typed = Incoming {
+            text: said.whole.clone(),
+            ..Incoming::default()
+        };
+        let shaped = |kind: &&Kind| matches!(kind, Kind::TextLike(_) | Kind::TextMatching(_));
+        let taken = question
+            .accept
+            .iter()
+            .filter(shaped)
+            .any(|kind| self.reader(|reader| reader.read(kind, &typed)).is_some());
+        frame
+            .options
+            .get(number.checked_sub(1)?)
+            .filter(|_| !taken)
+            .cloned()
+    }
+
+    /// The unique option nearest to what was typed.
+    fn option_nearly(&self, state: StateIx, question: &Question, said: &Said) -> Option<SentOption> {
+        let frame = self.p.frames.last()?;
+        let mut best: Option<(usize, &SentOption)> = None;
+        let mut unique = true;
+        for sent in &frame.options {
+            let near = self
+                .names_of(state, question, sent)
+                .iter()
+                .filter_map(|name| {
+                    let tolerated = tolerance(name);
+                    // Lengths further apart than the tolerance need no comparison.
+                    let lengths = name.chars().count().abs_diff(said.whole.chars().count());
+                    (tolerated > 0 && lengths <= tolerated)
+                        .then(|| distance(name, &said.whole))
+                        .filter(|edits| *edits <= tolerated)
+                })
+                .min();
+            match (near, best) {
+                (Some(edits), Some((least, _))) if edits == least => unique = false,
+                (Some(edits), Some((least, _))) if edits > least => {}
+                (Some(edits), _) => {
+                    best = Some((edits, sent));
+                    unique = true;
+                }
+                (None, _) => {}
+            }
+        }
+        best.filter(|_| unique).map(|(_, sent)| sent.clone())
+    }
+
+    /// Folded label and synonyms of an option as sent.
+    fn names_of(
+        &self,
+        state: StateIx,
+        question: &Question,
+        sent: &SentOption,
+    ) -> Vec<std::borrow::Cow<'m, str>> {
+        let at = question.options.iter().position(|choice| choice.id == sent.id);
+        let words = at.and_then(|at| self.m.labels.get(&state)?.get(at));
+        let label = words.and_then(|words| words.label.as_deref());
+        let mut names: Vec<std::borrow::Cow<'m, str>> = vec![match label {
+            Some(label) => label.into(),
+            None => self.folded_label(&sent.label).into(),
+        }];
+        names.extend(
+            words
+                .into_iter()
+                .flat_map(|words| &words.also)
+                .map(|word| (&**word).into()),
+        );
+        names
+    }
+
+    fn reader<T>(&self, read: impl FnOnce(&Reader) -> T) -> T {
+        let code =
+            self.memory
+                .language
+                .as_deref()
+                .or(self.m.program.business.languages.first().map(String::as_str));
+        let code = code.unwrap_or("en");
+        let language = Language::of(code);
+        let pattern = |source: &str| self.m.patterns.get(source);
+        read(&Reader {
+            language,
+            // Months come first only in American English.
+            day_first: language.day_first && !matches!(code, "en_US" | "en-US"),
+            today: self.moment().today(),
+            pattern: &pattern,
+        })
+    }
+
+    /// What an option leads to.
+    pub(super) fn option_taken(&mut self, state: StateIx, sent: &SentOption) -> Result<Next, Failed> {
+        let m = self.m;
+        let described = &m.program.states[state as usize];
+        let question = self.question(state);
+        let choice =
+            question.and_then(|question| question.options.iter().find(|choice| choice.id == sent.id));
+        let Some((question, choice)) = question.zip(choice) else {
+            // The option is gone in this version.
+            self.ask_top_again()?;
+            return Ok(Next::Rest);
+        };
+        if let Some(name) = &question.value {
+            let value = sent
+                .value
+                .clone()
+                .unwrap_or_else(|| Value::text(sent.label.clone()));
+            self.top().locals.insert(name.clone(), value);
+        }
+        if choice.single_use {
+            self.used = self.p.frames.last().map(|frame| frame.visit);
+        }
+        self.log.push(Log::Left {
+            state: described.name.clone(),
+            exit: Exit::Option(choice.id.clone()),
+        });
+        self.left = Some(described.name.clone());
+        self.place = described.place;
+        Ok(Next::At(choice.run.unwrap_or(question.next)))
+    }
+
+    /// A typed answer, if its checks hold.
+    fn accept(&mut self, state: StateIx, question: &'m Question, value: Value, ambiguous: bool) {
+        let name = self.m.program.states[state as usize].name.clone();
+        self.place = self.m.program.states[state as usize].place;
+        let read_as = match &value {
+            Value::Date(date) if ambiguous => Some(self.language.day(*date, self.moment().today())),
+            _ => None,
+        };
+        let before = question.value.as_ref().map(|name| {
+            let before = self.top().locals.insert(name.clone(), value);
+            (name, before)
+        });
+        for (at, (condition, sentence)) in question.checks.iter().enumerate() {
+            let refused = match self.holds(*condition) {
+                Ok(true) => continue,
+                Ok(false) => self.text(*sentence),
+                Err(failed) => return self.finish_with(Err(failed)),
+            };
+            // The sentence may name the answer it refuses; afterwards the answer was never given.
+            if let Some((name, before)) = before {
+                super::run::set_in(&mut self.top().locals, std::slice::from_ref(name), before);
+            }
+            let place = self.m.program.texts[*sentence as usize].place;
+            let said_at = self.said_at(place);
+            return match refused {
+                Ok(text) => self.missed(
+                    state,
+                    question,
+                    Missed::Said(text, said_at),
+                    Exit::Check(at as u32),
+                ),
+                Err(failed) => self.finish_with(Err(failed)),
+            };
+        }
+        if let Some(day) = read_as {
+            self.say_own(&sentences(self.language).read_as.replace("{}", &day));
+        }
+        self.log.push(Log::Left {
+            state: name.clone(),
+            exit: Exit::Answer,
+        });
+        self.left = Some(name);
+        self.finish_with(Ok(Next::At(question.next)));
+    }
+
+    /// Not an answer. `otherwise` says how often it is said, and where it goes then.
+    fn missed(&mut self, state: StateIx, question: &'m Question, missed: Missed, exit: Exit) {
+        self.clock = Clock::FromNow;
+        let name = self.m.program.states[state as usize].name.clone();
+        let frame = self.top();
+        frame.misses = frame.misses.saturating_add(1);
+        frame.silences = 0;
+        let misses = frame.misses;
+        self.place = self.m.program.states[state as usize].place;
+        self.log.push(Log::Left {
+            state: name.clone(),
+            exit,
+        });
+        let (say, up_to, run) = match &question.otherwise {
+            Some(otherwise) => (otherwise.say, otherwise.up_to, otherwise.run),
+            None => (None, Some(BUILT_IN_TRIES), None),
+        };
+        let at_once = up_to.is_none() && run.is_some() && matches!(missed, Missed::NotUnderstood);
+        let used_up = up_to.is_some_and(|most| misses > most);
+        if used_up || at_once {
+            self.log.push(Log::Left {
+                state: name.clone(),
+                exit: Exit::OtherwiseUsedUp,
+            });
+            self.left = Some(name);
+            match run {
+                Some(run) => {
+                    let said = match say.filter(|_| at_once) {
+                        Some(text) => self.say_text(text),
+                        None => Ok(()),
+                    };
+                    return self.finish_with(said.map(|()| Next::At(run)));
+                }
+                None if question.otherwise.is_none() && self.hand_to_first_team() => return,
+                // Nobody to go to: it goes on asking.
+                None => self.left = None,
+            }
+        }
+        let outcome = match (missed, say) {
+            (Missed::Said(text, said_at), _) => self.say_at_question(state, text, said_at),
+            (Missed::NotUnderstood, Some(text)) => {
+                let said_at = self.said_at(self.m.program.texts[text as usize].place);
+                self.text(text)
+                    .and_then(|body| self.say_at_question(state, body, said_at))
+            }
+            (Missed::NotUnderstood, None) => {
+                let own = sentences(self.language).not_understood.to_owned();
+                self.say_at_question(state, own, None)
+            }
+        };
+        self.finish_with(outcome.map(|()| Next::Rest));
+    }
+}
+
+/// Why a message is no answer.
+enum Missed {
+    NotUnderstood,
+    /// It has its own sentence: a refused check, a voice note without words.
+    Said(String, Option<SourceLine>),
+}
+
+/// A voice note in which nothing was heard.
+fn unheard(incoming: &Incoming) -> bool {
+    let silent = |heard| matches!(heard, Heard::Silence | Heard::Nothing);
+    incoming.text.trim().is_empty()
+        && incoming.file.as_ref().is_some_and(|file| {
+            matches!(file.kind, MediaKind::Voice | MediaKind::Audio) && silent(file.heard)
+        })
+}

@@ -1,0 +1,180 @@
+//! Taps: on an option of the open question, and on buttons that are still on the customer's screen from before.
+
+use super::choice_id::{self, ChoiceId};
+use super::position::{Frame, OldQuestion, SentOption};
+use super::run::{Next, Run};
+use super::turn::Log;
+use crate::flow::program::{FlowIx, StateIx};
+use crate::flow::tree::OldButtons;
+use crate::flow::value::Record;
+
+/// Questions whose buttons may still be tapped in their session.
+const OLD: usize = 8;
+
+impl Run<'_> {
+    /// Whether the id of a tap is one of ours.
+    pub(super) fn known_tap<'a>(&self, id: &'a str) -> Option<ChoiceId<'a>> {
+        choice_id::decode(id)
+    }
+
+    pub(super) fn tap(&mut self, id: &ChoiceId<'_>) {
+        if id.session != self.p.session || self.just_opened {
+            self.tap_from_another_session(id);
+            return;
+        }
+        // The question that is open, also if its buttons are from an earlier time it was asked.
+        let open = self
+            .p
+            .frames
+            .last()
+            .filter(|frame| id.visit == frame.visit || id.is_of(&frame.at));
+        if let Some(frame) = open
+            && let Some(state) = self.question_named(&frame.at)
+        {
+            let sent = frame.options.iter().find(|sent| id.picks(&sent.id)).cloned();
+            if let Some(sent) = sent {
+                self.take(state, &sent);
+            } else if id.visit != frame.visit
+                && let Some(entry) = self.old_entry(id)
+            {
+                self.tap_on_old(id, entry);
+            } else {
+                self.ask_instead("an option that is not offered");
+            }
+            return;
+        }
+        match self.old_entry(id) {
+            Some(entry) => self.tap_on_old(id, entry),
+            None => self.ask_instead("a button that is too old"),
+        }
+    }
+
+    fn old_entry(&self, id: &ChoiceId<'_>) -> Option<usize> {
+        self.p
+            .old
+            .iter()
+            .rposition(|old| old.visit == id.visit && id.is_of(&old.at))
+    }
+
+    /// An earlier question of this session.
+    fn tap_on_old(&mut self, id: &ChoiceId<'_>, entry: usize) {
+        match self.m.program.business.old_buttons {
+            OldButtons::Ignore => self.log.push(Log::Stale {
+                what: "an old button (they are ignored)".to_owned(),
+            }),
+            OldButtons::Repeat => self.ask_instead("an old button (they repeat the question)"),
+            OldButtons::Reopen => self.reopen(id, entry),
+        }
+    }
+
+    fn reopen(&mut self, id: &ChoiceId<'_>, entry: usize) {
+        let old = self.p.old[entry].clone();
+        let Some((state, sent)) = self
+            .question_named(&old.at)
+            .zip(old.options.iter().find(|sent| id.picks(&sent.id)))
+        else {
+            self.ask_instead("a button of a question that is gone");
+            return;
+        };
+        let choice = self
+            .question(state)
+            .and_then(|question| question.options.iter().find(|one| one.id == sent.id));
+        let Some(choice) = choice else {
+            self.ask_instead("a button of an option that is gone");
+            return;
+        };
+        if choice.single_use {
+            if old.used {
+                self.ask_instead("a button that works only once");
+                return;
+            }
+            self.p.old[entry].used = true;
+        }
+        let sent = sent.clone();
+        self.p.frames = self.below(&old);
+        self.p.interrupted.clear();
+        self.p.frames.push(Frame {
+            flow: old.flow,
+            program: self.m.program.hash.clone(),
+            at: old.at,
+            anchor: old.anchor,
+            visit: old.visit,
+            misses: 0,
+            silences: 0,
+            locals: old.locals,
+            options: old.options,
+        });
+        self.take(state, &sent);
+    }
+
+    /// The callers below the flow that asked, if it still runs or was interrupted.
+    fn below(&self, old: &OldQuestion) -> Vec<Frame> {
+        std::iter::once(&self.p.frames)
+            .chain(self.p.interrupted.iter().rev())
+            .find_map(|stack| {
+                let at = stack.iter().rposition(|frame| frame.flow == old.flow)?;
+                Some(stack[..at].to_vec())
+            })
+            .unwrap_or_default()
+    }
+
+    /// Instead of what was tapped, the present question is asked again.
+    fn ask_instead(&mut self, what: &str) {
+        self.log.push(Log::Stale {
+            what: what.to_owned(),
+        });
+        let next = if self.p.frames.is_empty() {
+            Ok(self.front_door())
+        } else {
+            self.ask_top_again().map(|()| Next::Rest)
+        };
+        self.finish_with(next);
+    }
+
+    /// The session of the button is over: its flow starts from its beginning.
+    fn tap_from_another_session(&mut self, id: &ChoiceId<'_>) {
+        let flow = self.flow_of(id).filter(|flow| {
+            let flow = &self.m.program.flows[*flow as usize];
+            !flow.called && flow.needs.is_empty()
+        });
+        let next = match flow {
+            Some(flow) => Next::At(self.begin(flow, Record::new())),
+            None => self.front_door(),
+        };
+        self.finish_with(Ok(next));
+    }
+
+    fn flow_of(&self, id: &ChoiceId<'_>) -> Option<FlowIx> {
+        self.m
+            .program
+            .states
+            .iter()
+            .find(|state| id.is_of(&state.name))?
+            .flow
+    }
+
+    /// Takes an option of a question.
+    pub(super) fn take(&mut self, state: StateIx, sent: &SentOption) {
+        let outcome = self.option_taken(state, sent);
+        self.finish_with(outcome);
+    }
+
+    /// Remembers a question that was left, so that its buttons go on working.
+    pub(super) fn keep_old(&mut self, frame: Frame) {
+        if frame.options.is_empty() || self.p.old.iter().any(|old| old.visit == frame.visit) {
+            return;
+        }
+        self.p.old.push(OldQuestion {
+            used: self.used == Some(frame.visit),
+            visit: frame.visit,
+            at: frame.at,
+            flow: frame.flow,
+            anchor: frame.anchor,
+            locals: frame.locals,
+            options: frame.options,
+        });
+        if self.p.old.len() > OLD {
+            self.p.old.remove(0);
+        }
+    }
+}

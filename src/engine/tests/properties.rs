@@ -1,0 +1,372 @@
+//! For any position and any event: a turn, never a panic; the same turn twice; never two questions at once; never a
+//! customer without an answer or a reason.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
+use super::*;
+
+static MACHINE: LazyLock<Machine> = LazyLock::new(|| {
+    let more = r#"
+flow everything
+starts on "everything", containing "refund"
+starts on photo, voice
+step a
+  menu choice "Choose."
+    "First" also "one more" = 1
+    "Second" = 2
+    "Only for some" if contact.vip -> done
+    "Back" -> back
+    "Again" -> again
+    "Start" -> start
+    "Resume" -> resume
+    otherwise -> b
+    no reply in 5 minutes "Still there?"
+    no reply in 20 minutes -> b
+  end
+  -> b
+step b
+  ask thing "Anything."
+    as date, number, email or text
+    private
+    check thing is not "no" else "Not {{ thing }}."
+  end
+  do called with given = "{{ thing }}" save got
+  say "{{ thing }} {{ got.back | default('') }} {{ message.text | short(10) }}"
+  set chat.mood = "{{ thing | short(20) }}"
+  close "Bye."
+on "help"
+  ask inner "Inner?"
+    as yes or no
+  end
+  set inner2 = inner
+  resume
+on photo
+  say "A photo."
+"#;
+    let called = r#"
+flow called
+starts when called
+needs given: text
+gives back: text
+step a
+  fetch x from shop.get_order with number = given
+    refused -> a2
+    problem "Problem." -> a2
+  end
+  done with back = x.status | default("none")
+step a2
+  list pick "Pick."
+    section "One"
+      "Alpha"
+      "Beta"
+    section "Two"
+      "Gamma" -> done
+  end
+  done with back = pick
+"#;
+    machine(&[
+        ("business.flow", BUSINESS),
+        ("welcome.flow", WELCOME),
+        ("tracking.flow", TRACKING),
+        ("everything.flow", more),
+        ("called.flow", called),
+    ])
+});
+
+/// What can happen, by number, so that taps and timers can refer to what there is.
+#[derive(Debug, Clone)]
+enum Happening {
+    Says(String),
+    Sends(MediaKind, String, Heard),
+    Place,
+    TapsSent(usize),
+    Taps(String),
+    Fires(usize),
+    FiresAny(String),
+    Answers(u16, Json),
+    Fails,
+    Agent(u8),
+}
+
+fn words() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => prop::sample::select(vec![
+            "hi", "track", "everything", "a-12345", "1", "2", "3", "9", "agent", "help", "help me", "stop", "start", "thanks",
+            "First", "secnd", "back", "again", "resume", "start over", "friday", "4/3", "no", "yes", "x@y.example", "a refund",
+            "", "beta", "gamma", "can I have a person please", "I can't find it",
+        ]).prop_map(str::to_owned),
+        1 => ".{0,40}",
+        1 => "[a-z ]{0,30}",
+    ]
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let media = prop::sample::select(vec![
+        MediaKind::Photo,
+        MediaKind::Voice,
+        MediaKind::Document,
+        MediaKind::Sticker,
+    ]);
+    let heard = prop::sample::select(vec![
+        Heard::NotVoice,
+        Heard::Words,
+        Heard::Silence,
+        Heard::Nothing,
+    ]);
+    let body = prop::sample::select(vec![
+        json!({"status": "packed", "eta": "2026-03-04"}),
+        json!({"status": 5, "eta": null}),
+        json!({"status": {}, "eta": 1}),
+        json!([1, 2]),
+        Json::Null,
+    ]);
+    prop_oneof![
+        10 => words().prop_map(Happening::Says),
+        2 => (media, words(), heard).prop_map(|(kind, text, heard)| Happening::Sends(kind, text, heard)),
+        1 => Just(Happening::Place),
+        4 => any::<prop::sample::Index>().prop_map(|at| Happening::TapsSent(at.index(64))),
+        1 => prop_oneof![".{0,30}", "sb\\.[0-9]{1,3}\\.[0-9]{1,3}:[a-z/._]{0,20}:[a-z_]{0,10}"].prop_map(Happening::Taps),
+        4 => any::<prop::sample::Index>().prop_map(|at| Happening::Fires(at.index(8))),
+        1 => "(q[0-9]/[0-9]|idle/[0-9]{1,3}|resolve|takeover|.{0,8})".prop_map(Happening::FiresAny),
+        5 => (prop::sample::select(vec![200_u16, 200, 201, 302, 404, 409, 500]), body).prop_map(|(status, body)| Happening::Answers(status, body)),
+        1 => Just(Happening::Fails),
+        2 => (0..4_u8).prop_map(Happening::Agent),
+    ]
+}
+
+struct Walk {
+    position: Position,
+    memory: Memory,
+    now: Timestamp,
+    taps: Vec<String>,
+}
+
+impl Walk {
+    fn event(&mut self, happening: &Happening) -> Event {
+        let message = |text: &str| Incoming {
+            text: text.to_owned(),
+            ..Incoming::default()
+        };
+        let kind = match happening {
+            Happening::Says(text) => EventKind::Message(message(text)),
+            Happening::Sends(kind, text, heard) => EventKind::Message(Incoming {
+                file: Some(File {
+                    kind: *kind,
+                    url: "media:1".to_owned(),
+                    size: None,
+                    seconds: None,
+                    heard: *heard,
+                }),
+                ..message(text)
+            }),
+            Happening::Place => EventKind::Message(Incoming {
+                place: Some(crate::message::Place {
+                    lat: f64::NAN,
+                    lng: 1e300,
+                    name: None,
+                    address: None,
+                }),
+                ..message("")
+            }),
+            Happening::TapsSent(at) => {
+                let id = self
+                    .taps
+                    .len()
+                    .checked_sub(1)
+                    .map(|last| self.taps[last - at % (last + 1)].clone());
+                EventKind::Tap {
+                    id: id.unwrap_or_default(),
+                    title: "hi".to_owned(),
+                }
+            }
+            Happening::Taps(id) => EventKind::Tap {
+                id: id.clone(),
+                title: "track".to_owned(),
+            },
+            Happening::Fires(at) => {
+                let timers: Vec<_> = self.position.timers.clone().into_iter().collect();
+                match timers.get(at % timers.len().max(1)) {
+                    Some((id, due)) => {
+                        self.now = self.now.max(*due);
+                        EventKind::Timer { id: id.clone() }
+                    }
+                    None => EventKind::Timer { id: String::new() },
+                }
+            }
+            Happening::FiresAny(id) => EventKind::Timer { id: id.clone() },
+            Happening::Answers(status, body) => EventKind::Result {
+                key: self.key(),
+                answer: Answer::Status {
+                    status: *status,
+                    body: body.clone(),
+                },
+            },
+            Happening::Fails => EventKind::Result {
+                key: self.key(),
+                answer: Answer::Down {
+                    why: "gone".to_owned(),
+                },
+            },
+            Happening::Agent(0) => EventKind::Taken {
+                agent: "Ana".to_owned(),
+            },
+            Happening::Agent(1) => EventKind::PersonSaid {
+                agent: "Ana".to_owned(),
+            },
+            Happening::Agent(2) => EventKind::Returned,
+            Happening::Agent(_) => EventKind::Close,
+        };
+        self.now += jiff::SignedDuration::from_secs(7);
+        Event { at: self.now, kind }
+    }
+
+    fn key(&self) -> String {
+        let frame = self.position.frames.last();
+        frame.map_or_else(String::new, |frame| {
+            format!("{}.{}.{}", self.position.session, frame.visit, frame.at)
+        })
+    }
+
+    /// Applies the event twice and checks what must hold of every turn.
+    fn step(&mut self, event: &Event) -> Result<Turn, TestCaseError> {
+        let settings = SessionSettings::default();
+        let turn = MACHINE.advance(&settings, &self.position, &self.memory, event);
+        let twin = MACHINE.advance(&settings, &self.position, &self.memory, event);
+        prop_assert_eq!(&turn, &twin);
+        prop_assert_eq!(
+            serde_json::to_vec(&turn.position).unwrap(),
+            serde_json::to_vec(&twin.position).unwrap()
+        );
+        let asked = turn
+            .log
+            .iter()
+            .filter(|log| matches!(log, Log::Asked { .. }))
+            .count();
+        prop_assert!(asked <= 1, "{asked} questions at once: {:?}", turn.log);
+        let by_customer = matches!(event.kind, EventKind::Message(_) | EventKind::Tap { .. });
+        if by_customer && self.position.mode == Mode::Autopilot {
+            let reasoned = turn
+                .log
+                .iter()
+                .any(|log| matches!(log, Log::Stale { .. } | Log::Unanswered | Log::Left { .. }));
+            prop_assert!(
+                !turn.outbox.is_empty() || !turn.effects.is_empty() || reasoned,
+                "unanswered: {event:?}"
+            );
+        }
+        if self.position.mode == Mode::Human && turn.position.mode == Mode::Human {
+            let legal = turn
+                .effects
+                .iter()
+                .any(|effect| matches!(effect, Effect::OptOut { .. }));
+            prop_assert!(
+                turn.outbox.is_empty() || legal,
+                "the bot talks over a person: {:?}",
+                turn.outbox
+            );
+        }
+        for outgoing in &turn.outbox {
+            if let OutboundBody::Choices(choices) = &outgoing.body {
+                prop_assert!(choices.options.iter().all(|option| option.id.len() <= 200));
+            }
+        }
+        prop_assert!(turn.position.interrupted.len() <= 3 && turn.position.old.len() <= 8);
+        // What the host is told of timers leads from the old ones to the new ones.
+        let mut timers = self.position.timers.clone();
+        for change in &turn.timers {
+            match change {
+                TimerChange::Set { id, due } => timers.insert(id.clone(), *due),
+                TimerChange::Cancel { id } => timers.remove(id),
+            };
+        }
+        prop_assert_eq!(&timers, &turn.position.timers);
+        // A position survives storage.
+        let bytes = serde_json::to_string(&turn.position).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Position>(&bytes).unwrap(), &turn.position);
+        Ok(turn)
+    }
+}
+
+fn walk() -> Walk {
+    Walk {
+        position: Position::default(),
+        memory: Memory::default(),
+        now: MONDAY.parse().unwrap(),
+        taps: Vec::new(),
+    }
+}
+
+/// Changes one leaf of a position's JSON, chosen by number.
+fn mutate(json: &mut Json, at: &mut usize, with: &Json) {
+    match json {
+        Json::Array(items) => items.iter_mut().for_each(|item| mutate(item, at, with)),
+        Json::Object(fields) => fields.iter_mut().for_each(|(_, item)| mutate(item, at, with)),
+        leaf => {
+            if *at == 0 {
+                *leaf = with.clone();
+            }
+            *at = at.wrapping_sub(1);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_conversation_gives_sound_turns(happenings in prop::collection::vec(happening(), 1..60)) {
+        let mut walk = walk();
+        for happening in &happenings {
+            let event = walk.event(happening);
+            let turn = walk.step(&event)?;
+            walk.memory.apply(&turn.memory);
+            for effect in &turn.effects {
+                if let Effect::OptOut { opted_out } = effect {
+                    walk.memory.opted_out = *opted_out;
+                }
+            }
+            for outgoing in &turn.outbox {
+                if let OutboundBody::Choices(choices) = &outgoing.body {
+                    walk.taps.extend(choices.options.iter().map(|option| option.id.clone()));
+                }
+            }
+            walk.position = turn.position;
+        }
+    }
+
+    #[test]
+    fn a_position_that_was_tampered_with_gives_a_turn_all_the_same(
+        happenings in prop::collection::vec(happening(), 1..20),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 0..9_usize), 1..6),
+        then in prop::collection::vec(happening(), 1..5),
+    ) {
+        let mut walk = walk();
+        for happening in &happenings {
+            let event = walk.event(happening);
+            let turn = walk.step(&event)?;
+            walk.position = turn.position;
+        }
+        let names = ["", "nowhere", "welcome/hello.menu", "tracking/look.order", "tracking", "everything/b.do_called", "autopilot"];
+        let mut json = serde_json::to_value(&walk.position).unwrap();
+        for (place, with) in changes {
+            let with = match with {
+                7 => json!(u64::MAX),
+                8 => json!(0),
+                other => json!(names[other]),
+            };
+            mutate(&mut json, &mut place.index(40), &with);
+        }
+        // Most changes are still positions; what isn't would be refused by the store.
+        if let Ok(position) = serde_json::from_value(json) {
+            walk.position = position;
+            for happening in &then {
+                let event = walk.event(happening);
+                let turn = MACHINE.advance(&SessionSettings::default(), &walk.position, &walk.memory, &event);
+                prop_assert_eq!(&turn, &MACHINE.advance(&SessionSettings::default(), &walk.position, &walk.memory, &event));
+                walk.position = turn.position;
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The lines under a question, `fetch` and `handoff`.
+
+use super::cursor::{Ahead, Cursor, Next};
+use super::mistake;
+use crate::flow::parse::{Parsed, Rule};
+use crate::flow::source::Span;
+use crate::flow::tree::{Fetch, Handoff, Question, Stmt, Tail, Text};
+use crate::flow::words::{self, Place, Role};
+
+/// The line that a clause was first written on; a second one is a mistake.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Once {
+    seen: Vec<(String, Span)>,
+}
+
+impl<'a> Cursor<'a> {
+    /// The next line of the open block, or `None` where the block ends. Lines that can't stand here are told.
+    pub fn next_clause(&mut self) -> Option<(Next<'a>, Rule)> {
+        loop {
+            let Ahead::Line(next) = self.ahead() else {
+                return None;
+            };
+            let open = self.open.last()?;
+            let (place, opener) = (open.place, open.line);
+            let Some(rule) = next.rule else {
+                self.unknown(next);
+                continue;
+            };
+            if words::accepts(place, rule) {
+                self.astray = false;
+                return Some((next, rule));
+            }
+            match words::role(rule) {
+                Role::End => return None,
+                Role::Else if self.in_if() => return None,
+                Role::Clause if self.wanted_outside(rule) => return None,
+                // Level with the opening line: the `end` before it is missing.
+                Role::Statement if self.indent(next.line) <= self.indent(opener) => return None,
+                Role::Statement => {
+                    let above = self.laid.last().map(|(line, _)| *line);
+                    match above.filter(|line| *line != opener && self.indent(next.line) > self.indent(*line))
+                    {
+                        Some(clause) if !std::mem::replace(&mut self.astray, true) => {
+                            let mistake = mistake::after_tail(self, next, clause);
+                            self.mistakes.push(mistake);
+                            self.skip(next);
+                        }
+                        _ => self.misplaced(next, rule),
+                    }
+                    // What it opens goes with it.
+                    if matches!(rule, Rule::if_line | Rule::question_line) {
+                        self.skip_indented_block(next.line);
+                    }
+                }
+                Role::Else | Role::Clause | Role::Heading => self.misplaced(next, rule),
+            }
+        }
+    }
+
+    pub fn question_lines(&mut self, question: &mut Question) {
+        let mut once = Once::default();
+        let mut section: Option<Text> = None;
+        while let Some((next, rule)) = self.next_clause() {
+            let parsed = self.read(next, rule);
+            self.pass(next, rule);
+            match parsed {
+                Some(Parsed::Option(mut choice)) => {
+                    choice.section = section.clone();
+                    self.lines_under(&mut choice.then);
+                    question.options.push(choice);
+                }
+                Some(Parsed::Section(text)) => section = Some(text),
+                Some(Parsed::As(accept)) => {
+                    if self.first(&mut once, "as", next) {
+                        question.accept = Some(accept);
+                    }
+                }
+                Some(Parsed::Check(check)) => question.checks.push(check),
+                Some(Parsed::Otherwise(mut otherwise)) => {
+                    let first = self.first(&mut once, "otherwise", next);
+                    self.lines_under(&mut otherwise.tail);
+                    if first {
+                        question.otherwise = Some(otherwise);
+                    }
+                }
+                Some(Parsed::NoReply(mut no_reply)) => {
+                    self.lines_under(&mut no_reply.tail);
+                    question.no_reply.push(no_reply);
+                }
+                Some(Parsed::Again(text)) => {
+                    if self.first(&mut once, "again", next) {
+                        question.again = Some(text);
+                    }
+                }
+                Some(Parsed::Private) => {
+                    if self.first(&mut once, "private", next) {
+                        question.private = true;
+                    }
+                }
+                Some(Parsed::Header(text)) => {
+                    if self.first(&mut once, "header", next) {
+                        question.header = Some(text);
+                    }
+                }
+                Some(Parsed::Footer(text)) => {
+                    if self.first(&mut once, "footer", next) {
+                        question.footer = Some(text);
+                    }
+                }
+                Some(Parsed::Open(text)) => {
+                    if self.first(&mut once, "open", next) {
+                        question.open = Some(text);
+                    }
+                }
+                _ => self.lines_under_a_broken_line(next, rule),
+            }
+        }
+    }
+
+    pub fn fetch_lines(&mut self, fetch: &mut Fetch) {
+        let mut once = Once::default();
+        while let Some((next, rule)) = self.next_clause() {
+            let parsed = self.read(next, rule);
+            self.pass(next, rule);
+            let Some(Parsed::Outcome(mut outcome)) = parsed else {
+                self.lines_under_a_broken_line(next, rule);
+                continue;
+            };
+            let first = self.first(&mut once, &format!("{:?}", outcome.kind), next);
+            self.lines_under(&mut outcome.tail);
+            if first {
+                fetch.outcomes.push(outcome);
+            }
+        }
+    }
+
+    pub fn handoff_lines(&mut self, handoff: &mut Handoff) {
+        let mut once = Once::default();
+        while let Some((next, rule)) = self.next_clause() {
+            let parsed = self.read(next, rule);
+            self.pass(next, rule);
+            match parsed {
+                Some(Parsed::Note(text)) => {
+                    if self.first(&mut once, "note", next) {
+                        handoff.note = Some(text);
+                    }
+                }
+                Some(Parsed::Priority(priority)) => {
+                    if self.first(&mut once, "priority", next) {
+                        handoff.priority = Some(priority);
+                    }
+                }
+                Some(Parsed::WhenClosed(mut tail)) => {
+                    let first = self.first(&mut once, "when closed", next);
+                    self.lines_under(&mut tail);
+                    if first {
+                        handoff.when_closed = Some(tail);
+                    }
+                }
+                _ => self.lines_under_a_broken_line(next, rule),
+            }
+        }
+    }
+
+    /// Whether this clause is the first of its kind in the block; says so if not.
+    pub fn first(&mut self, once: &mut Once, clause: &str, next: Next<'a>) -> bool {
+        let span = self.word(next.line);
+        match once.seen.iter().find(|(seen, _)| seen == clause) {
+            Some((_, first)) => {
+                self.mistakes
+                    .push(mistake::twice(span, *first, self.source, self.place()));
+                false
+            }
+            None => {
+                once.seen.push((clause.to_owned(), span));
+                true
+            }
+        }
+    }
+
+    /// The statements under a clause line that has neither sentence nor arrow.
+    pub fn lines_under(&mut self, tail: &mut Tail) {
+        if tail.say.is_none() && tail.go.is_none() {
+            tail.body = self.clause_body();
+        }
+    }
+
+    fn clause_body(&mut self) -> Vec<Stmt> {
+        let Some(open) = self.open.last() else {
+            return Vec::new();
+        };
+        let (line, called) = (open.line, open.called);
+        // One level further in than the clause lines of the block.
+        self.push(Place::ClauseBody, line, called);
+        let body = self.body(false);
+        self.open.pop();
+        body
+    }
+
+    /// Lines under a clause that could not be read are still lines of it, if they stand further in.
+    fn lines_under_a_broken_line(&mut self, next: Next<'a>, rule: Rule) {
+        let takes_lines = matches!(
+            rule,
+            Rule::option_line
+                | Rule::otherwise_line
+                | Rule::no_reply_line
+                | Rule::not_found_line
+                | Rule::refused_line
+                | Rule::status_line
+                | Rule::problem_line
+                | Rule::when_closed_line
+        );
+        let deeper = self
+            .after(next.line)
+            .is_some_and(|after| self.indent(after.line) > self.indent(next.line));
+        if takes_lines && deeper {
+            self.clause_body();
+        }
+    }
+}

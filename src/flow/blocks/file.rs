@@ -1,0 +1,497 @@
+//! One file: what kind it is, and its sections from heading to heading.
+
+use std::ops::Range;
+
+use super::cursor::{Ahead, Cursor, MissingEnd};
+use super::{Laid, mistake};
+use crate::flow::diagnostic::{Code as Check, Diagnostic};
+use crate::flow::lines::Line;
+use crate::flow::parse::{self, Parsed, Rule, phrase};
+use crate::flow::source::{FileId, SourceFile, Sources, Span};
+use crate::flow::tree::{Business, Defaults, Flow, On, Step, Stmt, StmtKind, Text, Tree};
+use crate::flow::words::{self, Place, Role};
+
+/// Attempts at a section whose blocks don't close: each finds the place of one missing `end`.
+const ATTEMPTS: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct File<'a> {
+    pub source: &'a SourceFile,
+    pub id: FileId,
+    pub lines: &'a [Line],
+    layout: Vec<Option<Laid>>,
+    pub mistakes: Vec<Diagnostic>,
+}
+
+impl<'a> File<'a> {
+    pub fn new(source: &'a SourceFile, id: FileId, lines: &'a [Line]) -> File<'a> {
+        File {
+            source,
+            id,
+            lines,
+            layout: vec![None; lines.len()],
+            mistakes: Vec::new(),
+        }
+    }
+
+    pub fn finish(mut self) -> (Vec<Option<Laid>>, Vec<Diagnostic>) {
+        super::layout::check(&mut self.mistakes, self.source, self.id, self.lines, &self.layout);
+        (self.layout, self.mistakes)
+    }
+
+    pub fn build(&mut self, sources: &Sources, tree: &mut Tree) {
+        let business = self
+            .lines
+            .iter()
+            .find(|line| line.has_code())
+            .is_some_and(|line| {
+                let rule = heading_of(&self.source.text[line.code.clone()]);
+                rule.is_some_and(|rule| rule == Rule::business_line || words::accepts(Place::Business, rule))
+            });
+        let sections = self.sections(business);
+        let first = sections
+            .first()
+            .and_then(|section| self.lines[section.clone()].iter().find(|line| line.has_code()));
+        let Some(first) = first else {
+            let whole = Span::new(self.id, 0, 0);
+            self.mistakes.push(
+                Diagnostic::new(
+                    Check::F007,
+                    whole,
+                    "this file is empty",
+                    "a flow begins with `flow` and its name",
+                )
+                .note("The business file begins with `business` and a name in quotes."),
+            );
+            return;
+        };
+        let code = &self.source.text[first.code.clone()];
+        let rule = heading_of(code);
+        match rule {
+            Some(Rule::business_line) => self.business_file(sources, sections, tree),
+            Some(Rule::flow_line) => self.flow_file(sections, tree),
+            _ => {
+                let start = first.code.start;
+                let span = Span::new(self.id, start, start + words::first_len(code));
+                let name = self.stem();
+                let business = matches!(
+                    rule,
+                    Some(
+                        Rule::timezone_line
+                            | Rule::languages_line
+                            | Rule::team_line
+                            | Rule::topic_line
+                            | Rule::template_line
+                            | Rule::memory_line
+                            | Rule::service_line
+                            | Rule::defaults_line
+                    )
+                );
+                let before = Span::new(self.id, first.begin, first.begin);
+                let mistake = Diagnostic::new(
+                    Check::F007,
+                    span,
+                    "this file is neither a flow nor the business file",
+                    "the first line says which it is",
+                )
+                .note("A flow begins with  flow NAME,  the business file with  business \"NAME\".");
+                if business {
+                    self.mistakes.push(mistake.fix(
+                        "business \"…\"",
+                        before,
+                        format!("business \"{name}\"\n"),
+                    ));
+                    self.business_file(sources, sections, tree);
+                } else {
+                    self.mistakes.push(mistake.fix(
+                        format!("flow {name}"),
+                        before,
+                        format!("flow {name}\n\n"),
+                    ));
+                    self.flow_file(sections, tree);
+                }
+            }
+        }
+    }
+
+    /// The file's name without folder and ending, as words.
+    fn stem(&self) -> String {
+        let name = self.source.path.rsplit(['/', '\\']).next().unwrap_or_default();
+        let stem = name
+            .split('.')
+            .next()
+            .unwrap_or_default()
+            .replace(['_', '-'], " ");
+        let words: String = stem
+            .chars()
+            .filter(|char| words::is_wordchar(*char) || *char == ' ')
+            .collect();
+        if words.trim().is_empty() {
+            "unnamed".to_owned()
+        } else {
+            words.trim().to_owned()
+        }
+    }
+
+    /// Cuts the file before each heading. In a flow file the items of a business file are none: `topic` may stand in
+    /// a block of a later stage.
+    fn sections(&self, business: bool) -> Vec<Range<usize>> {
+        let mut sections = Vec::new();
+        let mut start = 0;
+        let mut seen_code = false;
+        for (index, line) in self.lines.iter().enumerate() {
+            if !line.has_code() {
+                continue;
+            }
+            let heading = heading_of(&self.source.text[line.code.clone()]).is_some_and(|rule| {
+                business
+                    || rule == Rule::flow_line
+                    || rule == Rule::business_line
+                    || words::accepts(Place::FlowHead, rule)
+            });
+            if seen_code && heading {
+                sections.push(start..index);
+                start = index;
+            }
+            seen_code = true;
+        }
+        if seen_code {
+            sections.push(start..self.lines.len());
+        }
+        sections
+    }
+
+    /// Builds a section, and again with the `end`s that turned out to be missing.
+    pub fn section<T>(
+        &mut self,
+        range: Range<usize>,
+        heading: Place,
+        build: impl Fn(&mut Cursor<'a>) -> T,
+    ) -> T {
+        let mut found: Vec<(MissingEnd, Diagnostic)> = Vec::new();
+        loop {
+            let mut cursor = Cursor::new(self.id, self.source, self.lines, range.clone(), heading);
+            cursor.assumed = found.iter().map(|(missing, _)| missing.before).collect();
+            let built = build(&mut cursor);
+            if let Some(missing) = cursor.missing
+                && found.len() < ATTEMPTS
+                && found.iter().all(|(known, _)| known.before != missing.before)
+            {
+                let open = super::cursor::Open {
+                    place: Place::Body,
+                    line: missing.opener,
+                    called: called(&self.source.text[self.lines[missing.opener].code.clone()]),
+                    level: None,
+                };
+                let told = mistake::never_closed(&cursor, &open, Some(missing.before));
+                found.push((missing, told));
+                continue;
+            }
+            self.mistakes.extend(found.into_iter().map(|(_, told)| told));
+            self.mistakes.append(&mut cursor.mistakes);
+            for (line, laid) in cursor.laid {
+                self.layout[line] = Some(laid);
+            }
+            return built;
+        }
+    }
+
+    fn flow_file(&mut self, sections: Vec<Range<usize>>, tree: &mut Tree) {
+        let name = self.stem();
+        let mut flow = Flow {
+            file: self.id,
+            name: phrase(&name, Span::new(self.id, 0, 0)),
+            title: None,
+            starts: Vec::new(),
+            called: false,
+            needs: Vec::new(),
+            gives: Vec::new(),
+            steps: Vec::new(),
+            ons: Vec::new(),
+        };
+        let mut named = false;
+        for section in sections {
+            let begun = !flow.steps.is_empty() || !flow.ons.is_empty();
+            let heading = if named || begun {
+                Place::FlowHead
+            } else {
+                Place::File
+            };
+            let read = self.section(section, heading, |cursor| flow_section(cursor, begun, named));
+            match read {
+                Section::Flow(head, gives) => {
+                    if let Some((name, title)) = head {
+                        flow.name = name;
+                        flow.title = title;
+                        named = true;
+                    }
+                    flow.gives.extend(gives);
+                }
+                Section::Head(parsed, gives) => {
+                    match parsed {
+                        Some(Parsed::Starts(starts)) => flow.starts.push(starts),
+                        Some(Parsed::StartsWhenCalled) => flow.called = true,
+                        Some(Parsed::Needs(fields)) => flow.needs.extend(fields),
+                        _ => {}
+                    }
+                    flow.gives.extend(gives);
+                }
+                Section::Step(step) => flow.steps.push(step),
+                Section::On(on) => flow.ons.push(on),
+                Section::Nothing => {}
+            }
+        }
+        tree.flows.push(flow);
+    }
+
+    fn business_file(&mut self, sources: &Sources, sections: Vec<Range<usize>>, tree: &mut Tree) {
+        let start = self.lines[sections[0].clone()]
+            .iter()
+            .find(|line| line.has_code())
+            .map_or(0, |line| line.code.start);
+        let mut business = Business {
+            file: self.id,
+            name: Text {
+                source: self.stem(),
+                span: Span::new(self.id, start, start),
+            },
+            timezone: None,
+            languages: Vec::new(),
+            front_door: None,
+            teams: Vec::new(),
+            topics: Vec::new(),
+            templates: Vec::new(),
+            memory: Vec::new(),
+            services: Vec::new(),
+            defaults: Defaults::default(),
+            ons: Vec::new(),
+        };
+        let mut once = super::clause::Once::default();
+        for section in sections {
+            // Attempts at a section must not leave anything behind, so each works on a copy.
+            let (next, seen) = self.section(section, Place::Business, |cursor| {
+                let mut attempt = business.clone();
+                let mut seen = once.clone();
+                cursor.business_section(&mut attempt, &mut seen);
+                (attempt, seen)
+            });
+            business = next;
+            once = seen;
+        }
+        match &tree.business {
+            None => tree.business = Some(business),
+            Some(other) => {
+                let path = &sources.file(other.file).path;
+                self.mistakes.push(
+                    Diagnostic::new(
+                        Check::F005,
+                        Span::new(self.id, start, start + words::first_len(&self.source.text[start..])),
+                        "there is already a business file",
+                        format!("the other one is {path}"),
+                    )
+                    .note("A business has one, so that nothing is declared in two ways. Move these lines there."),
+                );
+            }
+        }
+    }
+}
+
+/// The heading rule of a line, also if its word is misspelt.
+fn heading_of(code: &str) -> Option<Rule> {
+    let heading = |rule: &Rule| words::role(*rule) == Role::Heading;
+    match words::rule_of(code, Place::Body) {
+        Some(rule) => Some(rule).filter(heading),
+        None => {
+            let word = words::first_word(code);
+            if word.is_empty() || parse::later(code).is_some() {
+                return None;
+            }
+            // A line of a template or the memory begins with any word.
+            let rest = code[word.len()..].trim_start();
+            if rest.starts_with(['.', ':'])
+                || (crate::flow::lines::begins_with_quote(rest) && word.len() <= 3)
+            {
+                return None;
+            }
+            let meant = words::nearest(word, words::all_first_words())?;
+            words::rule_of(&format!("{meant}{}", &code[word.len()..]), Place::Body).filter(heading)
+        }
+    }
+}
+
+/// What people call the block that a line opens.
+fn called(code: &str) -> &'static str {
+    match words::rule_of(code, Place::Body) {
+        Some(Rule::if_line) => "`if`",
+        Some(Rule::fetch_line) => "`fetch`",
+        Some(Rule::handoff_line) => "`handoff`",
+        Some(Rule::question_line) if words::first_word(code).eq_ignore_ascii_case("ask") => "question",
+        Some(Rule::question_line) => "menu",
+        Some(Rule::team_line) => "`team`",
+        Some(Rule::template_line) => "`template`",
+        Some(Rule::memory_line) => "`memory`",
+        Some(Rule::service_line) => "`service`",
+        Some(Rule::defaults_line) => "`defaults`",
+        _ => "block",
+    }
+}
+
+enum Section {
+    Flow(
+        Option<(crate::flow::tree::Phrase, Option<Text>)>,
+        Vec<crate::flow::tree::Field>,
+    ),
+    Head(Option<Parsed>, Vec<crate::flow::tree::Field>),
+    Step(Step),
+    On(On),
+    Nothing,
+}
+
+/// A section of a flow file. `begun`: steps came before; `named`: the `flow` line came before.
+fn flow_section(cursor: &mut Cursor<'_>, begun: bool, named: bool) -> Section {
+    let Ahead::Line(next) = cursor.ahead() else {
+        return Section::Nothing;
+    };
+    let Some(rule) = next.rule.filter(|rule| words::role(*rule) == Role::Heading) else {
+        // Lines before the first heading: a step without a name.
+        cursor.body(true);
+        return Section::Nothing;
+    };
+    let misplaced = match rule {
+        Rule::flow_line => named || begun,
+        Rule::starts_line | Rule::needs_line => begun,
+        Rule::step_line | Rule::on_line => false,
+        _ => true,
+    };
+    if misplaced {
+        cursor.misplaced(next, rule);
+        cursor.skip_section(next);
+        return Section::Nothing;
+    }
+    let span = cursor.span(next.line);
+    let parsed = cursor.read(next, rule);
+    cursor.pass(next, rule);
+    match (rule, parsed) {
+        (Rule::step_line, parsed) => {
+            cursor.base = 1;
+            let body = cursor.body(true);
+            match parsed {
+                Some(Parsed::Step { name, was }) => Section::Step(Step {
+                    name,
+                    was,
+                    body,
+                    span,
+                }),
+                _ => Section::Nothing,
+            }
+        }
+        (Rule::on_line, parsed) => cursor.on(next, parsed).map_or(Section::Nothing, Section::On),
+        (Rule::flow_line, Some(Parsed::Flow { name, title })) => {
+            let gives = cursor.head_lines();
+            Section::Flow(Some((name, title)), gives)
+        }
+        (_, parsed) => {
+            let parsed = match parsed {
+                Some(Parsed::StartsWith(_)) => {
+                    cursor.mistakes.push(
+                        Diagnostic::new(
+                            Check::F005,
+                            span,
+                            "`starts with` can't stand here",
+                            "it belongs in the business file",
+                        )
+                        .note("A flow says what it starts on:  starts on \"hi\", \"hello\""),
+                    );
+                    None
+                }
+                other => other,
+            };
+            Section::Head(parsed, cursor.head_lines())
+        }
+    }
+}
+
+impl<'a> Cursor<'a> {
+    pub fn on(&mut self, next: super::cursor::Next<'a>, parsed: Option<Parsed>) -> Option<On> {
+        let span = self.span(next.line);
+        self.base = 1;
+        let Some(Parsed::On {
+            triggers,
+            condition,
+            go,
+        }) = parsed
+        else {
+            self.body(true);
+            return None;
+        };
+        let body = match go {
+            Some(target) => {
+                let go = Stmt {
+                    span: target.span,
+                    kind: StmtKind::Go(target),
+                };
+                // The arrow says it all; what follows belongs nowhere.
+                if let Ahead::Line(line) = self.ahead() {
+                    self.mistakes
+                        .push(mistake::after_arrow(self.word(line.line), span));
+                    let told = self.mistakes.len();
+                    self.body(true);
+                    self.mistakes.truncate(told);
+                }
+                vec![go]
+            }
+            None => self.body(true),
+        };
+        Some(On {
+            triggers,
+            condition,
+            body,
+            span,
+        })
+    }
+
+    /// The lines after a line of the flow's head: only `gives` can follow.
+    fn head_lines(&mut self) -> Vec<crate::flow::tree::Field> {
+        let mut gives = Vec::new();
+        self.under = Place::FlowHead;
+        while let Ahead::Line(next) = self.ahead() {
+            match next.rule {
+                Some(Rule::gives_line) => {
+                    if let Some(Parsed::Gives(fields)) = self.read(next, Rule::gives_line) {
+                        gives.extend(fields);
+                    }
+                    self.pass(next, Rule::gives_line);
+                    self.astray = false;
+                }
+                Some(rule) => self.misplaced_in_head(next, rule),
+                None => self.unknown(next),
+            }
+        }
+        gives
+    }
+
+    fn misplaced_in_head(&mut self, next: super::cursor::Next<'a>, rule: Rule) {
+        if !std::mem::replace(&mut self.astray, true) {
+            let span = self.word(next.line);
+            let word = &self.source.text[span.range()];
+            self.mistakes.push(
+                Diagnostic::new(
+                    Check::F005,
+                    span,
+                    "this line stands before the first step",
+                    format!("`{word}` belongs in a step"),
+                )
+                .note("Write a heading above it, for example:  step hello")
+                .note(parse::allowed_list(Place::FlowHead)),
+            );
+        }
+        let _ = rule;
+        self.skip(next);
+    }
+
+    /// Steps over the rest of a section.
+    pub fn skip_section(&mut self, next: super::cursor::Next<'a>) {
+        self.skip(next);
+        self.at = self.stop;
+    }
+}

@@ -1,0 +1,438 @@
+//! What WhatsApp takes: how many options (F301), how long texts (F302), what goes together (F304). Figures come from
+//! the provider's table ([`crate::message::Limits`]).
+
+use super::Shop;
+use super::texts::Samples;
+use super::values::has_blanks;
+use super::walk::{self, Role};
+use crate::flow::diagnostic::{Code, Diagnostic, Severity};
+use crate::flow::source::Span;
+use crate::flow::tree::{Question, QuestionWord, Say, StmtKind, Text};
+use crate::message::{Limits, measure};
+
+pub(super) fn check<'t>(shop: &Shop<'t>, samples: &Samples<'t, '_>, found: &mut Vec<Diagnostic>) {
+    walk::statements(shop.tree, |home, stmt| {
+        let question = match &stmt.kind {
+            StmtKind::Question(question) => Some(question.as_ref()),
+            _ => None,
+        };
+        walk::texts(stmt, &mut |role, text| {
+            length(shop, samples, home.flow, role, question, text, found);
+            if text.source.trim().is_empty() && role != Role::Value && role != Role::Note {
+                found.push(empty(text, role));
+            }
+        });
+        match &stmt.kind {
+            StmtKind::Question(question) => {
+                counts(shop, stmt.span, question, found);
+                combinations(stmt.span, question, found);
+            }
+            StmtKind::Say(say) => said(shop, say, found),
+            _ => {}
+        }
+    });
+    let Some(business) = &shop.tree.business else {
+        return;
+    };
+    let defaults = &business.defaults;
+    let mut default = |role, text: &'t Text| length(shop, samples, None, role, None, text, found);
+    // It goes out with the options of whatever question was asked.
+    let otherwise = defaults
+        .otherwise
+        .iter()
+        .filter_map(|line| line.tail.say.as_ref());
+    otherwise.for_each(|text| default(Role::Prompt, text));
+    let others = defaults
+        .no_reply
+        .iter()
+        .map(|line| &line.tail)
+        .chain(&defaults.problem);
+    others
+        .filter_map(|tail| tail.say.as_ref())
+        .chain(&defaults.closed)
+        .for_each(|text| default(Role::Say, text));
+}
+
+// ───────── F302 ─────────
+
+/// How a question will look.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Buttons,
+    List,
+}
+
+/// `menu` becomes a list where buttons don't do but a list does.
+fn form(question: &Question, limits: &Limits) -> Form {
+    match question.word {
+        QuestionWord::Buttons | QuestionWord::Ask => Form::Buttons,
+        QuestionWord::List => Form::List,
+        QuestionWord::Menu => {
+            let lengths = || {
+                let fixed = question
+                    .options
+                    .iter()
+                    .filter(|option| !has_blanks(&option.label));
+                fixed.map(|option| measure(&option.label.source).scalars)
+            };
+            let only_list_fits = lengths().any(|length| length > limits.button_label)
+                && lengths().all(|length| length <= limits.row_label);
+            if question.options.len() > limits.buttons
+                || question.open.is_some()
+                || question
+                    .options
+                    .iter()
+                    .any(|option| option.hint.is_some() || option.section.is_some())
+                || only_list_fits
+            {
+                Form::List
+            } else {
+                Form::Buttons
+            }
+        }
+    }
+}
+
+/// The limit of a text, with the words for it: "buttons take".
+fn limit(
+    shop: &Shop,
+    role: Role,
+    question: Option<&Question>,
+) -> Option<(usize, &'static str, &'static str)> {
+    let limits = shop.limits;
+    Some(match role {
+        Role::Say | Role::PlainPrompt => (limits.text, "a message", "messages take"),
+        Role::LinkBody => (
+            limits.question,
+            "a message with a link",
+            "with a link button it may have",
+        ),
+        Role::Prompt => (limits.question, "a question", "with options it may have"),
+        Role::LinkLabel => (limits.link_label, "a link button", "link buttons take"),
+        Role::Header => (limits.header, "a header", "headers take"),
+        Role::Footer => (limits.footer, "a footer", "footers take"),
+        Role::Open => (limits.list_button, "the button of a list", "list buttons take"),
+        Role::Section => (limits.section_label, "a section's title", "section titles take"),
+        Role::Hint => (limits.row_hint, "a hint", "hints take"),
+        Role::Label => match question.map_or(Form::Buttons, |question| form(question, limits)) {
+            Form::Buttons => (limits.button_label, "a button", "buttons take"),
+            Form::List => (limits.row_label, "a row", "rows take"),
+        },
+        Role::LinkUrl | Role::Note | Role::Value => return None,
+    })
+}
+
+fn length<'t>(
+    shop: &Shop<'t>,
+    samples: &Samples<'t, '_>,
+    flow: Option<usize>,
+    role: Role,
+    question: Option<&Question>,
+    text: &'t Text,
+    found: &mut Vec<Diagnostic>,
+) {
+    let Some((limit, what, takes)) = limit(shop, role, question) else {
+        return;
+    };
+    // A text can't have more characters than bytes.
+    let blanks = has_blanks(text);
+    if !blanks && text.source.len() <= limit {
+        return;
+    }
+    let shown = if blanks {
+        // Even with a long value in every blank it fits.
+        if text.source.len() + text.source.matches('{').count() * 64 <= limit {
+            return;
+        }
+        match samples.fill(flow, text) {
+            Ok(filled) => filled,
+            // Said once, by F501-F504.
+            Err(_) => return,
+        }
+    } else {
+        text.source.clone()
+    };
+    let measured = measure(&shown);
+    let (count, severity) = if measured.scalars > limit {
+        (measured.scalars, Severity::Error)
+    } else if measured.utf16 > limit {
+        (measured.utf16, Severity::Warning)
+    } else {
+        return;
+    };
+    let (message, label) = match severity {
+        Severity::Error => (
+            format!("{what} is too long"),
+            format!("{count} characters, {takes} {limit}"),
+        ),
+        Severity::Warning | Severity::Hint => (
+            format!("{what} may be too long"),
+            format!(
+                "{} characters, but {count} if emoji count double; {takes} {limit}",
+                measured.scalars
+            ),
+        ),
+    };
+    let mut diagnostic = Diagnostic::new(Code::F302, text.span, message, label).severity(severity);
+    if blanks {
+        diagnostic = diagnostic.note(format!(
+            "Filled in with typical values it reads: {}",
+            excerpt(&shown)
+        ));
+    }
+    found.push(diagnostic.note(advice(shop.limits, role, question, severity)));
+}
+
+fn excerpt(text: &str) -> String {
+    crate::message::clip(text, 120).replace('\n', " ")
+}
+
+fn advice(limits: &Limits, role: Role, question: Option<&Question>, severity: Severity) -> String {
+    if severity != Severity::Error {
+        return format!(
+            "{} doesn't say how it counts emoji; it may refuse the message. Shorten it to be sure.",
+            limits.provider
+        );
+    }
+    let provider = limits.provider;
+    match role {
+        Role::Label => {
+            let rows = format!(
+                "(rows take {} characters and a hint of {})",
+                limits.row_label, limits.row_hint
+            );
+            let cut =
+                format!("{provider} refuses the whole message, so the customer would not be asked at all.");
+            match question.map(|question| question.word) {
+                Some(QuestionWord::Menu | QuestionWord::Buttons)
+                    if question.is_some_and(|question| form(question, limits) == Form::Buttons) =>
+                {
+                    format!("{cut}\nShorten it, or write `list` and put the rest into a hint\n{rows}.")
+                }
+                Some(QuestionWord::Menu | QuestionWord::List) => {
+                    format!("{cut}\nShorten it and put the rest into a hint:  \"Label\" hint \"…\"  {rows}.")
+                }
+                Some(QuestionWord::Buttons | QuestionWord::Ask) | None => format!("{cut}\nShorten it."),
+            }
+        }
+        Role::Prompt => format!(
+            "{provider} refuses the whole message, so the customer would not be asked at all.\nSend the first part with `say` above the question."
+        ),
+        Role::LinkBody => {
+            format!("{provider} refuses the whole message. Send the first part with a `say` of its own.")
+        }
+        Role::Say | Role::PlainPrompt => format!("{provider} refuses longer messages. Split it into two."),
+        Role::Hint
+        | Role::Header
+        | Role::Footer
+        | Role::Open
+        | Role::Section
+        | Role::LinkLabel
+        | Role::LinkUrl
+        | Role::Note
+        | Role::Value => {
+            format!("{provider} refuses the whole message, so the customer would see nothing. Shorten it.")
+        }
+    }
+}
+
+fn empty(text: &Text, role: Role) -> Diagnostic {
+    let what = match role {
+        Role::Label => "an option needs a label",
+        Role::Section => "a section needs a title",
+        Role::Header | Role::Footer | Role::Hint | Role::Open | Role::LinkLabel => "this text can't be empty",
+        Role::LinkUrl => "a link needs an address",
+        Role::Say | Role::LinkBody | Role::Prompt | Role::PlainPrompt | Role::Note | Role::Value => {
+            "a message can't be empty"
+        }
+    };
+    Diagnostic::new(Code::F304, text.span, what, "nothing is written here")
+        .note("WhatsApp refuses messages with empty parts, so the customer would see nothing.")
+}
+
+// ───────── F301 ─────────
+
+fn counts(shop: &Shop, at: Span, question: &Question, found: &mut Vec<Diagnostic>) {
+    let limits = shop.limits;
+    let count = question.options.len();
+    if count == 0 {
+        if question.word != QuestionWord::Ask && question.accept.is_none() {
+            found.push(
+                Diagnostic::new(
+                    Code::F301,
+                    at,
+                    "this question has no options",
+                    "nothing to tap follows",
+                )
+                .note(
+                    "The customer could not answer. Add options under it, or write `ask` for a typed answer.",
+                ),
+            );
+        }
+        return;
+    }
+    let (most, what) = match question.word {
+        QuestionWord::Buttons => (limits.buttons, "buttons"),
+        QuestionWord::Ask => (limits.buttons, "buttons under an `ask`"),
+        QuestionWord::Menu | QuestionWord::List => (limits.rows, "options"),
+    };
+    if let Some(extra) = question.options.get(most) {
+        let advice = match question.word {
+            QuestionWord::Buttons => format!(
+                "{} refuses the whole message. Write `list` instead of `buttons`: it takes {} rows.",
+                limits.provider, limits.rows
+            ),
+            QuestionWord::Ask => format!(
+                "{} shows at most {most} buttons. Ask with `list` first, and for the typed answer in a step of its own.",
+                limits.provider
+            ),
+            QuestionWord::Menu | QuestionWord::List => format!(
+                "{} refuses the whole message. Put the rest behind an option  \"More\" -> more  with a list of its own.",
+                limits.provider
+            ),
+        };
+        found.push(
+            Diagnostic::new(
+                Code::F301,
+                extra.label.span,
+                format!("{count} {what} are too many"),
+                format!("{} takes {most}; this is number {}", limits.provider, most + 1),
+            )
+            .label(at, "this question")
+            .note(advice),
+        );
+    }
+    let mut sections: Vec<&Text> = Vec::new();
+    for section in question
+        .options
+        .iter()
+        .filter_map(|option| option.section.as_ref())
+    {
+        if sections.last().is_none_or(|last| last.span != section.span) {
+            sections.push(section);
+        }
+    }
+    if let Some(extra) = sections.get(limits.sections) {
+        found.push(Diagnostic::new(
+            Code::F301,
+            extra.span,
+            format!("{} sections are too many", sections.len()),
+            format!("{} takes {}", limits.provider, limits.sections),
+        ));
+    }
+}
+
+// ───────── F304 ─────────
+
+fn combinations(at: Span, question: &Question, found: &mut Vec<Diagnostic>) {
+    let mut refuse = |span: Span, message: &str, label: &str, note: &str| {
+        found.push(Diagnostic::new(Code::F304, span, message, label).note(note));
+    };
+    if question.options.is_empty() {
+        for (text, what) in [(&question.header, "header"), (&question.footer, "footer")] {
+            if let Some(text) = text {
+                refuse(
+                    text.span,
+                    &format!("a plain question has no {what}"),
+                    "WhatsApp shows it only with buttons, a list or a link",
+                    "Put it into the question's own words.",
+                );
+            }
+        }
+    }
+    if matches!(question.word, QuestionWord::Buttons | QuestionWord::Ask) {
+        let word = if question.word == QuestionWord::Ask {
+            "the buttons of an `ask`"
+        } else {
+            "buttons"
+        };
+        if let Some(open) = &question.open {
+            refuse(
+                open.span,
+                "only a list has a button that opens it",
+                &format!("{word} are shown at once"),
+                "Write `list`, or leave this line out.",
+            );
+        }
+        for option in &question.options {
+            if let Some(hint) = &option.hint {
+                refuse(
+                    hint.span,
+                    "a button can't show a hint",
+                    "only rows of a list have hints",
+                    "Write `list`, or leave the hint out.",
+                );
+            }
+        }
+        if let Some(section) = question.options.iter().find_map(|option| option.section.as_ref()) {
+            refuse(
+                section.span,
+                "buttons can't stand in sections",
+                "only rows of a list can",
+                "Write `list`, or leave the section out.",
+            );
+        }
+        return;
+    }
+    // With more than one section WhatsApp wants a title for each.
+    let titled = question.options.iter().find_map(|option| option.section.as_ref());
+    if let (Some(section), Some(bare)) = (
+        titled,
+        question.options.iter().find(|option| option.section.is_none()),
+    ) {
+        found.push(
+            Diagnostic::new(
+                Code::F304,
+                bare.label.span,
+                "a row without a section in a list with sections",
+                "this row stands before the first section",
+            )
+            .label(section.span, "the sections begin here")
+            .label(at, "in this list")
+            .note("WhatsApp refuses lists in which only some rows have a section. Put a `section` line above it."),
+        );
+    }
+}
+
+fn said(shop: &Shop, say: &Say, found: &mut Vec<Diagnostic>) {
+    match &say.link {
+        None => {
+            for (text, what) in [(&say.header, "header"), (&say.footer, "footer")] {
+                if let Some(text) = text {
+                    found.push(
+                        Diagnostic::new(
+                            Code::F304,
+                            text.span,
+                            format!("a plain message has no {what}"),
+                            "WhatsApp shows it only with buttons, a list or a link",
+                        )
+                        .note("Put it into the message's own words, or add a link."),
+                    );
+                }
+            }
+        }
+        Some(link) => {
+            let address = link.url.source.trim();
+            let begins = ["https://", "http://", "{{"]
+                .iter()
+                .any(|start| address.starts_with(start));
+            if !begins && !address.is_empty() {
+                let mut diagnostic = Diagnostic::new(
+                    Code::F304,
+                    link.url.span,
+                    "a link button needs a web address",
+                    "web addresses begin with https://",
+                )
+                .note(format!(
+                    "{} refuses the whole message otherwise.",
+                    shop.limits.provider
+                ));
+                if address.contains('.') && !address.contains([' ', ':']) {
+                    let mended = format!("\"https://{address}\"");
+                    diagnostic = diagnostic.fix(mended.clone(), link.url.span, mended);
+                }
+                found.push(diagnostic);
+            }
+        }
+    }
+}

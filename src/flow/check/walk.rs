@@ -1,0 +1,362 @@
+//! Going over the tree: every statement with the bodies, arrows, texts and expressions that belong to it.
+
+use crate::flow::tree::{
+    Arg, Choice, Expr, ExprKind, If, Question, Stmt, StmtKind, Tail, Target, TargetKind, Text, Tree,
+};
+
+/// Where a statement stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Home {
+    /// `None`: the business file.
+    pub flow: Option<usize>,
+    /// `None`: an `on` body or a default.
+    pub step: Option<usize>,
+}
+
+/// Calls `visit` for every statement of the business, outer ones first.
+pub(crate) fn statements<'t>(tree: &'t Tree, mut visit: impl FnMut(Home, &'t Stmt)) {
+    for (index, flow) in tree.flows.iter().enumerate() {
+        for (step, body) in flow.steps.iter().enumerate() {
+            let home = Home {
+                flow: Some(index),
+                step: Some(step),
+            };
+            in_body(&body.body, &mut |stmt| visit(home, stmt));
+        }
+        let home = Home {
+            flow: Some(index),
+            step: None,
+        };
+        for on in &flow.ons {
+            in_body(&on.body, &mut |stmt| visit(home, stmt));
+        }
+    }
+    let home = Home {
+        flow: None,
+        step: None,
+    };
+    if let Some(business) = &tree.business {
+        for on in &business.ons {
+            in_body(&on.body, &mut |stmt| visit(home, stmt));
+        }
+        for tail in default_tails(tree) {
+            in_body(&tail.body, &mut |stmt| visit(home, stmt));
+        }
+    }
+}
+
+/// Calls `visit` for every statement of a body, outer ones first.
+pub(crate) fn in_body<'t>(body: &'t [Stmt], visit: &mut impl FnMut(&'t Stmt)) {
+    for stmt in body {
+        visit(stmt);
+        match &stmt.kind {
+            StmtKind::If(branches) => {
+                for body in branch_bodies(branches) {
+                    in_body(body, visit);
+                }
+            }
+            StmtKind::Question(_) | StmtKind::Fetch(_) | StmtKind::Handoff(_) => {
+                for tail in tails(stmt) {
+                    in_body(&tail.body, visit);
+                }
+            }
+            StmtKind::Say(_)
+            | StmtKind::Set { .. }
+            | StmtKind::Remember(_)
+            | StmtKind::Forget { .. }
+            | StmtKind::Go(_)
+            | StmtKind::Do(_)
+            | StmtKind::Done { .. }
+            | StmtKind::SendTemplate { .. }
+            | StmtKind::Close { .. }
+            | StmtKind::Resume
+            | StmtKind::Notify { .. } => {}
+        }
+    }
+}
+
+pub(crate) fn branch_bodies(branches: &If) -> impl Iterator<Item = &[Stmt]> {
+    branches
+        .branches
+        .iter()
+        .map(|branch| branch.body.as_slice())
+        .chain(branches.otherwise.as_deref())
+}
+
+/// The cases under a question, fetch or handoff.
+pub(crate) fn tails(stmt: &Stmt) -> Vec<&Tail> {
+    match &stmt.kind {
+        StmtKind::Question(question) => question_tails(question).collect(),
+        StmtKind::Fetch(fetch) => fetch.outcomes.iter().map(|outcome| &outcome.tail).collect(),
+        StmtKind::Handoff(handoff) => handoff.when_closed.iter().collect(),
+        StmtKind::Go(_)
+        | StmtKind::Say(_)
+        | StmtKind::Set { .. }
+        | StmtKind::Remember(_)
+        | StmtKind::Forget { .. }
+        | StmtKind::If(_)
+        | StmtKind::Do(_)
+        | StmtKind::Done { .. }
+        | StmtKind::SendTemplate { .. }
+        | StmtKind::Close { .. }
+        | StmtKind::Resume
+        | StmtKind::Notify { .. } => Vec::new(),
+    }
+}
+
+pub(crate) fn question_tails(question: &Question) -> impl Iterator<Item = &Tail> {
+    question
+        .options
+        .iter()
+        .map(|option| &option.then)
+        .chain(question.otherwise.iter().map(|line| &line.tail))
+        .chain(question.no_reply.iter().map(|line| &line.tail))
+}
+
+/// `otherwise`, `no reply` and `problem` of the business file.
+pub(crate) fn default_tails(tree: &Tree) -> impl Iterator<Item = &Tail> {
+    tree.business.iter().flat_map(|business| {
+        let defaults = &business.defaults;
+        defaults
+            .otherwise
+            .iter()
+            .map(|line| &line.tail)
+            .chain(defaults.no_reply.iter().map(|line| &line.tail))
+            .chain(&defaults.problem)
+    })
+}
+
+/// The arrows that a statement has itself, not those of statements inside it.
+pub(crate) fn arrows(stmt: &Stmt) -> Vec<&Target> {
+    match &stmt.kind {
+        StmtKind::Go(target) => vec![target],
+        StmtKind::Question(_) | StmtKind::Fetch(_) | StmtKind::Handoff(_) => tails(stmt)
+            .into_iter()
+            .filter_map(|tail| tail.go.as_ref())
+            .collect(),
+        StmtKind::Say(_)
+        | StmtKind::Set { .. }
+        | StmtKind::Remember(_)
+        | StmtKind::Forget { .. }
+        | StmtKind::If(_)
+        | StmtKind::Do(_)
+        | StmtKind::Done { .. }
+        | StmtKind::SendTemplate { .. }
+        | StmtKind::Close { .. }
+        | StmtKind::Resume
+        | StmtKind::Notify { .. } => Vec::new(),
+    }
+}
+
+/// All arrows of the business, with where they stand.
+pub(crate) fn all_arrows<'t>(tree: &'t Tree, mut visit: impl FnMut(Home, &'t Target)) {
+    statements(tree, |home, stmt| {
+        for target in arrows(stmt) {
+            visit(home, target);
+        }
+    });
+    let home = Home {
+        flow: None,
+        step: None,
+    };
+    for tail in default_tails(tree) {
+        if let Some(target) = &tail.go {
+            visit(home, target);
+        }
+    }
+}
+
+/// Arguments given by an arrow.
+pub(crate) fn target_args(target: &Target) -> &[Arg] {
+    match &target.kind {
+        TargetKind::Flow(_, args) | TargetKind::Done(args) => args,
+        TargetKind::Step(_)
+        | TargetKind::Again
+        | TargetKind::Resume
+        | TargetKind::Back
+        | TargetKind::Start
+        | TargetKind::Close
+        | TargetKind::Handoff(_) => &[],
+    }
+}
+
+/// What a text is for: decides its limits and who reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Role {
+    /// A message of its own.
+    Say,
+    /// A message with a link button.
+    LinkBody,
+    LinkLabel,
+    LinkUrl,
+    /// The words of a question with options.
+    Prompt,
+    /// The words of a question without options.
+    PlainPrompt,
+    Header,
+    Footer,
+    /// The button that opens a list.
+    Open,
+    Section,
+    Label,
+    Hint,
+    /// Read by the team.
+    Note,
+    /// Part of an expression.
+    Value,
+}
+
+/// The texts that a statement has itself, not those of statements inside it. Options' labels are among them,
+/// synonyms (which are never shown) are not.
+pub(crate) fn texts<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(Role, &'t Text)) {
+    match &stmt.kind {
+        StmtKind::Say(say) => {
+            visit(
+                if say.link.is_some() {
+                    Role::LinkBody
+                } else {
+                    Role::Say
+                },
+                &say.text,
+            );
+            if let Some(link) = &say.link {
+                visit(Role::LinkLabel, &link.label);
+                visit(Role::LinkUrl, &link.url);
+            }
+            say.header.iter().for_each(|text| visit(Role::Header, text));
+            say.footer.iter().for_each(|text| visit(Role::Footer, text));
+        }
+        StmtKind::Question(question) => {
+            let words = prompt_role(question);
+            visit(words, &question.prompt);
+            question.header.iter().for_each(|text| visit(Role::Header, text));
+            question.footer.iter().for_each(|text| visit(Role::Footer, text));
+            question.open.iter().for_each(|text| visit(Role::Open, text));
+            let mut section = None;
+            for option in &question.options {
+                if option.section.as_ref().map(|text| text.span) != section {
+                    section = option.section.as_ref().map(|text| text.span);
+                    option.section.iter().for_each(|text| visit(Role::Section, text));
+                }
+                visit(Role::Label, &option.label);
+                option.hint.iter().for_each(|text| visit(Role::Hint, text));
+                option.then.say.iter().for_each(|text| visit(Role::Say, text));
+            }
+            question
+                .checks
+                .iter()
+                .for_each(|check| visit(words, &check.otherwise));
+            question.again.iter().for_each(|text| visit(words, text));
+            if let Some(line) = &question.otherwise {
+                line.tail.say.iter().for_each(|text| visit(words, text));
+            }
+            for line in &question.no_reply {
+                line.tail.say.iter().for_each(|text| visit(Role::Say, text));
+            }
+        }
+        StmtKind::Fetch(fetch) => {
+            for outcome in &fetch.outcomes {
+                outcome.tail.say.iter().for_each(|text| visit(Role::Say, text));
+            }
+        }
+        StmtKind::Close { say } => say.iter().for_each(|text| visit(Role::Say, text)),
+        StmtKind::Handoff(handoff) => {
+            handoff.note.iter().for_each(|text| visit(Role::Note, text));
+            if let Some(tail) = &handoff.when_closed {
+                tail.say.iter().for_each(|text| visit(Role::Say, text));
+            }
+        }
+        StmtKind::Notify { text, .. } => visit(Role::Note, text),
+        StmtKind::Set { .. }
+        | StmtKind::Remember(_)
+        | StmtKind::Forget { .. }
+        | StmtKind::If(_)
+        | StmtKind::Go(_)
+        | StmtKind::Do(_)
+        | StmtKind::Done { .. }
+        | StmtKind::SendTemplate { .. }
+        | StmtKind::Resume => {}
+    }
+    exprs(stmt, &mut |expr| {
+        expr_texts(expr, &mut |text| visit(Role::Value, text))
+    });
+}
+
+pub(crate) fn prompt_role(question: &Question) -> Role {
+    if question.options.is_empty() {
+        Role::PlainPrompt
+    } else {
+        Role::Prompt
+    }
+}
+
+/// The expressions that a statement has itself, whole.
+pub(crate) fn exprs<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(&'t Expr)) {
+    match &stmt.kind {
+        StmtKind::Question(question) => {
+            for Choice { value, condition, .. } in &question.options {
+                value.iter().for_each(&mut *visit);
+                condition.iter().for_each(&mut *visit);
+            }
+            question.checks.iter().for_each(|check| visit(&check.condition));
+        }
+        StmtKind::Set { value, .. } => visit(value),
+        StmtKind::If(branches) => branches
+            .branches
+            .iter()
+            .for_each(|branch| visit(&branch.condition)),
+        StmtKind::Fetch(fetch) => fetch.args.iter().for_each(|arg| visit(&arg.value)),
+        StmtKind::Do(call) => call.args.iter().for_each(|arg| visit(&arg.value)),
+        StmtKind::Done { gives } => gives.iter().for_each(|arg| visit(&arg.value)),
+        StmtKind::SendTemplate { args, .. } => args.iter().for_each(|arg| visit(&arg.value)),
+        StmtKind::Handoff(handoff) => {
+            if let Some(priority) = &handoff.priority {
+                priority.condition.iter().for_each(&mut *visit);
+            }
+        }
+        StmtKind::Say(_)
+        | StmtKind::Remember(_)
+        | StmtKind::Forget { .. }
+        | StmtKind::Go(_)
+        | StmtKind::Close { .. }
+        | StmtKind::Resume
+        | StmtKind::Notify { .. } => {}
+    }
+    for target in arrows(stmt) {
+        target_args(target).iter().for_each(|arg| visit(&arg.value));
+    }
+}
+
+/// Every part of an expression, itself first.
+pub(crate) fn parts<'t>(expr: &'t Expr, visit: &mut impl FnMut(&'t Expr)) {
+    visit(expr);
+    match &expr.kind {
+        ExprKind::Not(inner) => parts(inner, visit),
+        ExprKind::Binary { left, right, .. } => {
+            parts(left, visit);
+            parts(right, visit);
+        }
+        ExprKind::Test { subject, .. } => parts(subject, visit),
+        ExprKind::Filter { subject, args, .. } => {
+            parts(subject, visit);
+            args.iter().for_each(|arg| parts(arg, visit));
+        }
+        ExprKind::List(items) => items.iter().for_each(|item| parts(item, visit)),
+        ExprKind::Text(_)
+        | ExprKind::Number(_)
+        | ExprKind::YesNo(_)
+        | ExprKind::Nothing
+        | ExprKind::Date(_)
+        | ExprKind::Time(_)
+        | ExprKind::Duration(_)
+        | ExprKind::Path(_) => {}
+    }
+}
+
+fn expr_texts<'t>(expr: &'t Expr, visit: &mut impl FnMut(&'t Text)) {
+    parts(expr, &mut |part| {
+        if let ExprKind::Text(text) = &part.kind {
+            visit(text);
+        }
+    });
+}

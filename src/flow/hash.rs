@@ -1,0 +1,198 @@
+//! Two hashes: of a whole program, and of what an answer means at one place.
+//!
+//! A published version is known by its *program* hash. A customer in mid-conversation is answered by a newer version
+//! as long as the state where they rest has the same *anchor*.
+
+use std::io::{BufWriter, Write as _};
+
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use super::program::{
+    Business, Expr, ExprIx, Flow, FlowIx, On, Op, Program, Start, State, StateKind, Step, StepIx, Text,
+    Trigger,
+};
+
+/// Hexadecimal digits of a program's hash.
+const PROGRAM_DIGITS: usize = 32;
+/// Anchors are compared only between versions of one state: 64 bits are plenty, and positions stay small.
+const ANCHOR_DIGITS: usize = 16;
+
+/// `b3:` and 32 digits of the BLAKE3 of the program's JSON without `hash`, `files` and places.
+///
+/// The JSON is canonical: no blanks, fields in the order of their declaration, maps in the order of their keys.
+pub fn of_program(program: &Program) -> String {
+    let mut hasher = BufWriter::with_capacity(1 << 16, blake3::Hasher::new());
+    let written = serde_json::to_writer(&mut hasher, &Placeless::of(program)).map_err(|why| why.to_string());
+    let flushed = hasher.flush().map_err(|why| why.to_string());
+    written
+        .and(flushed)
+        .expect("a hasher takes every byte, and a program has only text keys");
+    digits(hasher.get_ref(), PROGRAM_DIGITS)
+}
+
+/// Gives every state its anchor.
+pub(super) fn set_anchors(program: &mut Program) {
+    let anchors: Vec<String> = program
+        .states
+        .iter()
+        .map(|state| anchor(program, state))
+        .collect();
+    for (state, anchor) in program.states.iter_mut().zip(anchors) {
+        state.anchor = anchor;
+    }
+}
+
+/// What an answer means here: kind, value, option ids and values, accepted shapes. Wording, order of options, timers,
+/// checks and everything after the question are left out.
+fn anchor(program: &Program, state: &State) -> String {
+    let meaning = match &state.kind {
+        StateKind::Question(question) => {
+            let mut options: Vec<String> = question
+                .options
+                .iter()
+                .map(|option| json!([option.id, option.value.map(|value| meant(program, value))]).to_string())
+                .collect();
+            options.sort_unstable();
+            let mut accept: Vec<String> = question
+                .accept
+                .iter()
+                .map(|kind| json!(kind).to_string())
+                .collect();
+            accept.sort_unstable();
+            json!(["question", question.value, options, accept])
+        }
+        StateKind::Fetch(fetch) => {
+            let service = &program.business.services[fetch.service as usize];
+            let action = &service.actions[fetch.action as usize];
+            json!(["fetch", fetch.value, service.name, action.name, action.gives])
+        }
+        StateKind::Call(call) => {
+            let flow = &program.flows[call.flow as usize];
+            json!(["call", flow.name, call.save, flow.gives])
+        }
+        StateKind::Human(_) => json!(["human"]),
+    };
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(meaning.to_string().as_bytes());
+    digits(&hasher, ANCHOR_DIGITS)
+}
+
+/// An expression with its texts in place of their indices, which change with every edit elsewhere.
+fn meant(program: &Program, expr: ExprIx) -> Json {
+    fn texts_in(program: &Program, json: &mut Json) {
+        match json {
+            Json::Object(fields) => {
+                for (name, value) in fields {
+                    match value.as_u64().filter(|_| name == "text") {
+                        Some(text) => *value = json!(program.texts[text as usize].source),
+                        None => texts_in(program, value),
+                    }
+                }
+            }
+            Json::Array(items) => items.iter_mut().for_each(|item| texts_in(program, item)),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+        }
+    }
+    let mut json = json!(program.exprs[expr as usize]);
+    texts_in(program, &mut json);
+    json
+}
+
+fn digits(hasher: &blake3::Hasher, count: usize) -> String {
+    format!("b3:{}", &hasher.finalize().to_hex()[..count])
+}
+
+/// A program without its hash, files and places.
+#[derive(Serialize)]
+struct Placeless<'p> {
+    business: &'p Business,
+    flows: &'p [Flow],
+    steps: Vec<(FlowIx, &'p str, &'p str, Option<&'p str>, u32)>,
+    states: Vec<(&'p str, Option<FlowIx>, Option<StepIx>, &'p str, &'p StateKind)>,
+    code: Vec<&'p Op>,
+    texts: Vec<(&'p str, &'p str, bool)>,
+    exprs: &'p [Expr],
+    starts: Vec<(FlowIx, &'p Trigger, Option<ExprIx>)>,
+    ons: Vec<(Option<FlowIx>, &'p [Trigger], Option<ExprIx>, u32)>,
+}
+
+impl<'p> Placeless<'p> {
+    /// Fields are taken apart by name, so that a new one can't be forgotten here.
+    fn of(program: &'p Program) -> Placeless<'p> {
+        let Program {
+            hash: _,
+            business,
+            flows,
+            steps,
+            states,
+            code,
+            texts,
+            exprs,
+            starts,
+            ons,
+            files: _,
+        } = program;
+        let step = |step: &'p Step| {
+            let Step {
+                flow,
+                name,
+                words,
+                was,
+                entry,
+                place: _,
+            } = step;
+            (*flow, name.as_str(), words.as_str(), was.as_deref(), *entry)
+        };
+        let state = |state: &'p State| {
+            let State {
+                name,
+                flow,
+                step,
+                anchor,
+                place: _,
+                kind,
+            } = state;
+            (name.as_str(), *flow, *step, anchor.as_str(), kind)
+        };
+        let text = |text: &'p Text| {
+            let Text {
+                name,
+                source,
+                fixed,
+                place: _,
+            } = text;
+            (name.as_str(), source.as_str(), *fixed)
+        };
+        let start = |start: &'p Start| {
+            let Start {
+                flow,
+                trigger,
+                condition,
+                place: _,
+            } = start;
+            (*flow, trigger, *condition)
+        };
+        let on = |on: &'p On| {
+            let On {
+                flow,
+                triggers,
+                condition,
+                run,
+                place: _,
+            } = on;
+            (*flow, triggers.as_slice(), *condition, *run)
+        };
+        Placeless {
+            business,
+            flows,
+            steps: steps.iter().map(step).collect(),
+            states: states.iter().map(state).collect(),
+            code: code.iter().map(|instruction| &instruction.op).collect(),
+            texts: texts.iter().map(text).collect(),
+            exprs,
+            starts: starts.iter().map(start).collect(),
+            ons: ons.iter().map(on).collect(),
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! A program as text for people: what the machine will do, line by line.
+//!
+//! Tests compare listings, and `switchboard graph --format listing` prints one. Instructions are numbered as jumps
+//! name them.
+
+use std::fmt::{self, Display, Write};
+
+use super::owner::{Owner, Owners};
+use super::program::{
+    Call, Emit, ExprIx, Fetch, Human, Jump, Message, Op, Otherwise, Pc, Program, Question, Silence, State,
+    StateKind, TextIx,
+};
+use super::spell;
+
+/// The whole program.
+pub fn listing(program: &Program) -> String {
+    let mut out = String::new();
+    let listing = Listing { program };
+    listing
+        .write(&mut out)
+        .expect("a String takes everything that is written to it");
+    out
+}
+
+struct Listing<'p> {
+    program: &'p Program,
+}
+
+impl Listing<'_> {
+    fn write(&self, out: &mut String) -> fmt::Result {
+        self.business(out)?;
+        let owners = Owners::of(self.program);
+        let mut before = None;
+        for (pc, instruction) in (0..).zip(&self.program.code) {
+            let owner = owners.at(pc);
+            if before.replace(owner) != Some(owner) {
+                self.heading(out, owner)?;
+            }
+            writeln!(out, "  {pc:>4}  {}", self.op(pc, &instruction.op))?;
+            if let Op::Ask(state) | Op::Effect(state) | Op::Call(state) | Op::Handoff(state) = instruction.op
+            {
+                self.state(out, &self.program.states[state as usize])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn business(&self, out: &mut String) -> fmt::Result {
+        let business = &self.program.business;
+        let door = business.front_door.map_or("-", |flow| self.flow_name(flow));
+        writeln!(
+            out,
+            "business {}  zone {}  languages {}  front door {door}",
+            spell::quoted(&business.name),
+            business.timezone,
+            business.languages.join(", "),
+        )?;
+        for (flow, index) in self.program.flows.iter().zip(0..) {
+            let step = &self.program.steps[flow.entry as usize].name;
+            write!(out, "flow {}  entry {step}", flow.name)?;
+            if flow.called {
+                write!(out, "  when called")?;
+            }
+            for start in self.program.starts.iter().filter(|start| start.flow == index) {
+                write!(out, "  on {}", spell::trigger(&start.trigger))?;
+                self.condition(out, start.condition)?;
+            }
+            writeln!(out)?;
+        }
+        if let Some(closed) = business.closed {
+            writeln!(out, "closed {}", spell::text(self.program, closed))?;
+        }
+        if let Some(problem) = business.problem {
+            writeln!(out, "problem @{problem}")?;
+        }
+        Ok(())
+    }
+
+    fn heading(&self, out: &mut String, owner: Owner) -> fmt::Result {
+        match owner {
+            Owner::Business => writeln!(out, "\nbusiness"),
+            Owner::Step(step) => {
+                let step = &self.program.steps[step as usize];
+                write!(out, "\nstep {}/{}", self.flow_name(step.flow), step.name)?;
+                if let Some(was) = &step.was {
+                    write!(out, "  was {was}")?;
+                }
+                writeln!(out)
+            }
+            Owner::On(on) => {
+                let on = &self.program.ons[on as usize];
+                let words: Vec<String> = on.triggers.iter().map(spell::trigger).collect();
+                let whose = on.flow.map_or("business", |flow| self.flow_name(flow));
+                write!(out, "\non {whose}: {}", words.join(", "))?;
+                self.condition(out, on.condition)?;
+                writeln!(out)
+            }
+        }
+    }
+
+    fn state(&self, out: &mut String, state: &State) -> fmt::Result {
+        match &state.kind {
+            StateKind::Question(question) => self.question(out, question),
+            StateKind::Fetch(fetch) => self.fetch(out, fetch),
+            StateKind::Call(call) => self.call(out, call),
+            StateKind::Human(human) => self.human(out, human),
+        }
+    }
+
+    fn question(&self, out: &mut String, question: &Question) -> fmt::Result {
+        let Question {
+            prompt,
+            again,
+            form,
+            open,
+            options,
+            value,
+            accept,
+            checks,
+            otherwise,
+            silence,
+            private,
+            next,
+        } = question;
+        line(out, "prompt", self.message(prompt))?;
+        if let Some(text) = again {
+            line(out, "again", self.text(*text))?;
+        }
+        if *form != super::program::Form::Fitting {
+            line(out, "form", format!("{form:?}").to_lowercase())?;
+        }
+        if let Some(text) = open {
+            line(out, "open", self.text(*text))?;
+        }
+        for option in options {
+            let mut words = format!("{} {}", option.id, self.text(option.label));
+            if let Some(hint) = option.hint {
+                write!(words, " hint {}", self.text(hint))?;
+            }
+            if !option.also.is_empty() {
+                write!(words, " also {}", option.also.join(", "))?;
+            }
+            if let Some(value) = option.value {
+                write!(words, " = {}", self.expr(value))?;
+            }
+            self.condition(&mut words, option.condition)?;
+            if let Some(section) = option.section {
+                write!(words, " section {}", self.text(section))?;
+            }
+            write!(words, " -> {}", at(option.run))?;
+            if option.single_use {
+                words.push_str(" once");
+            }
+            line(out, "option", words)?;
+        }
+        let kinds: Vec<String> = accept.iter().map(spell::kind).collect();
+        if !kinds.is_empty() {
+            line(out, "accept", kinds.join(" or "))?;
+        }
+        if let Some(value) = value {
+            line(out, "value", value)?;
+        }
+        for (condition, text) in checks {
+            line(
+                out,
+                "check",
+                format!("{} else {}", self.expr(*condition), self.text(*text)),
+            )?;
+        }
+        if let Some(otherwise) = otherwise {
+            self.otherwise(out, otherwise)?;
+        }
+        for Silence {
+            after_seconds,
+            say,
+            run,
+        } in silence
+        {
+            let say = say.map(|say| format!(" {}", self.text(say))).unwrap_or_default();
+            let run = run.map_or("stays".to_owned(), |pc| format!("-> @{pc}"));
+            line(
+                out,
+                "silence",
+                format!("{}{say} {run}", spell::duration(*after_seconds)),
+            )?;
+        }
+        if *private {
+            line(out, "private", "")?;
+        }
+        line(out, "next", format!("@{next}"))
+    }
+
+    fn otherwise(&self, out: &mut String, otherwise: &Otherwise) -> fmt::Result {
+        let mut words: Vec<String> = Vec::new();
+        words.extend(otherwise.say.map(|say| self.text(say)));
+        words.extend(otherwise.up_to.map(|times| format!("×{times}")));
+        words.extend(otherwise.run.map(|run| format!("-> @{run}")));
+        line(out, "otherwise", words.join(" "))
+    }
+
+    fn fetch(&self, out: &mut String, fetch: &Fetch) -> fmt::Result {
+        line(out, "value", &fetch.value)?;
+        line(out, "ok", format!("@{}", fetch.next))?;
+        for (name, run) in [("not found", fetch.not_found), ("refused", fetch.refused)] {
+            if let Some(run) = run {
+                line(out, name, format!("@{run}"))?;
+            }
+        }
+        for (status, run) in &fetch.statuses {
+            line(out, &format!("status {status}"), format!("@{run}"))?;
+        }
+        match fetch.problem {
+            Some(run) => line(out, "problem", format!("@{run}")),
+            None => line(out, "problem", "business"),
+        }
+    }
+
+    fn call(&self, out: &mut String, call: &Call) -> fmt::Result {
+        if let Some(save) = &call.save {
+            line(out, "save", save)?;
+        }
+        line(out, "next", format!("@{}", call.next))
+    }
+
+    fn human(&self, out: &mut String, human: &Human) -> fmt::Result {
+        if let Some(note) = human.note {
+            line(out, "note", self.text(note))?;
+        }
+        if let Some((level, condition)) = &human.priority {
+            let mut words = level.clone();
+            self.condition(&mut words, *condition)?;
+            line(out, "priority", words)?;
+        }
+        if let Some(run) = human.when_closed {
+            line(out, "closed", format!("@{run}"))?;
+        }
+        Ok(())
+    }
+
+    fn op(&self, pc: Pc, op: &Op) -> String {
+        match op {
+            Op::Send(message) => format!("SEND {}", self.message(message)),
+            Op::Set { path, value } => format!("SET {} = {}", path.join("."), self.expr(*value)),
+            Op::Mem {
+                field,
+                value,
+                keep_seconds,
+            } => {
+                let value = value.map_or("forgotten".to_owned(), |value| self.expr(value));
+                let keep = keep_seconds
+                    .map(|seconds| format!(" for {}", spell::duration(seconds)))
+                    .unwrap_or_default();
+                format!("MEM contact.{field} = {value}{keep}")
+            }
+            Op::Jump(jump) => format!("JUMP {}", self.jump(jump)),
+            Op::JumpIf { condition, to } => format!("JUMPIF {} -> @{to}", self.expr(*condition)),
+            Op::Ask(state) => format!("ASK {}", self.state_name(*state)),
+            Op::Effect(state) => match &self.program.states[*state as usize].kind {
+                StateKind::Fetch(fetch) => {
+                    let service = &self.program.business.services[fetch.service as usize];
+                    let action = &service.actions[fetch.action as usize].name;
+                    let args = self.args(&fetch.args);
+                    format!(
+                        "EFFECT {} {}.{action}{args}",
+                        self.state_name(*state),
+                        service.name
+                    )
+                }
+                StateKind::Question(_) | StateKind::Call(_) | StateKind::Human(_) => {
+                    format!("EFFECT of another kind at {pc}")
+                }
+            },
+            Op::Call(state) => match &self.program.states[*state as usize].kind {
+                StateKind::Call(call) => {
+                    let args = self.args(&call.args);
+                    format!(
+                        "CALL {} {}{args}",
+                        self.state_name(*state),
+                        self.flow_name(call.flow)
+                    )
+                }
+                StateKind::Question(_) | StateKind::Fetch(_) | StateKind::Human(_) => {
+                    format!("CALL of another kind at {pc}")
+                }
+            },
+            Op::Return { gives } => format!("RETURN{}", self.args(gives)),
+            Op::Handoff(state) => {
+                let team = match &self.program.states[*state as usize].kind {
+                    StateKind::Human(human) => human.team.map_or("anybody", |team| self.team(team)),
+                    StateKind::Question(_) | StateKind::Fetch(_) | StateKind::Call(_) => "another kind",
+                };
+                format!("HANDOFF {} {team}", self.state_name(*state))
+            }
+            Op::Close { say } => match say {
+                Some(say) => format!("CLOSE {}", self.text(*say)),
+                None => "CLOSE".to_owned(),
+            },
+            Op::Emit(Emit::Notify { team, text }) => {
+                format!("NOTIFY {} {}", self.team(*team), self.text(*text))
+            }
+            Op::Resume => "RESUME".to_owned(),
+            Op::Wait => "WAIT".to_owned(),
+        }
+    }
+
+    fn jump(&self, jump: &Jump) -> String {
+        match jump {
+            Jump::To(to) => format!("@{to}"),
+            Jump::Step(step) => self.program.steps[*step as usize].name.clone(),
+            Jump::Flow { flow, args } => format!("flow {}{}", self.flow_name(*flow), self.args(args)),
+            Jump::Again => "again".to_owned(),
+            Jump::Back => "back".to_owned(),
+            Jump::Start => "start".to_owned(),
+        }
+    }
+
+    fn message(&self, message: &Message) -> String {
+        match message {
+            Message::Say {
+                body,
+                header,
+                footer,
+                link,
+            } => {
+                let mut words = self.text(*body);
+                if let Some(header) = header {
+                    words += &format!(" header {}", self.text(*header));
+                }
+                if let Some(footer) = footer {
+                    words += &format!(" footer {}", self.text(*footer));
+                }
+                if let Some((label, url)) = link {
+                    words += &format!(" link {} to {}", self.text(*label), self.text(*url));
+                }
+                words
+            }
+            Message::Template { template, args } => {
+                let name = &self.program.business.templates[*template as usize].name;
+                format!("template {name}{}", self.args(args))
+            }
+        }
+    }
+
+    fn condition(&self, out: &mut String, condition: Option<ExprIx>) -> fmt::Result {
+        match condition {
+            Some(condition) => write!(out, " if {}", self.expr(condition)),
+            None => Ok(()),
+        }
+    }
+
+    fn args(&self, args: &[(String, ExprIx)]) -> String {
+        let args: Vec<String> = args
+            .iter()
+            .map(|(name, value)| format!("{name} = {}", self.expr(*value)))
+            .collect();
+        if args.is_empty() {
+            String::new()
+        } else {
+            format!(" {{{}}}", args.join(", "))
+        }
+    }
+
+    fn expr(&self, expr: ExprIx) -> String {
+        spell::expr(self.program, &self.program.exprs[expr as usize])
+    }
+
+    fn text(&self, text: TextIx) -> String {
+        spell::text(self.program, text)
+    }
+
+    fn flow_name(&self, flow: u32) -> &str {
+        &self.program.flows[flow as usize].name
+    }
+
+    fn state_name(&self, state: u32) -> &str {
+        &self.program.states[state as usize].name
+    }
+
+    fn team(&self, team: u32) -> &str {
+        &self.program.business.teams[team as usize].name
+    }
+}
+
+fn line(out: &mut String, name: &str, words: impl Display) -> fmt::Result {
+    let line = format!("          {name:<9} {words}");
+    writeln!(out, "{}", line.trim_end())
+}
+
+fn at(pc: Option<Pc>) -> String {
+    pc.map_or("next".to_owned(), |pc| format!("@{pc}"))
+}

@@ -1,0 +1,157 @@
+//! Questions: everything about them in one state, their ways out as code behind the `Ask`.
+
+use super::tail::{Ending, leads_somewhere};
+use super::{Lowering, ids};
+use crate::flow::program::{Choice, Form, Message, Op, Otherwise, Pc, Place, Question, Silence, StateKind};
+use crate::flow::source::Span;
+use crate::flow::tree::{self, Kind, NoReply, QuestionWord, Tail};
+
+impl Lowering<'_> {
+    pub(super) fn question(&mut self, question: &tree::Question, place: Place) {
+        let value = question.name.as_ref().map(|name| name.text.clone());
+        let state = self.open_state(value.as_deref().unwrap_or("menu"), place);
+        let prompt = Message::Say {
+            body: self.text(&question.prompt),
+            header: self.optional_text(question.header.as_ref()),
+            footer: self.optional_text(question.footer.as_ref()),
+            link: None,
+        };
+        let again = self.optional_text(question.again.as_ref());
+        let open = self.optional_text(question.open.as_ref());
+        self.emit(Op::Ask(state), place);
+
+        let mut to_next = Vec::new();
+        let options = self.options(&question.options, &mut to_next);
+        let checks = question
+            .checks
+            .iter()
+            .map(|check| (self.expr(&check.condition), self.text(&check.otherwise)))
+            .collect();
+        let otherwise = match &question.otherwise {
+            Some(own) => self.otherwise(own),
+            None => self.inherited.otherwise.clone(),
+        };
+        let silence = if question.no_reply.is_empty() {
+            self.inherited.silence.clone()
+        } else {
+            self.silence(&question.no_reply)
+        };
+        let next = self.join(&to_next);
+        let lowered = Question {
+            prompt,
+            again,
+            form: match question.word {
+                QuestionWord::Menu | QuestionWord::Ask => Form::Fitting,
+                QuestionWord::Buttons => Form::Buttons,
+                QuestionWord::List => Form::List,
+            },
+            open,
+            options,
+            value,
+            accept: accepted(question),
+            checks,
+            otherwise: Some(otherwise),
+            silence,
+            private: question.private,
+            next,
+        };
+        self.close_state(state, StateKind::Question(Box::new(lowered)));
+    }
+
+    fn options(&mut self, options: &[tree::Choice], to_next: &mut Vec<Pc>) -> Vec<Choice> {
+        let mut ids = ids::Ids::default();
+        let mut section: Option<(Span, u32)> = None;
+        options
+            .iter()
+            .map(|option| {
+                // Options of one section repeat its text: it becomes one text.
+                section = option.section.as_ref().map(|text| match section {
+                    Some((span, known)) if span == text.span => (span, known),
+                    Some(_) | None => (text.span, self.text(text)),
+                });
+                let label = self.text(&option.label);
+                let hint = self.optional_text(option.hint.as_ref());
+                let value = self.optional_expr(option.value.as_ref());
+                let condition = self.optional_expr(option.condition.as_ref());
+                let place = self.place(option.span);
+                Choice {
+                    id: ids.take(option),
+                    label,
+                    hint,
+                    also: option.also.iter().map(|text| text.source.clone()).collect(),
+                    value,
+                    condition,
+                    section: section.map(|(_, text)| text),
+                    run: self.tail(&option.then, place, Ending::Next, to_next),
+                    single_use: false,
+                }
+            })
+            .collect()
+    }
+
+    /// A question's own `otherwise`. Used up without a way out, the business's is taken; without that people get the
+    /// chat, and in a business without teams the sentence is simply said every time.
+    pub(super) fn otherwise(&mut self, otherwise: &tree::Otherwise) -> Otherwise {
+        let place = self.place(otherwise.span);
+        let tail = &otherwise.tail;
+        match (otherwise.up_to, leads_somewhere(tail)) {
+            (None, true) => Otherwise {
+                // Said by the code itself: nothing is counted here.
+                say: None,
+                up_to: None,
+                run: self.tail(tail, place, Ending::Wait, &mut Vec::new()),
+            },
+            (Some(times), true) => Otherwise {
+                say: self.optional_text(tail.say.as_ref()),
+                up_to: Some(times),
+                run: Some(self.way(tail, place, Ending::Wait, &mut Vec::new())),
+            },
+            (Some(times), false) => {
+                let say = self.optional_text(tail.say.as_ref());
+                let run = self.inherited.way_out.or_else(|| self.to_people(place));
+                Otherwise {
+                    say,
+                    up_to: run.is_some().then_some(times),
+                    run,
+                }
+            }
+            (None, false) => Otherwise {
+                say: self.optional_text(tail.say.as_ref()),
+                up_to: None,
+                run: None,
+            },
+        }
+    }
+
+    fn to_people(&mut self, place: Place) -> Option<Pc> {
+        self.names.team(None)?;
+        Some(self.way(&Tail::default(), place, Ending::People, &mut Vec::new()))
+    }
+
+    /// Silence lines, soonest first.
+    pub(super) fn silence(&mut self, lines: &[NoReply]) -> Vec<Silence> {
+        let mut silence: Vec<Silence> = lines
+            .iter()
+            .map(|line| {
+                let place = self.place(line.span);
+                Silence {
+                    after_seconds: line.after.as_secs(),
+                    say: self.optional_text(line.tail.say.as_ref()),
+                    run: leads_somewhere(&line.tail)
+                        .then(|| self.way(&line.tail, place, Ending::Wait, &mut Vec::new())),
+                }
+            })
+            .collect();
+        silence.sort_by_key(|line| line.after_seconds);
+        silence
+    }
+}
+
+/// `ask` without `as` takes any text; the others take only their options.
+fn accepted(question: &tree::Question) -> Vec<Kind> {
+    match (&question.accept, question.word) {
+        (Some(accept), _) => accept.kinds.iter().map(|(kind, _)| kind.clone()).collect(),
+        (None, QuestionWord::Ask) => vec![Kind::Text],
+        (None, QuestionWord::Menu | QuestionWord::Buttons | QuestionWord::List) => Vec::new(),
+    }
+}

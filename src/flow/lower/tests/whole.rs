@@ -1,0 +1,296 @@
+//! A program holds together: whatever it says leads somewhere, and nothing strands a customer.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+
+use super::{SHOP, flow, lowered, shop};
+use crate::flow::blocks;
+use crate::flow::lower::lower;
+use crate::flow::program::{
+    Emit, Expr, ExprIx, Jump, Message, Op, Pc, Program, Question, State, StateKind, TextIx,
+};
+use crate::flow::source::Sources;
+
+/// Checks every index and every promise about states.
+#[track_caller]
+fn assert_whole(program: &Program) {
+    let whole = Whole { program };
+    for (pc, instruction) in program.code.iter().enumerate() {
+        whole.op(&instruction.op);
+        let falls_through = matches!(
+            instruction.op,
+            Op::Send(_) | Op::Set { .. } | Op::Mem { .. } | Op::JumpIf { .. } | Op::Emit(_)
+        );
+        assert!(
+            !falls_through || pc + 1 < program.code.len(),
+            "code runs off its end"
+        );
+    }
+    for state in &program.states {
+        whole.state(state);
+    }
+    for step in &program.steps {
+        whole.pc(step.entry);
+        assert!((step.flow as usize) < program.flows.len());
+    }
+    for flow in &program.flows {
+        assert!(
+            (flow.entry as usize) < program.steps.len(),
+            "{} begins nowhere",
+            flow.name
+        );
+    }
+    for on in &program.ons {
+        whole.pc(on.run);
+        on.condition
+            .into_iter()
+            .for_each(|condition| whole.expr(condition));
+    }
+    for start in &program.starts {
+        start
+            .condition
+            .into_iter()
+            .for_each(|condition| whole.expr(condition));
+    }
+    whole.pc(program
+        .business
+        .problem
+        .expect("every fault is told to the customer"));
+    whole.text(program.business.closed.expect("closed teams say so"));
+    assert!(!program.business.languages.is_empty());
+    assert_eq!(
+        program.business.front_door.is_none(),
+        program.flows.iter().all(|flow| flow.called)
+    );
+    let names: HashSet<&str> = program.states.iter().map(|state| state.name.as_str()).collect();
+    assert_eq!(names.len(), program.states.len(), "two states have one name");
+    for index in 0..program.exprs.len() {
+        whole.expr(index as ExprIx);
+    }
+}
+
+struct Whole<'p> {
+    program: &'p Program,
+}
+
+impl Whole<'_> {
+    fn pc(&self, pc: Pc) {
+        assert!((pc as usize) < self.program.code.len(), "a jump leads to {pc}");
+    }
+
+    fn text(&self, text: TextIx) {
+        let text = &self.program.texts[text as usize];
+        assert_eq!(
+            text.fixed,
+            !text.source.contains("{{") && !text.source.contains("{%")
+        );
+    }
+
+    fn expr(&self, expr: ExprIx) {
+        fn walk(whole: &Whole<'_>, expr: &Expr) {
+            match expr {
+                Expr::Text(text) => whole.text(*text),
+                Expr::List(items) => items.iter().for_each(|item| walk(whole, item)),
+                Expr::Not(inner) | Expr::Test { subject: inner, .. } => walk(whole, inner),
+                Expr::Binary(_, left, right) => {
+                    walk(whole, left);
+                    walk(whole, right);
+                }
+                Expr::Filter { subject, args, .. } => {
+                    walk(whole, subject);
+                    args.iter().for_each(|arg| walk(whole, arg));
+                }
+                Expr::Number(_)
+                | Expr::YesNo(_)
+                | Expr::Nothing
+                | Expr::Date(_)
+                | Expr::Time(_)
+                | Expr::Duration(_)
+                | Expr::Path(_) => {}
+            }
+        }
+        walk(self, &self.program.exprs[expr as usize]);
+    }
+
+    fn args(&self, args: &[(String, ExprIx)]) {
+        args.iter().for_each(|(_, value)| self.expr(*value));
+    }
+
+    fn message(&self, message: &Message) {
+        match message {
+            Message::Say {
+                body,
+                header,
+                footer,
+                link,
+            } => {
+                let link = link.iter().flat_map(|(label, url)| [*label, *url]);
+                let texts = [Some(*body), *header, *footer].into_iter().flatten();
+                texts.chain(link).for_each(|text| self.text(text));
+            }
+            Message::Template { template, args } => {
+                assert!((*template as usize) < self.program.business.templates.len());
+                self.args(args);
+            }
+        }
+    }
+
+    fn op(&self, op: &Op) {
+        let kind = |state: &u32| &self.program.states[*state as usize].kind;
+        match op {
+            Op::Send(message) => self.message(message),
+            Op::Set { value, .. } => self.expr(*value),
+            Op::Mem { value, .. } => value.iter().for_each(|value| self.expr(*value)),
+            Op::Jump(Jump::To(to)) => self.pc(*to),
+            Op::Jump(Jump::Step(step)) => assert!((*step as usize) < self.program.steps.len()),
+            Op::Jump(Jump::Flow { flow, args }) => {
+                assert!((*flow as usize) < self.program.flows.len());
+                self.args(args);
+            }
+            Op::Jump(Jump::Again | Jump::Back | Jump::Start) | Op::Resume | Op::Wait => {}
+            Op::JumpIf { condition, to } => {
+                self.expr(*condition);
+                self.pc(*to);
+            }
+            Op::Ask(state) => assert!(matches!(kind(state), StateKind::Question(_))),
+            Op::Effect(state) => assert!(matches!(kind(state), StateKind::Fetch(_))),
+            Op::Call(state) => assert!(matches!(kind(state), StateKind::Call(_))),
+            Op::Handoff(state) => assert!(matches!(kind(state), StateKind::Human(_))),
+            Op::Return { gives } => self.args(gives),
+            Op::Close { say } => say.iter().for_each(|say| self.text(*say)),
+            Op::Emit(Emit::Notify { team, text }) => {
+                assert!((*team as usize) < self.program.business.teams.len());
+                self.text(*text);
+            }
+        }
+    }
+
+    fn state(&self, state: &State) {
+        assert!(state.anchor.starts_with("b3:"), "{} has no anchor", state.name);
+        match &state.kind {
+            StateKind::Question(question) => self.question(question, &state.name),
+            StateKind::Fetch(fetch) => {
+                let service = &self.program.business.services[fetch.service as usize];
+                assert!((fetch.action as usize) < service.actions.len());
+                self.args(&fetch.args);
+                let written = [Some(fetch.next), fetch.not_found, fetch.refused, fetch.problem];
+                let statuses = fetch.statuses.iter().map(|(_, run)| *run);
+                written
+                    .into_iter()
+                    .flatten()
+                    .chain(statuses)
+                    .for_each(|pc| self.pc(pc));
+            }
+            StateKind::Call(call) => {
+                assert!((call.flow as usize) < self.program.flows.len());
+                self.args(&call.args);
+                self.pc(call.next);
+            }
+            StateKind::Human(human) => {
+                let teams = self.program.business.teams.len();
+                assert_eq!(human.team.is_none(), teams == 0);
+                assert!(human.team.is_none_or(|team| (team as usize) < teams));
+                human.note.into_iter().for_each(|note| self.text(note));
+                human.when_closed.into_iter().for_each(|run| self.pc(run));
+            }
+        }
+    }
+
+    fn question(&self, question: &Question, name: &str) {
+        self.message(&question.prompt);
+        self.pc(question.next);
+        let otherwise = question
+            .otherwise
+            .as_ref()
+            .expect("something is said to every answer");
+        assert!(
+            otherwise.up_to.is_none() || otherwise.run.is_some(),
+            "{name} falls silent"
+        );
+        otherwise.run.into_iter().for_each(|run| self.pc(run));
+        otherwise.say.into_iter().for_each(|say| self.text(say));
+        assert!(question.silence.is_sorted_by_key(|silence| silence.after_seconds));
+        for silence in &question.silence {
+            silence.run.into_iter().for_each(|run| self.pc(run));
+            silence.say.into_iter().for_each(|say| self.text(say));
+        }
+        let ids: HashSet<&str> = question.options.iter().map(|option| option.id.as_str()).collect();
+        assert_eq!(
+            ids.len(),
+            question.options.len(),
+            "two options of {name} have one id"
+        );
+        for option in &question.options {
+            self.text(option.label);
+            option.run.into_iter().for_each(|run| self.pc(run));
+            option.value.into_iter().for_each(|value| self.expr(value));
+        }
+    }
+}
+
+#[test]
+fn the_sample_business_holds_together() {
+    assert_whole(&shop());
+}
+
+#[test]
+fn names_that_lead_nowhere_become_something_harmless() {
+    assert_whole(&flow(
+        r#"flow odd
+starts on "hi"
+step one
+  fetch x from shop.get with a = 1
+    not found -> nowhere
+  end
+  do nothing_there save y
+  send template gone with a = 1
+  menu "Where to?"
+    "Nowhere" -> nowhere
+    "Another flow" -> flow gone
+    "Sales" -> handoff to sales
+  end
+  notify sales "Help"
+"#,
+    ));
+    assert_whole(&flow("flow empty\n"));
+    assert_whole(&lowered(&[]));
+}
+
+/// The sample business with lines dropped, doubled and moved about.
+fn mangled() -> impl Strategy<Value = Vec<String>> {
+    let edits = prop::collection::vec((0..SHOP.len(), any::<prop::sample::Index>(), 0..4_u8), 0..24);
+    edits.prop_map(|edits| {
+        let mut files: Vec<Vec<String>> = SHOP
+            .map(|name| super::shop_file(name).1.lines().map(str::to_owned).collect())
+            .to_vec();
+        for (file, line, edit) in edits {
+            let lines = &mut files[file];
+            if lines.is_empty() {
+                continue;
+            }
+            let at = line.index(lines.len());
+            match edit {
+                0 => drop(lines.remove(at)),
+                1 => lines.insert(at, lines[at].clone()),
+                2 => lines.swap(at, 0),
+                _ => lines.truncate(at),
+            }
+        }
+        files.into_iter().map(|lines| lines.join("\n")).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_tree_becomes_a_whole_program(files in mangled()) {
+        let mut sources = Sources::default();
+        for (name, text) in SHOP.iter().zip(&files) {
+            sources.add(*name, text.as_str());
+        }
+        let (tree, _) = blocks::parse(&sources);
+        assert_whole(&lower(&sources, &tree));
+    }
+}

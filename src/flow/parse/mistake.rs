@@ -1,0 +1,447 @@
+//! What is said about a line that can't be read.
+//!
+//! The grammar's own list of what it expected never reaches people: it only tells where reading stopped, and which
+//! words would have been right there, for "did you mean".
+
+use pest::error::{Error, ErrorVariant, InputLocation};
+
+use super::{Code, Rule};
+use crate::flow::diagnostic::{Code as Check, Diagnostic};
+use crate::flow::lines::{begins_with_quote, is_space};
+use crate::flow::words::{self, Place};
+
+/// A word of a later stage of the language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Later {
+    pub words: &'static str,
+    /// What can be written instead today.
+    pub instead: &'static str,
+    /// Whether lines up to an `end` belong to it.
+    pub block: bool,
+}
+
+/// Words that the language is going to have, by the first word (or two) of the line.
+const LATER: &[Later] = &[
+    Later {
+        words: "say one",
+        instead: "Write one `say` with one text.",
+        block: false,
+    },
+    Later {
+        words: "gather",
+        instead: "Ask for one message with `ask`:  ask story \"What happened?\"",
+        block: true,
+    },
+    Later {
+        words: "form",
+        instead: "Ask the questions one by one with `ask`.",
+        block: true,
+    },
+    Later {
+        words: "answer",
+        instead: "Say what you know with `say`, and `handoff to` a team for the rest.",
+        block: true,
+    },
+    Later {
+        words: "later",
+        instead: "Nothing can be planned for later days yet; `no reply in …` acts on silence.",
+        block: false,
+    },
+    Later {
+        words: "cancel",
+        instead: "Leave the line out.",
+        block: false,
+    },
+    Later {
+        words: "split",
+        instead: "Go to one of the steps:  -> some step",
+        block: true,
+    },
+    Later {
+        words: "for",
+        instead: "Write the messages one by one, or use {% for %} inside a text.",
+        block: true,
+    },
+    Later {
+        words: "transcribe",
+        instead: "Voice notes that answer a question are turned into words by themselves.",
+        block: true,
+    },
+    Later {
+        words: "send",
+        instead: "Put a link into the text, or  say \"…\" link \"Open\" to \"https://…\".",
+        block: false,
+    },
+    Later {
+        words: "record",
+        instead: "Keep the value with `remember … as contact.…`.",
+        block: false,
+    },
+    Later {
+        words: "tag",
+        instead: "Tell the team with `notify`, or keep it with `remember`.",
+        block: false,
+    },
+    Later {
+        words: "untag",
+        instead: "Leave the line out.",
+        block: false,
+    },
+    Later {
+        words: "pause",
+        instead: "Leave the line out: messages keep their order by themselves.",
+        block: false,
+    },
+    Later {
+        words: "react",
+        instead: "Answer with `say`.",
+        block: false,
+    },
+    Later {
+        words: "subscribe",
+        instead: "Keep the wish with `remember … as contact.…`.",
+        block: false,
+    },
+    Later {
+        words: "unsubscribe",
+        instead: "Keep the wish with `remember … as contact.…`.",
+        block: false,
+    },
+    Later {
+        words: "each",
+        instead: "Write the options one by one:  \"10:00\" -> book it",
+        block: false,
+    },
+    Later {
+        words: "none",
+        instead: "Test with `if … is empty -> …` before the question.",
+        block: false,
+    },
+    Later {
+        words: "more",
+        instead: "A list shows ten rows; lead to a second list with an option.",
+        block: false,
+    },
+    Later {
+        words: "finish",
+        instead: "Ask for one message with `ask`.",
+        block: false,
+    },
+    Later {
+        words: "assist",
+        instead: "Leave the line out.",
+        block: false,
+    },
+    Later {
+        words: "when taken",
+        instead: "Say it before `handoff`.",
+        block: false,
+    },
+    Later {
+        words: "when returned",
+        instead: "Write  when closed -> some step.",
+        block: false,
+    },
+    Later {
+        words: "no agent",
+        instead: "Test with `if TEAM is open` before `handoff`.",
+        block: false,
+    },
+    Later {
+        words: "knowledge",
+        instead: "Leave the line out: nothing reads it yet.",
+        block: false,
+    },
+];
+
+/// `menu template …`, `menu mood template …`.
+const QUESTION_BY_TEMPLATE: Later = Later {
+    words: "menu template",
+    instead: "Send the template by itself and ask after the customer's answer:  send template …",
+    block: false,
+};
+
+fn question_by_template(code: &str) -> bool {
+    let mut words = code.split(is_space).filter(|word| !word.is_empty()).skip(1);
+    let mut is_template = || {
+        words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("template"))
+    };
+    is_template() || is_template()
+}
+
+/// The later-stage word that a line begins with.
+pub fn later(code: &str) -> Option<&'static Later> {
+    let first = words::first_word(code);
+    let second = words::first_word(code[first.len()..].trim_start_matches(is_space));
+    LATER.iter().find(|later| match later.words.split_once(' ') {
+        Some((one, two)) => first.eq_ignore_ascii_case(one) && second.eq_ignore_ascii_case(two),
+        None => first.eq_ignore_ascii_case(later.words),
+    })
+}
+
+impl Later {
+    pub fn diagnostic(&self, code: Code<'_>) -> Diagnostic {
+        let len = match self.words.split_once(' ') {
+            Some((_, last)) => code
+                .text
+                .to_ascii_lowercase()
+                .find(last)
+                .map_or(0, |at| at + last.len()),
+            None => self.words.len(),
+        };
+        Diagnostic::new(
+            Check::F004,
+            code.span(0, len),
+            format!("`{}` is not part of the language yet", self.words),
+            "this line can't run",
+        )
+        .note(self.instead)
+    }
+}
+
+/// A line whose first word means nothing. Also gives the word that was probably meant.
+pub fn unknown_word(code: Code<'_>, candidates: &[&'static str]) -> (Diagnostic, Option<&'static str>) {
+    let word = words::first_word(code.text);
+    if word.is_empty() {
+        let mark: String = code.text.chars().take(1).collect();
+        let diagnostic = Diagnostic::new(
+            Check::F001,
+            code.whole(),
+            "this line can't be read",
+            format!("no line begins with `{mark}`"),
+        )
+        .note(allowed_list(code.place));
+        return (diagnostic, None);
+    }
+    let meant = words::nearest(word, candidates.iter().copied());
+    let span = code.span(0, word.len());
+    let mut diagnostic = Diagnostic::new(
+        Check::F004,
+        span,
+        format!("\"{word}\" means nothing here"),
+        meant.map_or("no line begins with this word".to_owned(), |meant| {
+            format!("did you mean `{meant}`?")
+        }),
+    )
+    .note(allowed_list(code.place));
+    if let Some(meant) = meant {
+        diagnostic = diagnostic.fix(meant, span, meant);
+    }
+    (diagnostic, meant)
+}
+
+/// "Under `fetch` you can write: not found, refused, status, problem."
+pub fn allowed_list(place: Place) -> String {
+    format!("{} you can write: {}.", place.said(), place.words().join(", "))
+}
+
+/// A line that begins with a known word and then goes wrong.
+pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Diagnostic {
+    let stopped = match error.location {
+        InputLocation::Pos(at) | InputLocation::Span((at, _)) => at.min(code.text.len()),
+    };
+    let expected: &[Rule] = match &error.variant {
+        ErrorVariant::ParsingError { positives, .. } => positives,
+        ErrorVariant::CustomError { .. } => &[],
+    };
+    if let Some(later) = later(code.text) {
+        return later.diagnostic(code);
+    }
+    if rule == Rule::question_line && question_by_template(code.text) {
+        return QUESTION_BY_TEMPLATE.diagnostic(code);
+    }
+    let rest = code.text[stopped..].trim_start_matches(is_space);
+    let at = code.text.len() - rest.len();
+    let word = words::first_word(rest);
+    let shape = format!("It is written like this:  {}", shape(rule));
+
+    if rest.is_empty() {
+        let last = code
+            .text
+            .rfind(is_space)
+            .map_or(0, |at| code.text[at..].trim_start_matches(is_space).len());
+        let end = code.span(
+            if last == 0 { 0 } else { code.text.len() - last },
+            code.text.len(),
+        );
+        let missing = if expected.contains(&Rule::text) && expected.len() <= 3 {
+            "a text in quotes is missing after this"
+        } else {
+            "something is missing after this"
+        };
+        return Diagnostic::new(Check::F001, end, "this line stops too early", missing).note(shape);
+    }
+    let keywords: Vec<String> = expected.iter().flat_map(|rule| words_of(*rule)).collect();
+    if let Some(meant) = words::nearest(word, keywords.iter().map(String::as_str)) {
+        let span = code.span(at, at + word.len());
+        return Diagnostic::new(
+            Check::F004,
+            span,
+            format!("\"{word}\" means nothing here"),
+            format!("did you mean `{meant}`?"),
+        )
+        .note(shape)
+        .fix(meant, span, meant);
+    }
+    if word.eq_ignore_ascii_case("then") {
+        let span = code.span(at, at + word.len());
+        return Diagnostic::new(Check::F001, span, "`then` isn't needed here", "leave it out")
+            .note(shape)
+            .fix("take `then` out", span, "");
+    }
+    if expected.contains(&Rule::equals) && matches!(rule, Rule::set_line) {
+        let (span, before) = (code.span(at, at + words::first_len(rest)), code.span(at, at));
+        return Diagnostic::new(
+            Check::F001,
+            span,
+            "an `=` is missing",
+            "it belongs before the new value",
+        )
+        .note(shape)
+        .fix("=", before, "= ");
+    }
+    let wants_text = expected.contains(&Rule::text) && !expected.contains(&Rule::primary);
+    if wants_text && !begins_with_quote(rest) && at > 0 && !rest.contains(['"', '“', '”']) {
+        let end = rest
+            .find("->")
+            .map_or(rest, |arrow| &rest[..arrow])
+            .trim_end_matches(is_space)
+            .len();
+        if rest[..end].contains(char::is_alphanumeric) {
+            let span = code.span(at, at + end);
+            return Diagnostic::new(
+                Check::F001,
+                span,
+                "this text has no quotes",
+                "put quotes around it",
+            )
+            .note("What customers read stands in quotes; everything else is for the bot.")
+            .note(shape)
+            .fix(
+                format!("\"{}\"", &rest[..end]),
+                span,
+                format!("\"{}\"", &rest[..end]),
+            );
+        }
+    }
+    let end = at + words::first_len(rest);
+    Diagnostic::new(
+        Check::F001,
+        code.span(at, end),
+        "this line can't be read",
+        match rule {
+            Rule::flow_line | Rule::step_line => "names are made of letters, digits and spaces",
+            _ => "up to here it makes sense; this doesn't fit",
+        },
+    )
+    .note(shape)
+}
+
+/// The words that a rule can begin with. pest names the rule around them if it tried several.
+fn words_of(rule: Rule) -> Vec<String> {
+    let words: &[&str] = match rule {
+        Rule::option_part => &["hint", "also", "if"],
+        Rule::kind => &[
+            "yes", "list", "rating", "whole", "number", "text", "date", "email", "phone", "web", "time",
+            "money", "location", "photo", "image", "video", "voice", "audio", "document", "file", "sticker",
+        ],
+        Rule::media => &[
+            "photo", "image", "video", "voice", "audio", "document", "file", "sticker",
+        ],
+        Rule::trigger => &[
+            "containing",
+            "topic",
+            "first",
+            "any",
+            "photo",
+            "voice",
+            "location",
+        ],
+        Rule::operator => &["or", "and", "is", "contains", "starts", "ends", "matches"],
+        Rule::extra => &["link", "header", "footer"],
+        Rule::args => &["with"],
+        _ => return keyword(rule).into_iter().collect(),
+    };
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// The word that a keyword rule reads.
+pub(super) fn keyword(rule: Rule) -> Option<String> {
+    format!("{rule:?}").strip_prefix("k_").map(str::to_owned)
+}
+
+/// How such a line is written, as an example.
+fn shape(rule: Rule) -> &'static str {
+    match rule {
+        Rule::flow_line => "flow order tracking \"Where is my order?\"",
+        Rule::starts_line => "starts on \"hi\", \"hello\"",
+        Rule::needs_line => "needs order: text",
+        Rule::gives_line => "gives status: text, eta: date",
+        Rule::step_line => "step ask for the number",
+        Rule::on_line => "on \"agent\", \"human\" -> handoff to support",
+        Rule::say_line => "say \"Hello!\"    or    say \"Your parcel\" link \"Follow\" to \"https://…\"",
+        Rule::question_line => "menu \"How can we help?\"    or    ask number \"What's your order number?\"",
+        Rule::set_line => "set total = price * 2",
+        Rule::remember_line => "remember number as contact.last_order for 30 days",
+        Rule::forget_line => "forget contact.last_order",
+        Rule::if_line => "if order.status is \"shipped\"    or    if support is closed -> leave a note",
+        Rule::else_line => {
+            "else    or    else if order.status is \"shipped\"  (what to do stands on the lines underneath)"
+        }
+        Rule::end_line => "end  (alone on its line)",
+        Rule::fetch_line => "fetch order from shop.get_order with number = number",
+        Rule::do_line => "do identify with order = order save who",
+        Rule::go_line => "-> some step    or    -> flow some flow    or    -> handoff to support",
+        Rule::done_line => "done    or    done with verified = yes",
+        Rule::close_line => "close    or    close \"Bye for now!\"",
+        Rule::resume_line => "resume  (alone on its line)",
+        Rule::send_line => "send template visit_reminder with name = contact.first_name",
+        Rule::handoff_line => "handoff to support",
+        Rule::notify_line => "notify support \"Call back: {{ subject }}\"",
+        Rule::option_line => "\"Track my order\" also \"parcel\" -> track",
+        Rule::as_line => "as text like \"A-#####\"    or    as whole number from 1 to 10",
+        Rule::check_line => "check day - today <= 30 days else \"We only plan 30 days ahead.\"",
+        Rule::otherwise_line => {
+            "otherwise \"Please tap one of these.\" up to 2 times, then -> handoff to support"
+        }
+        Rule::no_reply_line => "no reply in 10 minutes -> still there",
+        Rule::again_line => "again \"So – what's the order number?\"",
+        Rule::private_line => "private  (alone on its line)",
+        Rule::header_line => "header \"Kinini Shoes\"",
+        Rule::footer_line => "footer \"We answer within an hour\"",
+        Rule::open_line => "open \"See times\"",
+        Rule::section_line => "section \"Morning\"",
+        Rule::not_found_line => "not found \"I can't find that one.\" -> ask again",
+        Rule::refused_line => "refused -> not verified",
+        Rule::status_line => "status 409 \"That slot has just gone.\" -> pick a time",
+        Rule::problem_line => "problem \"Something went wrong.\" -> handoff to support",
+        Rule::note_line => "note \"Needs help with {{ number }}\"",
+        Rule::priority_line => "priority high if contact.vip",
+        Rule::when_closed_line => "when closed \"We're back {{ opens }}.\" -> leave a note",
+        Rule::business_line => "business \"Kinini Shoes\"",
+        Rule::timezone_line => "timezone \"Europe/Lisbon\"",
+        Rule::languages_line => "languages en, pt",
+        Rule::team_line => "team support \"Customer care\"",
+        Rule::hours_line => "hours mon to fri 09:00 to 18:00, sat 10:00 to 14:00",
+        Rule::closed_on_line => "closed on 2026-12-25, 2027-01-01",
+        Rule::topic_line => "topic returns \"Sending something back, exchanges, refunds\"",
+        Rule::template_line => "template visit_reminder utility",
+        Rule::wording_line => "en \"Hi {{ name }}, your visit is tomorrow at {{ time }}.\"",
+        Rule::button_line => "button \"I'll be there\", \"Change it\"",
+        Rule::memory_line => "memory  (what is remembered stands on the lines underneath)",
+        Rule::field_line => "contact.vip: yes or no = no, forget after 90 days",
+        Rule::service_line => "service shop \"https://api.example.com\"",
+        Rule::key_line => "key SHOP_TOKEN",
+        Rule::action_line => "action get_order needs number",
+        Rule::call_line => "get \"/orders/{{ number }}\"    or    post \"/claims\" with story = story",
+        Rule::timeout_line => "timeout 8 seconds",
+        Rule::defaults_line => "defaults  (the lines underneath hold for all questions)",
+        Rule::closed_line => "closed \"We're back {{ opens }}.\"",
+        Rule::old_buttons_line => "old buttons reopen",
+        Rule::takeover_line => "takeover pauses for 12 hours",
+        Rule::burst_line => "burst quiet 2 seconds",
+        _ => "one statement a line",
+    }
+}

@@ -1,0 +1,401 @@
+//! Headings, statements and the clauses under them.
+
+use super::Rule;
+use super::line::Parsed;
+use super::reader::Reader;
+use crate::flow::diagnostic::{Code, Diagnostic};
+use crate::flow::source::Span;
+use crate::flow::tree::{
+    Arg, Check, Choice, Do, Expr, Fetch, Handoff, Link, NoReply, Otherwise, Outcome, OutcomeKind, Question,
+    QuestionWord, Remember, Say, Starts, StmtKind, Tail, Target, TargetKind, Trigger, TriggerKind,
+};
+
+impl Reader<'_, '_, '_> {
+    /// `if …` at the end of a line.
+    pub fn condition(&mut self) -> Option<Expr> {
+        self.has(Rule::k_if).then(|| self.expr())
+    }
+
+    // ───────── headings ─────────
+
+    pub fn starts(&mut self, span: Span) -> Parsed {
+        match self.next().map(|word| word.as_rule()) {
+            Some(Rule::k_when) => Parsed::StartsWhenCalled,
+            Some(Rule::k_with) => Parsed::StartsWith(self.phrase()),
+            _ => Parsed::Starts(Starts {
+                triggers: self.triggers(),
+                condition: self.condition(),
+                span,
+            }),
+        }
+    }
+
+    pub fn step(&mut self) -> Parsed {
+        let name = self.phrase();
+        let was = self.maybe(Rule::was).map(|pair| {
+            let mut inner = self.inside(pair);
+            inner.take(Rule::open_round);
+            inner.take(Rule::k_was);
+            inner.phrase()
+        });
+        Parsed::Step { name, was }
+    }
+
+    pub fn triggers(&mut self) -> Vec<Trigger> {
+        let pair = self.take(Rule::triggers);
+        let mut inner = self.inside(pair);
+        let mut triggers = Vec::new();
+        while let Some(pair) = inner.next() {
+            if pair.as_rule() == Rule::trigger {
+                let span = inner.span(&pair);
+                let written = pair.as_str();
+                if let Some(kind) = inner.inside(pair).trigger(span, written) {
+                    triggers.push(Trigger { kind, span });
+                }
+            }
+        }
+        triggers
+    }
+
+    fn trigger(&mut self, span: Span, written: &str) -> Option<TriggerKind> {
+        Some(match self.peek()? {
+            Rule::text => TriggerKind::Words(self.text().source),
+            Rule::media => TriggerKind::Media(self.media()),
+            Rule::k_containing => {
+                self.next();
+                TriggerKind::Containing(self.text().source)
+            }
+            Rule::k_topic => {
+                self.next();
+                TriggerKind::Topic(self.name().text)
+            }
+            Rule::k_first => TriggerKind::FirstMessage,
+            Rule::k_any => TriggerKind::AnyMessage,
+            Rule::k_location => TriggerKind::Location,
+            _ => {
+                let word = written.split_whitespace().next().unwrap_or(written);
+                self.mistake(
+                    Diagnostic::new(
+                        Code::F004,
+                        span,
+                        format!("`{word}` is not part of the language yet"),
+                        "nothing can start here",
+                    )
+                    .note(
+                        "A conversation starts on words in quotes, containing \"…\", topic NAME, first message, \
+                         any message, photo, voice, location and other media.",
+                    ),
+                );
+                return None;
+            }
+        })
+    }
+
+    // ───────── statements ─────────
+
+    pub fn say(&mut self) -> Parsed {
+        let mut say = Say {
+            text: self.text(),
+            link: None,
+            header: None,
+            footer: None,
+        };
+        while let Some(pair) = self.maybe(Rule::extra) {
+            let span = self.span(&pair);
+            let mut inner = self.inside(pair);
+            let word = inner.next().map(|word| word.as_rule());
+            let text = inner.text();
+            let twice = match word {
+                Some(Rule::k_link) => {
+                    inner.take(Rule::k_to);
+                    let url = inner.text();
+                    say.link.replace(Link { label: text, url }).map(|_| "link")
+                }
+                Some(Rule::k_header) => say.header.replace(text).map(|_| "header"),
+                _ => say.footer.replace(text).map(|_| "footer"),
+            };
+            if let Some(word) = twice {
+                self.mistake(
+                    Diagnostic::new(
+                        Code::F006,
+                        span,
+                        format!("a message has one {word}"),
+                        "this is the second one",
+                    )
+                    .note("WhatsApp shows only one. Write a second `say` for the other."),
+                );
+            }
+        }
+        Parsed::Statement(StmtKind::Say(say))
+    }
+
+    pub fn question(&mut self, word: Option<Rule>, block: Span) -> Parsed {
+        let word = match word {
+            Some(Rule::k_buttons) => QuestionWord::Buttons,
+            Some(Rule::k_list) => QuestionWord::List,
+            Some(Rule::k_ask) => QuestionWord::Ask,
+            _ => QuestionWord::Menu,
+        };
+        let name = self.maybe(Rule::name).map(|pair| self.name_of(&pair));
+        let prompt = self.text();
+        if word == QuestionWord::Ask && name.is_none() {
+            let before = Span {
+                end: prompt.span.start,
+                start: prompt.span.start,
+                ..prompt.span
+            };
+            self.mistake(
+                Diagnostic::new(
+                    Code::F001,
+                    prompt.span,
+                    "this question has no name for its answer",
+                    "a name belongs before the text",
+                )
+                .note("`ask` keeps what the customer answers:  ask number \"What's your order number?\"")
+                .fix("ask answer \"…\"", before, "answer "),
+            );
+        }
+        Parsed::Statement(StmtKind::Question(Box::new(Question {
+            word,
+            name,
+            prompt,
+            header: None,
+            footer: None,
+            open: None,
+            options: Vec::new(),
+            accept: None,
+            checks: Vec::new(),
+            otherwise: None,
+            no_reply: Vec::new(),
+            again: None,
+            private: false,
+            block,
+        })))
+    }
+
+    pub fn set(&mut self) -> Parsed {
+        let path = self.path();
+        self.take(Rule::equals);
+        let value = self.expr();
+        Parsed::Statement(StmtKind::Set { path, value })
+    }
+
+    pub fn remember(&mut self) -> Parsed {
+        let value = self.path();
+        let field = self.has(Rule::k_as).then(|| self.path());
+        let keep = self.has(Rule::k_for).then(|| self.wait());
+        Parsed::Statement(StmtKind::Remember(Remember { value, field, keep }))
+    }
+
+    pub fn forget(&mut self) -> Parsed {
+        let mut fields = vec![self.path()];
+        while self.has(Rule::comma) {
+            fields.push(self.path());
+        }
+        Parsed::Statement(StmtKind::Forget { fields })
+    }
+
+    pub fn fetch(&mut self) -> Parsed {
+        let name = self.name();
+        self.take(Rule::k_from);
+        let action = self.path();
+        if action.parts.len() != 2 {
+            self.mistake(
+                Diagnostic::new(
+                    Code::F001,
+                    action.span,
+                    "this doesn't name an action",
+                    "write the service, a dot and the action",
+                )
+                .note("For example:  fetch order from shop.get_order with number = number"),
+            );
+        }
+        Parsed::Statement(StmtKind::Fetch(Box::new(Fetch {
+            name,
+            action,
+            args: self.maybe_args(),
+            outcomes: Vec::new(),
+        })))
+    }
+
+    pub fn do_flow(&mut self) -> Parsed {
+        Parsed::Statement(StmtKind::Do(Box::new(Do {
+            flow: self.phrase(),
+            args: self.maybe_args(),
+            save: self.has(Rule::k_save).then(|| self.name()),
+        })))
+    }
+
+    pub fn send_template(&mut self) -> Parsed {
+        self.take(Rule::k_template);
+        Parsed::Statement(StmtKind::SendTemplate {
+            template: self.name(),
+            args: self.maybe_args(),
+        })
+    }
+
+    pub fn handoff(&mut self) -> Parsed {
+        Parsed::Statement(StmtKind::Handoff(Handoff {
+            team: self.has(Rule::k_to).then(|| self.name()),
+            note: None,
+            priority: None,
+            when_closed: None,
+        }))
+    }
+
+    pub fn maybe_args(&mut self) -> Vec<Arg> {
+        let Some(pair) = self.maybe(Rule::args) else {
+            return Vec::new();
+        };
+        let mut inner = self.inside(pair);
+        inner.take(Rule::k_with);
+        let mut args = Vec::new();
+        while let Some(pair) = inner.next() {
+            if pair.as_rule() == Rule::arg {
+                let mut arg = inner.inside(pair);
+                let name = arg.name();
+                arg.take(Rule::equals);
+                args.push(Arg {
+                    name,
+                    value: arg.expr(),
+                });
+            }
+        }
+        args
+    }
+
+    // ───────── arrows and tails ─────────
+
+    pub fn maybe_go(&mut self) -> Option<Target> {
+        (self.peek() == Some(Rule::go)).then(|| self.go())
+    }
+
+    pub fn go(&mut self) -> Target {
+        let pair = self.take(Rule::go);
+        let mut inner = self.inside(pair);
+        inner.take(Rule::arrow);
+        let target = inner.take(Rule::target);
+        let span = inner.span(&target);
+        let mut inner = inner.inside(target);
+        let kind = match inner.peek() {
+            Some(Rule::phrase) | None => TargetKind::Step(inner.phrase()),
+            Some(word) => {
+                inner.next();
+                match word {
+                    Rule::k_again => TargetKind::Again,
+                    Rule::k_back => TargetKind::Back,
+                    Rule::k_start => TargetKind::Start,
+                    Rule::k_close => TargetKind::Close,
+                    Rule::k_resume => TargetKind::Resume,
+                    Rule::k_done => TargetKind::Done(inner.maybe_args()),
+                    Rule::k_handoff => TargetKind::Handoff(inner.has(Rule::k_to).then(|| inner.name())),
+                    Rule::k_flow => TargetKind::Flow(inner.phrase(), inner.maybe_args()),
+                    other => unreachable!("flow.pest has no arrow to {other:?}"),
+                }
+            }
+        };
+        Target { kind, span }
+    }
+
+    pub fn tail(&mut self) -> Tail {
+        Tail {
+            say: self.maybe_text(),
+            go: self.maybe_go(),
+            body: Vec::new(),
+        }
+    }
+
+    // ───────── lines under a statement ─────────
+
+    pub fn option(&mut self, span: Span) -> Parsed {
+        let mut choice = Choice {
+            label: self.text(),
+            hint: None,
+            also: Vec::new(),
+            value: None,
+            condition: None,
+            section: None,
+            then: Tail::default(),
+            span,
+        };
+        while let Some(pair) = self.maybe(Rule::option_part) {
+            let span = self.span(&pair);
+            let mut inner = self.inside(pair);
+            let twice = match inner.next().map(|word| word.as_rule()) {
+                Some(Rule::k_hint) => choice.hint.replace(inner.text()).map(|_| "hint"),
+                Some(Rule::k_also) => {
+                    choice.also.extend(inner.texts());
+                    None
+                }
+                Some(Rule::equals) => choice.value.replace(inner.expr()).map(|_| "value"),
+                _ => choice.condition.replace(inner.expr()).map(|_| "condition"),
+            };
+            if let Some(word) = twice {
+                self.mistake(Diagnostic::new(
+                    Code::F006,
+                    span,
+                    format!("an option has one {word}"),
+                    "this is the second one",
+                ));
+            }
+        }
+        choice.then.go = self.maybe_go();
+        Parsed::Option(choice)
+    }
+
+    pub fn check(&mut self, span: Span) -> Parsed {
+        let condition = self.expr();
+        self.take(Rule::k_else);
+        Parsed::Check(Check {
+            condition,
+            otherwise: self.text(),
+            span,
+        })
+    }
+
+    pub fn otherwise(&mut self, span: Span) -> Parsed {
+        let mut tail = self.tail();
+        let mut up_to = None;
+        if let Some(pair) = self.maybe(Rule::tries) {
+            let mut inner = self.inside(pair);
+            inner.take(Rule::k_up);
+            inner.take(Rule::k_to);
+            up_to = Some(inner.integer(1, 20));
+            while let Some(rule) = inner.peek() {
+                if rule == Rule::go {
+                    tail.go = Some(inner.go());
+                } else {
+                    inner.next();
+                }
+            }
+        }
+        Parsed::Otherwise(Otherwise { tail, up_to, span })
+    }
+
+    pub fn no_reply(&mut self, span: Span) -> Parsed {
+        self.take(Rule::k_reply);
+        self.take(Rule::k_in);
+        Parsed::NoReply(NoReply {
+            after: self.wait(),
+            tail: self.tail(),
+            span,
+        })
+    }
+
+    pub fn outcome(&mut self, rule: Rule, span: Span) -> Parsed {
+        let kind = match rule {
+            Rule::not_found_line => {
+                self.take(Rule::k_found);
+                OutcomeKind::NotFound
+            }
+            Rule::refused_line => OutcomeKind::Refused,
+            Rule::status_line => OutcomeKind::Status(self.integer(100, 599) as u16),
+            _ => OutcomeKind::Problem,
+        };
+        Parsed::Outcome(Outcome {
+            kind,
+            tail: self.tail(),
+            span,
+        })
+    }
+}

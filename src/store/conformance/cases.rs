@@ -1,0 +1,105 @@
+//! The list of cases. Each becomes a test of its own, named after the promise it keeps.
+
+/// `conformance!(open)` within a module makes the suite's tests for the store that `open` opens.
+macro_rules! conformance {
+    ($open:path) => {
+        conformance! { @ $open;
+            mailbox:
+                an_id_that_was_seen_changes_nothing,
+                of_64_deliveries_at_once_one_counts,
+                an_id_is_forgotten_after_its_time,
+                an_id_is_forgotten_when_enough_newer_ones_came,
+                a_batch_keeps_its_order_and_answers_in_it,
+                events_of_8_producers_keep_each_producers_order,
+                a_full_mailbox_says_so_and_takes_events_again_later,
+                a_refused_event_can_be_delivered_again,
+                an_event_over_the_cap_refuses_the_whole_batch,
+                a_burst_is_answered_after_quiet_and_no_later_than_its_cap,
+                without_quiet_a_contact_is_due_at_once,
+                an_urgent_event_ends_the_quiet_time,
+                aliases_lead_to_one_contact_in_the_order_learned,
+                a_clash_of_aliases_is_said_and_links_nothing,
+                bytes_come_back_as_they_went_in;
+            claims:
+                only_one_of_many_claimers_gets_the_contact,
+                a_contact_that_is_not_due_cannot_be_claimed,
+                the_same_nonce_gets_the_same_claim_again,
+                an_expired_lease_can_be_taken_and_the_old_holder_is_fenced,
+                a_fence_number_is_nothing_without_its_nonce,
+                a_claim_takes_a_bounded_number_of_events,
+                an_event_that_kills_its_worker_three_times_is_parked,
+                a_turn_that_fails_backs_off_and_is_parked_the_third_time,
+                a_repeated_fail_counts_once,
+                new_events_do_not_shorten_the_back_off,
+                a_turn_that_succeeds_forgets_earlier_failures;
+            turns:
+                a_turn_writes_everything_together,
+                a_repeated_commit_says_already_and_writes_once,
+                a_fenced_commit_writes_nothing,
+                over_any_cap_nothing_is_written_and_the_lease_stays,
+                exactly_the_events_up_to_the_given_one_are_consumed,
+                events_that_arrive_during_a_turn_queue_the_contact_again,
+                blobs_are_kept_written_and_removed_as_told,
+                the_thread_keeps_its_newest_lines,
+                a_history_line_of_an_event_is_written_once;
+            outbox:
+                messages_leave_in_order_one_at_a_time,
+                a_head_that_must_wait_holds_back_the_rest,
+                a_retry_keeps_its_place_and_comes_again_in_time,
+                a_dead_message_leaves_its_reason_in_the_thread,
+                after_a_dead_sender_the_message_is_uncertain,
+                a_lost_send_cannot_be_recorded,
+                a_repeated_send_done_changes_nothing,
+                an_uncertain_send_is_tried_again_at_its_time,
+                a_status_settles_an_uncertain_send,
+                a_status_before_the_accept_is_recorded_counts,
+                a_late_lower_status_changes_nothing,
+                a_status_of_another_channel_or_nobody_is_not_known,
+                an_id_that_was_queued_before_is_not_queued_again,
+                the_window_starts_with_the_customers_words_only;
+            takeover:
+                a_takeover_voids_what_the_bot_queued,
+                a_takeover_leaves_what_people_queued,
+                a_takeover_leaves_what_is_being_sent_but_not_its_retry,
+                a_takeover_silences_the_turn_in_flight,
+                a_takeover_is_not_undone_by_the_turn_in_flight,
+                the_bots_goodbye_is_sent_after_it_hands_over,
+                what_the_bot_queues_while_people_own_the_chat_is_dropped,
+                a_void_head_does_not_hold_back_a_person,
+                after_a_pause_the_bot_speaks_again;
+            timers:
+                a_timer_fires_once_and_never_early,
+                a_timer_set_again_is_moved,
+                a_cancelled_timer_does_not_fire,
+                a_timer_in_both_lists_is_set,
+                a_timer_that_fired_can_no_longer_be_cancelled,
+                a_thousand_timers_of_one_millisecond_all_fire_once,
+                a_timer_reaches_a_full_mailbox,
+                a_timer_that_fires_during_a_turn_waits_for_its_end,
+                a_job_is_done_once_and_its_result_is_an_event,
+                a_job_of_a_dead_worker_is_claimed_again_and_the_old_claim_is_void,
+                a_job_is_asked_for_once,
+                a_job_waits_for_its_time;
+            whole:
+                everything_is_there_after_reopening,
+                a_step_repeated_after_a_lost_answer_changes_nothing_more,
+                what_was_in_work_is_taken_up_again_after_reopening,
+                work_is_listed_soonest_first_and_bounded,
+                contacts_are_listed_by_latest_activity,
+                settings_keep_the_last_write,
+                a_clock_set_back_or_forward_an_hour_loses_nothing,
+                waiting_ends_when_something_was_written,
+                waiting_ends_when_the_clock_reaches_the_soonest_work,
+                looking_for_work_in_vain_does_not_end_the_waiting,
+                a_closed_store_says_so;
+        }
+    };
+    (@ $open:path; $($theme:ident: $($case:ident),+;)+) => {
+        $(mod $theme {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                crate::conformance::$theme::$case($open).await;
+            })+
+        })+
+    };
+}

@@ -1,0 +1,315 @@
+//! The embedded store: one SQLite file, one process, one writer.
+//!
+//! A lock file keeps a second process out. Writes go to one thread that commits them in groups and answers after
+//! the sync; reads go to a second thread with a connection of its own. Each room below holds the steps of one theme,
+//! written against the tables of `schema`.
+
+mod contact;
+mod mailbox;
+mod outbox;
+mod schema;
+mod thread;
+mod timers;
+mod trouble;
+mod turn;
+mod writer;
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use self::contact::Contact;
+use self::writer::{Desk, Room, Step};
+use super::bell::Bell;
+use super::{
+    Alias, Caps, Claim, Clock, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested,
+    JobClaim, Nonce, Owner, Promises, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError,
+    TurnCommit, millis,
+};
+
+/// The embedded default. Dropping it finishes what was accepted, like [`Store::close`].
+#[derive(Debug)]
+pub struct SqliteStore {
+    caps: Caps,
+    clock: Arc<dyn Clock>,
+    bell: Arc<Bell>,
+    /// `None` once closed.
+    open: RwLock<Option<Arc<Open>>>,
+}
+
+/// The fields are dropped in this order: the threads end before the lock goes.
+#[derive(Debug)]
+struct Open {
+    reader: Desk,
+    writer: Desk,
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the store in the file `path`, or makes it. Blocks while it reads the log of a crashed run. What that run
+    /// had in work is due at once: leases end with their process.
+    ///
+    /// # Errors
+    /// `Locked` if another process has it open, `Version` if a newer Switchboard wrote it (the file is not touched).
+    pub fn open(
+        path: impl AsRef<Path>,
+        caps: Caps,
+        clock: Arc<dyn Clock>,
+    ) -> Result<SqliteStore, StoreError> {
+        let path = path.as_ref();
+        let lock = lock(path)?;
+        schema::check(path)?;
+        let bell = Arc::new(Bell::new());
+        let room = |db| Room {
+            db,
+            caps,
+            clock: clock.clone(),
+        };
+        let db = schema::open_writer(path)?;
+        schema::end_leases(&db, millis::floor(clock.now()))?;
+        let writer = writer::start_writer(room(db), bell.clone())?;
+        let reader = writer::start_reader(room(schema::open_reader(path)?))?;
+        let open = Open {
+            reader,
+            writer,
+            _lock: lock,
+        };
+        Ok(SqliteStore {
+            caps,
+            clock,
+            bell,
+            open: RwLock::new(Some(Arc::new(open))),
+        })
+    }
+
+    /// Refuses to let the file grow beyond this many pages of 4 KiB, as a full disk would; `None` lifts the limit.
+    pub async fn limit_pages(&self, pages: Option<u32>) -> Result<(), StoreError> {
+        let pages = pages.unwrap_or(u32::MAX - 1);
+        self.write(move |step| {
+            let set = format!("PRAGMA max_page_count = {pages}");
+            step.db.query_row(&set, [], |_| Ok(()))?;
+            Ok(())
+        })
+        .await
+    }
+
+    fn opened(&self) -> Result<Arc<Open>, StoreError> {
+        let open = self.open.read().map_err(|_| closed())?;
+        open.clone().ok_or_else(closed)
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Step<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.opened()?.writer.ask(work).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Step<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.opened()?.reader.ask(work).await
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("it is closed".into())
+}
+
+/// Held as long as the store is open; the system releases it when the process dies, however it dies.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let shown = Path::new(&name).display().to_string();
+    let unavailable = |why: std::io::Error| StoreError::Unavailable(format!("{shown}: {why}"));
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&name)
+        .map_err(unavailable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(format!(
+            "{shown} is held by a running process. Stop that one, or name another file"
+        ))),
+        Err(TryLockError::Error(why)) => Err(unavailable(why)),
+    }
+}
+
+fn rows(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn resolve_alias(
+        &self,
+        channel: &str,
+        alias: &Alias,
+        also: &[Alias],
+    ) -> Result<Resolved, StoreError> {
+        let (channel, alias, also) = (channel.to_owned(), alias.clone(), also.to_vec());
+        self.write(move |step| mailbox::resolve_alias(step, &channel, &alias, &also))
+            .await
+    }
+
+    async fn ingest(&self, events: &[Ingest]) -> Result<Vec<Ingested>, StoreError> {
+        self.caps.check_ingest(events)?;
+        let events = events.to_vec();
+        self.write(move |step| mailbox::ingest(step, &events)).await
+    }
+
+    async fn due(&self, kind: Due, limit: usize) -> Result<Vec<ContactId>, StoreError> {
+        self.read(move |step| thread::due(step, kind, rows(limit))).await
+    }
+
+    async fn next_due(&self, kind: Due) -> Result<Option<Timestamp>, StoreError> {
+        let at = self.read(move |step| thread::next_due(step, kind)).await?;
+        Ok(at.map(millis::timestamp))
+    }
+
+    async fn claim(
+        &self,
+        contact: ContactId,
+        nonce: Nonce,
+        lease: Duration,
+    ) -> Result<Option<Claim>, StoreError> {
+        self.write(move |step| turn::claim(step, contact, nonce, lease))
+            .await
+    }
+
+    async fn commit(&self, turn: &TurnCommit) -> Result<Committed, StoreError> {
+        self.caps.check_turn(turn)?;
+        let turn = turn.clone();
+        self.write(move |step| turn::commit(step, &turn)).await
+    }
+
+    async fn fail(
+        &self,
+        contact: ContactId,
+        fence: Fence,
+        nonce: Nonce,
+        why: &str,
+    ) -> Result<Failed, StoreError> {
+        let why = why.to_owned();
+        self.write(move |step| turn::fail(step, contact, fence, nonce, &why))
+            .await
+    }
+
+    async fn fire_due_timers(&self, limit: usize) -> Result<usize, StoreError> {
+        self.write(move |step| timers::fire(step, rows(limit))).await
+    }
+
+    async fn send_claim(&self, contact: ContactId, lease: Duration) -> Result<Option<SendClaim>, StoreError> {
+        self.write(move |step| outbox::send_claim(step, contact, lease))
+            .await
+    }
+
+    async fn send_done(&self, claim: &SendClaim, outcome: &SendOutcome) -> Result<bool, StoreError> {
+        let (claim, outcome) = (claim.clone(), outcome.clone());
+        self.write(move |step| outbox::send_done(step, &claim, &outcome))
+            .await
+    }
+
+    async fn reconcile(&self, channel: &str, status: &Status) -> Result<bool, StoreError> {
+        let (channel, status) = (channel.to_owned(), status.clone());
+        self.write(move |step| outbox::reconcile(step, &channel, &status))
+            .await
+    }
+
+    async fn job_claim(&self, lease: Duration) -> Result<Option<JobClaim>, StoreError> {
+        let nonce = getrandom::u64()
+            .map(Nonce)
+            .map_err(|why| StoreError::Unavailable(format!("the system gives no random numbers: {why}")))?;
+        self.write(move |step| timers::job_claim(step, lease, nonce))
+            .await
+    }
+
+    async fn job_done(&self, claim: &JobClaim, result: Vec<u8>) -> Result<bool, StoreError> {
+        self.caps.check_result(&result)?;
+        let claim = claim.clone();
+        self.write(move |step| timers::job_done(step, &claim, &result))
+            .await
+    }
+
+    async fn set_owner(&self, contact: ContactId, owner: Owner) -> Result<(), StoreError> {
+        self.write(move |step| outbox::set_owner(step, contact, owner))
+            .await
+    }
+
+    async fn peek(&self, contact: ContactId) -> Result<Option<Claim>, StoreError> {
+        self.read(move |step| {
+            Contact::load(step, contact)?
+                .map(|contact| turn::read(step, &contact, usize::MAX))
+                .transpose()
+        })
+        .await
+    }
+
+    async fn history(&self, contact: ContactId, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
+        self.read(move |step| thread::history(step, contact, rows(limit)))
+            .await
+    }
+
+    async fn contacts(&self, limit: usize) -> Result<Vec<ContactId>, StoreError> {
+        self.read(move |step| thread::contacts(step, rows(limit))).await
+    }
+
+    async fn parked(&self, limit: usize) -> Result<Vec<(ContactId, Seq, String)>, StoreError> {
+        self.read(move |step| thread::parked(step, rows(limit))).await
+    }
+
+    async fn quarantine(&self, channel: &str, raw: &[u8], why: &str) -> Result<(), StoreError> {
+        let (channel, raw, why) = (channel.to_owned(), raw.to_vec(), why.to_owned());
+        self.write(move |step| thread::quarantine(step, &channel, &raw, &why))
+            .await
+    }
+
+    async fn put_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        let (key, value) = (key.to_owned(), value.to_vec());
+        self.write(move |step| thread::put_setting(step, &key, &value))
+            .await
+    }
+
+    async fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let key = key.to_owned();
+        self.read(move |step| thread::setting(step, &key)).await
+    }
+
+    async fn wait_for_work(&self) {
+        self.bell.wait(self.clock.as_ref()).await;
+    }
+
+    fn now(&self) -> Timestamp {
+        millis::timestamp(millis::floor(self.clock.now()))
+    }
+
+    fn promises(&self) -> Promises {
+        Promises {
+            store: "sqlite",
+            process_crash: true,
+            power_loss: true,
+            shared: false,
+        }
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        let open = match self.open.write() {
+            Ok(mut open) => open.take(),
+            Err(_) => None,
+        };
+        if let Some(open) = open {
+            // Callers still inside keep it alive until they have their answers.
+            tokio::task::spawn_blocking(move || drop(open))
+                .await
+                .map_err(|why| StoreError::Unavailable(format!("closing failed: {why}")))?;
+        }
+        Ok(())
+    }
+}

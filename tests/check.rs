@@ -1,0 +1,192 @@
+//! The checks as an author meets them: whole files in, drawn mistakes out.
+
+use std::path::Path;
+
+use switchboard::flow::compile::{Compiled, compile};
+use switchboard::flow::diagnostic::{Code, Severity};
+use switchboard::flow::source::Sources;
+use switchboard::flow::{explain, render};
+
+const BUSINESS: &str = include_str!("flow/business.flow");
+
+/// Compiles files together with the tests' business, unless they bring their own.
+fn compiled(files: &[(String, String)]) -> (Sources, Compiled) {
+    let mut sources = Sources::default();
+    if !files
+        .iter()
+        .any(|(_, text)| text.lines().any(|line| line.starts_with("business")))
+    {
+        sources.add("business.flow", BUSINESS);
+    }
+    for (path, text) in files {
+        sources.add(path.as_str(), text.as_str());
+    }
+    let compiled = compile(&sources);
+    (sources, compiled)
+}
+
+fn drawn(sources: &Sources, compiled: &Compiled) -> String {
+    render::text(sources, &compiled.diagnostics, false)
+}
+
+/// Names and texts of the flow files of a directory.
+fn flow_files(directory: &str) -> Vec<(String, String)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+    let mut files: Vec<(String, String)> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "flow"))
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// The sample business, with one change to one file.
+fn sample(file: &str, from: &str, to: &str) -> (Sources, Compiled) {
+    let mut files = flow_files("flows");
+    for (name, text) in &mut files {
+        if name == file {
+            assert!(text.contains(from), "{file} has no {from:?} any more");
+            *text = text.replacen(from, to, 1);
+        }
+    }
+    compiled(&files)
+}
+
+#[track_caller]
+fn planted(file: &str, from: &str, to: &str, expected: &[(Code, u32)]) {
+    let (sources, compiled) = sample(file, from, to);
+    let found: Vec<(Code, u32)> = compiled
+        .diagnostics
+        .iter()
+        .map(|diagnostic| (diagnostic.code, sources.place(diagnostic.span()).line))
+        .collect();
+    assert_eq!(found, expected, "\n{}", drawn(&sources, &compiled));
+    assert!(
+        compiled
+            .diagnostics
+            .iter()
+            .all(|diagnostic| sources.place(diagnostic.span()).file == file),
+        "\n{}",
+        drawn(&sources, &compiled)
+    );
+    assert!(compiled.program.is_none(), "a broken business has no program");
+}
+
+#[test]
+fn mistakes_are_drawn_as_they_always_were() {
+    for (name, text) in flow_files("tests/flow/mistakes") {
+        let (sources, compiled) = compiled(&[(name.clone(), text)]);
+        let name = name.trim_end_matches(".flow").to_owned();
+        insta::assert_snapshot!(name, drawn(&sources, &compiled));
+    }
+}
+
+#[test]
+fn the_sample_business_has_no_mistakes_and_a_program() {
+    let (sources, compiled) = sample("", "", "");
+    assert!(
+        compiled.diagnostics.is_empty(),
+        "\n{}",
+        drawn(&sources, &compiled)
+    );
+    assert!(compiled.program.is_some());
+}
+
+#[test]
+fn a_misspelt_word_in_the_sample_is_found() {
+    planted(
+        "tracking.flow",
+        "    not found \"I",
+        "    not fuond \"I",
+        &[(Code::F004, 16)],
+    );
+}
+
+#[test]
+fn an_arrow_to_nowhere_in_the_sample_is_found_and_nothing_else_is_said() {
+    planted(
+        "tracking.flow",
+        "problem -> shop is down",
+        "problem -> shop is dwon",
+        &[(Code::F101, 17)],
+    );
+}
+
+#[test]
+fn a_loose_end_in_the_sample_is_found() {
+    planted(
+        "support.flow",
+        "hear from us {{ support.opens }}.\"\n      done",
+        "hear from us {{ support.opens }}.\"",
+        &[(Code::F201, 42)],
+    );
+}
+
+#[test]
+fn a_label_that_is_too_long_in_the_sample_is_found() {
+    planted(
+        "welcome.flow",
+        "\"Track my order\"",
+        "\"Track the order I made last week\"",
+        &[(Code::F302, 8)],
+    );
+}
+
+#[test]
+fn a_value_that_may_be_missing_in_the_sample_is_found() {
+    planted(
+        "welcome.flow",
+        "{{ contact.first_name | default('there') }}",
+        "{{ contact.first_name }}",
+        &[(Code::F402, 6)],
+    );
+}
+
+#[test]
+fn a_circle_in_the_sample_is_found() {
+    planted(
+        "tracking.flow",
+        "check it together.\" -> ask for the number",
+        "check it together.\" -> look it up",
+        &[(Code::F203, 16)],
+    );
+}
+
+#[test]
+fn every_page_s_wrong_example_gives_exactly_its_code_and_the_right_one_gives_nothing() {
+    let mut surprises = String::new();
+    for code in Code::ALL {
+        let page = explain::page(*code);
+        for (heading, expected) in [("Wrong", Some(*code)), ("Right", None)] {
+            let files: Vec<(String, String)> = explain::examples(page, heading)
+                .iter()
+                .enumerate()
+                .map(|(index, text)| (format!("{code}-{heading}-{index}.flow"), (*text).to_owned()))
+                .collect();
+            let (sources, compiled) = compiled(&files);
+            let mut found: Vec<Code> = compiled
+                .diagnostics
+                .iter()
+                .map(|diagnostic| diagnostic.code)
+                .collect();
+            found.dedup();
+            if found != Vec::from_iter(expected) {
+                surprises += &format!(
+                    "── {heading} example of {code}: {found:?}\n{}\n",
+                    drawn(&sources, &compiled)
+                );
+            }
+            let broken = compiled
+                .diagnostics
+                .iter()
+                .any(|diagnostic| diagnostic.severity == Severity::Error);
+            assert_eq!(compiled.program.is_none(), broken, "{code} {heading}");
+        }
+    }
+    assert!(surprises.is_empty(), "\n{surprises}");
+}

@@ -1,0 +1,230 @@
+//! The commands for authors and testers, driven as a person would: the real binary in a folder of its own.
+
+mod story;
+
+use story::Story;
+
+const SMALL: &str = "\
+business \"Corner Shop\"
+timezone \"Europe/Lisbon\"
+team people \"People\"
+defaults
+  otherwise \"Please say that again.\" up to 2 times, then -> handoff to people
+end
+";
+
+const FLOW: &str = "\
+flow front
+starts on \"hi\"
+
+step hello
+  menu \"How can we help?\"
+    \"Opening hours\" -> hours
+    \"A person\" -> handoff to people
+  end
+
+step hours
+  say \"We are open every day.\"
+  done
+";
+
+fn shop() -> Story {
+    Story::new().file("flows/business.flow", SMALL).file("flows/front.flow", FLOW)
+}
+
+#[test]
+fn clean_flows_pass_the_check_in_silence() {
+    shop().run(["check"]).code(0).stdout("").stderr_has("2 files, nothing to mend");
+}
+
+#[test]
+fn a_mistake_is_named_with_its_code_and_place_and_the_exit_code_is_1() {
+    shop()
+        .file("flows/front.flow", &FLOW.replace("-> hours", "-> ours"))
+        .run(["check"])
+        .code(1)
+        .stdout_has("F101")
+        .stdout_has("flows/front.flow:6")
+        .stdout_has("hours");
+}
+
+#[test]
+fn all_mistakes_of_all_files_are_found_in_one_run() {
+    shop()
+        .file("flows/front.flow", &FLOW.replace("-> hours", "-> ours").replace("\"A person\"", "\"A person of flesh and blood\""))
+        .file("flows/other.flow", "flow other\nstarts on \"bye\"\n\nstep bye\n  say \"Bye {{ nam }}!\"\n  done\n")
+        .run(["check"])
+        .code(1)
+        .stdout_has("F101")
+        .stdout_has("F302")
+        .stdout_has("F401");
+}
+
+#[test]
+fn machines_get_one_json_object_a_mistake() {
+    let run = shop().file("flows/front.flow", &FLOW.replace("-> hours", "-> ours")).run(["check", "--format", "json"]);
+    let first: serde_json::Value = serde_json::from_str(run.stdout_text().lines().next().unwrap()).unwrap();
+    assert_eq!((&first["code"], &first["line"]), (&"F101".into(), &6.into()), "{first}");
+    run.code(1);
+}
+
+#[test]
+fn a_missing_folder_is_wrong_usage() {
+    Story::new().run(["check", "nowhere"]).code(2).stderr_has("there is no file or folder nowhere");
+    Story::new().run(["check", "--colour"]).code(2);
+    Story::new().run(["check"]).code(2).stderr_has("no .flow files");
+}
+
+#[test]
+fn a_file_that_is_not_text_is_refused_with_the_place() {
+    shop().bytes("flows/bad.flow", b"flow bad\n\xff\xfe").run(["check"]).code(1).stderr_has("not UTF-8");
+}
+
+#[test]
+fn the_formatter_lists_changes_and_writes_and_then_has_nothing_to_do() {
+    let crooked = FLOW.replace("  menu", "      menu").replace("\"Opening hours\" -> hours", "“Opening hours”   →  hours");
+    let story = shop().file("flows/front.flow", &crooked);
+    story.run(["fmt", "--check"]).code(1).stdout_has("flows/front.flow");
+    story.run(["fmt", "--diff"]).code(1).stdout_has("+    \"Opening hours\" -> hours");
+    story.run(["fmt"]).code(0);
+    story.run(["fmt", "--check"]).code(0).stdout("");
+    assert_eq!(story.read("flows/front.flow"), FLOW);
+}
+
+#[test]
+fn the_formatter_returns_what_it_cannot_read_unchanged() {
+    let broken = FLOW.replace("  end\n", "").replace("menu", "  menu");
+    Story::new().input(&broken).run(["fmt", "-"]).code(1).stdout(&broken).stderr_has("F002");
+}
+
+#[test]
+fn every_code_has_its_story() {
+    let list = Story::new().run(["explain"]).code(0).stdout_text();
+    assert!(list.lines().count() >= 40, "{list}");
+    for line in list.lines() {
+        let code = line.split_whitespace().next().unwrap();
+        Story::new().run(["explain", code]).code(0).stdout_has(code);
+    }
+    Story::new().run(["explain", "F999"]).code(2).stderr_has("F999");
+}
+
+#[test]
+fn a_conversation_in_a_pipe_reads_as_a_conversation() {
+    shop()
+        .input("hi\n2\n/state\n/quit\n")
+        .run(["chat"])
+        .code(0)
+        .stdout_has("Bot:   How can we help?\n       [Opening hours] [A person]")
+        .stdout_has("(handed to people)")
+        .stdout_has("mode  Human");
+}
+
+#[test]
+fn a_conversation_by_hand_can_be_saved_and_passes_as_a_test() {
+    let story = shop();
+    story
+        .input("hi\n/tap 1\nhi\n/undo\n/save \"Opening hours\" flows/hours.chat\n/quit\n")
+        .run(["chat"])
+        .code(0)
+        .stdout_has("(added to flows/hours.chat)");
+    story.run(["test"]).code(0).stdout_has("1 passed, 0 failed");
+}
+
+const CHAT: &str = "\
+chat \"Opening hours\"
+  customer Maria
+
+Maria: hi
+Bot:   How can we help?
+       [Opening hours] [A person]
+Maria: 1
+Bot:   We are open every day.
+";
+
+#[test]
+fn a_failing_conversation_shows_the_difference_and_where_it_is_said() {
+    let story = shop().file("flows/hours.chat", &CHAT.replace("every day", "on Sundays"));
+    story
+        .run(["test"])
+        .code(1)
+        .stdout_has("FAIL  flows/hours.chat:1")
+        .stdout_has("- Bot:   We are open on Sundays.")
+        .stdout_has("+ Bot:   We are open every day.")
+        .stdout_has("said at flows/front.flow:11")
+        .stdout_has("0 passed, 1 failed");
+    story.run(["test", "--bless"]).code(1).stderr_has("rewrote flows/hours.chat");
+    assert_eq!(story.read("flows/hours.chat"), CHAT);
+    story.run(["test"]).code(0).stdout_has("1 passed, 0 failed");
+}
+
+#[test]
+fn speech_is_strict_and_silence_can_be_demanded() {
+    shop()
+        .file("flows/a.chat", &CHAT.replace("Maria: 1\n", "Maria: 1\n(silence)\n"))
+        .run(["test"])
+        .code(1)
+        .stdout_has("This is not in the transcript");
+}
+
+#[test]
+fn a_call_without_a_mock_prints_the_line_to_add() {
+    let with_service = format!(
+        "{SMALL}\nservice shop \"https://api.example\"\n  action hours needs day\n    get \"/hours?day={{{{ day }}}}\"\n    gives text: text\nend\n"
+    );
+    let flow = FLOW.replace(
+        "  say \"We are open every day.\"\n",
+        "  fetch hours from shop.hours with day = \"today\"\n    problem -> handoff to people\n  end\n  say \"{{ hours.text }}\"\n",
+    );
+    shop()
+        .file("flows/business.flow", &with_service)
+        .file("flows/front.flow", &flow)
+        .file("flows/a.chat", CHAT)
+        .run(["test"])
+        .code(1)
+        .stdout_has("given shop.hours with day \"today\" answers 200");
+}
+
+#[test]
+fn one_conversation_can_be_picked_and_the_result_written_for_machines() {
+    let story = shop().file("flows/a.chat", &format!("{CHAT}\n{}", CHAT.replace("Opening hours\"\n", "Again\"\n")));
+    story.run(["test", "flows/a.chat:1"]).code(0).stdout_has("1 passed, 0 failed");
+    story.run(["test", "--filter", "Again", "--junit", "out.xml"]).code(0).stdout_has("1 passed, 0 failed");
+    assert!(story.read("out.xml").contains("testcase name=\"Again\""));
+}
+
+#[test]
+fn coverage_names_the_exits_that_were_never_taken() {
+    let story = shop().file("flows/a.chat", CHAT);
+    story.run(["test", "--coverage"]).code(0).stdout_has("front/hello.menu").stdout_has("never: [A person], otherwise");
+    story.run(["test", "--fail-under", "100"]).code(1).stderr_has("exits were taken");
+}
+
+#[test]
+fn a_transcript_that_cannot_be_read_names_every_line() {
+    shop()
+        .file("flows/a.chat", "chat \"x\"\n  customer Maria\nPedro: hi\n(the moon rises)\n")
+        .run(["test"])
+        .code(1)
+        .stderr_has("flows/a.chat:3: who is Pedro?")
+        .stderr_has("flows/a.chat:4: no stage direction");
+}
+
+#[test]
+fn nothing_to_play_is_wrong_usage() {
+    shop().run(["test"]).code(2).stderr_has("no conversation to play");
+}
+
+#[test]
+fn the_graph_is_drawn_for_reviews_and_for_graphviz() {
+    shop().run(["graph"]).code(0).stdout_has("flowchart").stdout_has("Opening hours");
+    shop().run(["graph", "front", "--format", "dot"]).code(0).stdout_has("digraph");
+    shop().run(["graph", "back"]).code(2).stderr_has("there are: front");
+}
+
+#[test]
+fn flows_with_mistakes_are_not_played_or_drawn() {
+    let story = shop().file("flows/front.flow", &FLOW.replace("-> hours", "-> ours"));
+    story.run(["test"]).code(1).stderr_has("F101");
+    story.run(["graph"]).code(1).stderr_has("F101");
+    story.input("hi\n").run(["chat"]).code(1).stderr_has("F101");
+}

@@ -1,0 +1,227 @@
+//! Webhooks: their envelope, Meta's way of escaping, the signature, and delivery until the answer is 200.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tokio::sync::mpsc;
+
+use super::error::Refusal;
+use super::state::{Inner, State};
+
+/// Meta gives up after seven days.
+const GIVES_UP_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// One `changes[]` element on its way.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    pub field: &'static str,
+    pub value: Value,
+}
+
+/// The order in which held webhooks are let go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    #[default]
+    AsItHappened,
+    Reversed,
+    /// By the seed.
+    Shuffled,
+}
+
+/// How held webhooks are let go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Release {
+    pub order: Order,
+    /// All in one POST.
+    pub batch: bool,
+    pub copies: u32,
+}
+
+impl Default for Release {
+    fn default() -> Self {
+        Release {
+            order: Order::AsItHappened,
+            batch: false,
+            copies: 1,
+        }
+    }
+}
+
+impl Inner {
+    /// Sends a webhook, or keeps it if webhooks are held.
+    pub fn tell(&self, webhook: Webhook) {
+        let copies = {
+            let mut state = self.state();
+            if state.holding {
+                state.held.push(webhook);
+                drop(state);
+                return self.touch();
+            }
+            state.copies
+        };
+        for _ in 0..copies.max(1) {
+            self.queue(vec![webhook.clone()]);
+        }
+    }
+
+    pub fn release(&self, release: &Release) {
+        let held = {
+            let mut state = self.state();
+            state.holding = false;
+            let mut held = std::mem::take(&mut state.held);
+            match release.order {
+                Order::AsItHappened => {}
+                Order::Reversed => held.reverse(),
+                Order::Shuffled => shuffle(&mut held, &mut state),
+            }
+            held
+        };
+        for _ in 0..release.copies.max(1) {
+            if release.batch {
+                self.queue(held.clone());
+            } else {
+                held.iter().for_each(|webhook| self.queue(vec![webhook.clone()]));
+            }
+        }
+    }
+}
+
+fn shuffle(held: &mut [Webhook], state: &mut State) {
+    for last in (1..held.len()).rev() {
+        let with = (state.random() % (last as u64 + 1)) as usize;
+        held.swap(last, with);
+    }
+}
+
+/// Delivers in order. One that is refused comes again later, beside the others.
+pub async fn deliver(mut queue: mpsc::UnboundedReceiver<Vec<Webhook>>, inner: Arc<Inner>) {
+    while let Some(batch) = queue.recv().await {
+        let body = escaped(&envelope(&inner, &batch));
+        if post(&inner, &body).await {
+            taken(&inner);
+        } else {
+            tokio::spawn(again(Arc::clone(&inner), body));
+        }
+    }
+}
+
+fn taken(inner: &Inner) {
+    inner.state().undelivered -= 1;
+    inner.touch();
+}
+
+async fn again(inner: Arc<Inner>, body: Vec<u8>) {
+    let mut wait = inner.setup.retry_after;
+    let mut waited = Duration::ZERO;
+    while waited < GIVES_UP_AFTER {
+        inner.clock.sleep(wait).await;
+        if post(&inner, &body).await {
+            break;
+        }
+        waited += wait;
+        wait *= 2;
+    }
+    taken(&inner);
+}
+
+/// Whether it was answered with exactly 200. Without an address there is nobody to tell.
+async fn post(inner: &Inner, body: &[u8]) -> bool {
+    let Some(url) = inner.state().webhook_url.clone() else {
+        return true;
+    };
+    let answer = inner
+        .client
+        .post(url)
+        .header("content-type", "application/json")
+        .header("x-hub-signature-256", signature(&inner.setup.app_secret, body))
+        .body(body.to_vec())
+        .send()
+        .await;
+    let good = answer.is_ok_and(|answer| answer.status().as_u16() == 200);
+    if !good {
+        inner.state().failed_attempts += 1;
+        inner.touch();
+    }
+    good
+}
+
+fn envelope(inner: &Inner, batch: &[Webhook]) -> Value {
+    let changes: Vec<Value> = batch
+        .iter()
+        .map(|webhook| json!({ "value": webhook.value, "field": webhook.field }))
+        .collect();
+    json!({
+        "object": "whatsapp_business_account",
+        "entry": [{ "id": inner.setup.business_account_id, "changes": changes }],
+    })
+}
+
+/// The signature header and the bytes for `body`.
+pub fn signed(secret: &str, body: &Value) -> (String, Vec<u8>) {
+    let bytes = escaped(body);
+    (signature(secret, &bytes), bytes)
+}
+
+fn signature(secret: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
+    mac.update(body);
+    let hex: String = mac
+        .finalize()
+        .into_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("sha256={hex}")
+}
+
+/// JSON as Meta writes it: everything beyond ASCII as `\uXXXX` in lower case, and some of ASCII escaped as well.
+/// Reading and writing it again does not give the same bytes, which is the point.
+pub fn escaped(body: &Value) -> Vec<u8> {
+    let mut out = String::new();
+    // Outside of strings JSON has none of these characters.
+    for c in body.to_string().chars() {
+        match c {
+            '/' => out.push_str("\\/"),
+            '<' | '>' | '@' | '&' | '\'' => out.push_str(&format!("\\u{:04x}", c as u32)),
+            c if c.is_ascii() => out.push(c),
+            c => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    out.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+        }
+    }
+    out.into_bytes()
+}
+
+/// Meta's own check of an address before it takes it: the challenge must come back, alone.
+pub async fn handshake(inner: &Inner, url: &str, verify_token: &str) -> Result<(), Refusal> {
+    let challenge = (inner.state().random() % 1_000_000_000).to_string();
+    let answer = inner
+        .client
+        .get(url)
+        .query(&[
+            ("hub.mode", "subscribe"),
+            ("hub.challenge", &challenge),
+            ("hub.verify_token", verify_token),
+        ])
+        .send()
+        .await;
+    let (status, body) = match answer {
+        Ok(answer) => (answer.status().as_u16(), answer.text().await.unwrap_or_default()),
+        Err(_) => (0, String::new()),
+    };
+    if status == 200 && body == challenge {
+        return Ok(());
+    }
+    Err(Refusal {
+        subcode: Some(2_200),
+        ..Refusal::parameter(format_args!(
+            "Callback verification failed with the following errors: HTTP Status Code = {status}; the challenge \
+             {challenge} did not come back"
+        ))
+    })
+}

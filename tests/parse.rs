@@ -1,0 +1,148 @@
+//! Flow files to tree and diagnostics: every file under `tests/flow/parse/` has a snapshot of what is said about it.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use switchboard::flow::blocks::parse;
+use switchboard::flow::diagnostic::Diagnostic;
+use switchboard::flow::fixes;
+use switchboard::flow::format::format;
+use switchboard::flow::source::{FileId, Sources};
+use switchboard::flow::tree::Tree;
+
+/// The files under `tests/flow/parse/`, by name.
+fn files() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flow/parse");
+    let mut files: Vec<(String, String)> = std::fs::read_dir(folder)
+        .expect("the folder is part of the project")
+        .map(|entry| entry.expect("the folder can be read").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "flow"))
+        .map(|path| {
+            let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+            (name, std::fs::read_to_string(&path).expect("a text"))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn one(name: &str, text: &str) -> (Sources, Tree, Vec<Diagnostic>) {
+    let mut sources = Sources::default();
+    sources.add(name, text);
+    let (tree, mistakes) = parse(&sources);
+    (sources, tree, mistakes)
+}
+
+/// A tree with every span taken out, so that two layouts of one flow compare equal.
+fn bare(tree: &Tree) -> String {
+    let printed = format!("{tree:?}");
+    let mut out = String::with_capacity(printed.len());
+    let mut rest = printed.as_str();
+    while let Some(at) = rest.find("Span {") {
+        out.push_str(&rest[..at]);
+        let end = rest[at..].find('}').expect("a printed span ends");
+        rest = &rest[at + end + 1..];
+    }
+    out.push_str(rest);
+    out
+}
+
+fn told(sources: &Sources, mistakes: &[Diagnostic]) -> String {
+    let mut out = String::new();
+    for mistake in mistakes {
+        writeln!(
+            out,
+            "{:?} {}: {}",
+            mistake.severity, mistake.code, mistake.message
+        )
+        .expect("a string");
+        for label in &mistake.labels {
+            let place = sources.place(label.span);
+            let file = sources.file(label.span.file);
+            let column = file.column(label.span.start);
+            writeln!(
+                out,
+                "  {place}:{column} [{}] {}",
+                sources.text(label.span),
+                label.text
+            )
+            .expect("a string");
+        }
+        for note in &mistake.notes {
+            writeln!(out, "  {note}").expect("a string");
+        }
+        for fix in &mistake.fixes {
+            writeln!(out, "  fix: {}", fix.title).expect("a string");
+            for edit in &fix.edits {
+                let (place, before) = (sources.place(edit.span), sources.text(edit.span));
+                writeln!(out, "    {place} {before:?} -> {:?}", edit.replacement).expect("a string");
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn every_mistake_is_told_as_its_golden_file_says() {
+    for (name, text) in files() {
+        let (sources, _, mistakes) = one(&name, &text);
+        insta::with_settings!({
+            snapshot_path => "flow/parse/snapshots",
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, {
+            insta::assert_snapshot!(name.as_str(), told(&sources, &mistakes));
+        });
+    }
+}
+
+#[test]
+fn pasted_text_parses_to_the_same_tree() {
+    let find = |wanted: &str| {
+        files()
+            .into_iter()
+            .find(|(name, _)| name == wanted)
+            .expect("the file is there")
+            .1
+    };
+    let (_, clean, mistakes) = one("shop.flow", &find("shop.flow"));
+    assert_eq!(mistakes, []);
+    let (_, pasted, mistakes) = one("shop.flow", &find("pasted.flow"));
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+    assert_eq!(mistakes[0].code.as_str(), "F010");
+    assert_eq!(bare(&pasted), bare(&clean));
+    assert_eq!(
+        format("pasted.flow", &find("pasted.flow")),
+        format("shop.flow", &find("shop.flow"))
+    );
+
+    let windows = format!(
+        "\u{FEFF}{}",
+        find("shop.flow").replace('\n', "\r\n").replace("  ", "\u{A0}\t")
+    );
+    let (_, windows, _) = one("shop.flow", &windows);
+    assert_eq!(bare(&windows), bare(&clean));
+}
+
+#[test]
+fn a_fix_mends_the_mistake_it_is_offered_for() {
+    for (name, text) in files() {
+        let (_, _, mistakes) = one(&name, &text);
+        for mistake in &mistakes {
+            for fix in &mistake.fixes {
+                let (mended, count) = fixes::apply([fix], FileId(0), &text);
+                assert_eq!(count, 1, "{name}: {mistake:?}");
+                let (_, _, left) = one(&name, &mended);
+                let same = left
+                    .iter()
+                    .filter(|other| other.message == mistake.message)
+                    .count();
+                let before = mistakes
+                    .iter()
+                    .filter(|other| other.message == mistake.message)
+                    .count();
+                assert!(same < before, "{name}: {mistake:#?}\n{mended}");
+            }
+        }
+    }
+}

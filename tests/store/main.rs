@@ -1,0 +1,99 @@
+//! The stores, by their contract: the conformance suite on each of them.
+
+// Helpers of tests stand outside test functions here; a panic is how they say that a promise was broken.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use switchboard::store::model::ModelStore;
+use switchboard::store::{Caps, SqliteStore, StillClock, Store};
+
+#[macro_use]
+#[path = "../../src/store/conformance/mod.rs"]
+mod conformance;
+
+mod crash;
+mod disk;
+mod machine;
+
+use conformance::{Opening, UnderTest};
+
+fn still_clock() -> Arc<StillClock> {
+    Arc::new(StillClock::at("2026-11-21T08:00:00Z".parse().unwrap()))
+}
+
+struct Sqlite {
+    store: Arc<SqliteStore>,
+    clock: Arc<StillClock>,
+    caps: Caps,
+    folder: tempfile::TempDir,
+}
+
+#[async_trait]
+impl UnderTest for Sqlite {
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    fn shift(&self, millis: i64) {
+        self.clock.shift(millis);
+    }
+
+    async fn reopen(&mut self) {
+        self.store.close().await.unwrap();
+        let path = self.folder.path().join("store.db");
+        self.store = Arc::new(SqliteStore::open(path, self.caps, self.clock.clone()).unwrap());
+    }
+}
+
+fn open_sqlite(caps: Caps) -> Opening {
+    Box::pin(async move {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = still_clock();
+        let store = SqliteStore::open(folder.path().join("store.db"), caps, clock.clone()).unwrap();
+        Box::new(Sqlite {
+            store: Arc::new(store),
+            clock,
+            caps,
+            folder,
+        }) as Box<dyn UnderTest>
+    })
+}
+
+/// The model keeps its records in memory, so that opening it again is going on with it.
+struct Model {
+    store: Arc<ModelStore>,
+    clock: Arc<StillClock>,
+}
+
+#[async_trait]
+impl UnderTest for Model {
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    fn shift(&self, millis: i64) {
+        self.clock.shift(millis);
+    }
+
+    async fn reopen(&mut self) {
+        self.store.holders_died().unwrap();
+    }
+}
+
+fn open_model(caps: Caps) -> Opening {
+    Box::pin(async move {
+        let clock = still_clock();
+        let store = Arc::new(ModelStore::new(caps, clock.clone()));
+        Box::new(Model { store, clock }) as Box<dyn UnderTest>
+    })
+}
+
+mod model {
+    conformance!(crate::open_model);
+}
+
+mod sqlite {
+    conformance!(crate::open_sqlite);
+}
