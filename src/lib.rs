@@ -2,8 +2,8 @@
 //!
 //! The road of a message, and so the order of the modules: `.flow` text becomes a program ([`flow`]), the pure
 //! machine answers events with it ([`engine`]), messages are provider-neutral ([`message`]), a [`channel`] speaks
-//! a provider's wire format, a [`store`] keeps every promise across crashes, and `server` ties them together.
-//! [`chat`] replays the same engine on transcripts. Nothing imports `server`, `console` or [`cli`].
+//! a provider's wire format, a [`store`] keeps every promise across crashes, and [`server`] ties them together.
+//! [`chat`] replays the same engine on transcripts. Nothing imports [`server`], `console` or [`cli`].
 
 pub mod channel;
 pub mod chat;
@@ -11,5 +11,6 @@ pub mod cli;
 pub mod engine;
 pub mod flow;
 pub mod message;
+pub mod server;
 pub mod store;
 pub mod voice;

@@ -2,11 +2,13 @@
 
 mod chat;
 mod check;
+mod doctor;
 mod exit;
 mod explain;
 mod files;
 mod fmt;
 mod graph;
+mod serve;
 mod test;
 mod transcribe;
 mod voice;
@@ -44,6 +46,10 @@ enum Command {
     Test(test::Args),
     /// Draw the flows
     Graph(graph::Args),
+    /// Run the server: webhooks in, answers out
+    Serve(serve::Args),
+    /// Look at everything that must be right before a customer writes
+    Doctor(doctor::Args),
     /// Write down the words of a voice note
     Transcribe(transcribe::Args),
     /// Get a speech model
@@ -67,6 +73,8 @@ pub fn main() -> ExitCode {
         Command::Chat(args) => chat::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Graph(args) => graph::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Transcribe(args) => transcribe::run(&args),
         Command::Voice(args) => voice::run(&args),
     });

@@ -1,0 +1,96 @@
+//! `switchboard serve`: takes webhooks, answers conversations, until it is told to stop.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::Exit;
+use crate::server::config::{Config, Log, LogFormat, REFERENCE, StoreAddress};
+use crate::server::{self, Parts, Running, Server};
+use crate::store::{Caps, SqliteStore, Store};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The configuration; `--print-config` shows every key.
+    #[arg(long, value_name = "FILE", default_value = "switchboard.toml")]
+    config: PathBuf,
+    /// Listen here instead of where the configuration says.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    bind: Option<SocketAddr>,
+    /// Make changed flows live as soon as they compile. Without it, send SIGHUP.
+    #[arg(long)]
+    watch: bool,
+    /// Print every key of the configuration with its default, and end.
+    #[arg(long)]
+    print_config: bool,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    if args.print_config {
+        print!("{REFERENCE}");
+        return Ok(Exit::Good);
+    }
+    let mut config = Config::load(&args.config)?;
+    if let Some(bind) = args.bind {
+        config.bind = bind;
+    }
+    log_to_stderr(&config.log);
+    let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
+    let served = runtime.block_on(serve(config, args.watch));
+    // Work that did not finish in time must not hold the process back.
+    runtime.shutdown_background();
+    served.map(|()| Exit::Good)
+}
+
+async fn serve(config: Config, watch: bool) -> anyhow::Result<()> {
+    let mut reload = server::asked_to_reload()?;
+    let stop = server::asked_to_stop()?;
+    let StoreAddress::Sqlite(path) = &config.store;
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path, Caps::default(), server::clock())?);
+    let parts = Parts {
+        voice: server::ear(&config)?,
+        ..Parts::default()
+    };
+    let running = Server::start(config, store, parts).await?;
+    eprintln!("listening on http://{}", running.address());
+    if watch {
+        running.watch();
+    }
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            Some(()) = reload.recv() => reload_flows(&running).await,
+        }
+    }
+    running.shutdown().await;
+    Ok(())
+}
+
+async fn reload_flows(running: &Running) {
+    if let Err(why) = running.reload().await {
+        tracing::error!("the changed flows don't go live; the last good ones stay:\n{why}");
+    }
+}
+
+/// Logs on standard error. `RUST_LOG` wins over the configuration.
+fn log_to_stderr(log: &Log) {
+    // What the speech library says of itself is not worth a line, unless somebody asks.
+    let level = format!("{},{}", crate::voice::LOG_DIRECTIVE, log.level);
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .or_else(|_| tracing_subscriber::EnvFilter::try_new(level))
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_writer(std::io::stderr);
+    // A second subscriber can only come from a test that set its own.
+    let _ = match log.format {
+        LogFormat::Text => lines
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+}

@@ -1,0 +1,263 @@
+//! From what arrived to what is answered: taps, words, files and places of the customer, with bursts joined.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::mailbox::Item;
+use super::session::Act;
+use crate::engine::{EventKind, File, Heard, Incoming};
+use crate::message::{Inbound, InboundBody, Media, MediaHandle, MediaKind, Role};
+use crate::store::{MailboxEvent, Seq};
+
+/// One mailbox event, or a burst of them, ready to be answered.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Arrived {
+    /// Of the last event in it.
+    pub seq: Seq,
+    pub at: Timestamp,
+    pub what: What,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum What {
+    /// The customer acted. `name` is the profile's, `message_id` the provider's.
+    Customer {
+        act: Act,
+        name: Option<String>,
+        message_id: Option<String>,
+    },
+    /// Anything else in the mailbox.
+    Item(Item),
+    /// It can't be read: a newer version wrote it, or it is damaged.
+    Unreadable(String),
+}
+
+/// Reads mailbox events and joins bursts: texts that came within `quiet` of each other are one answer, lines apart.
+/// What the bot does not answer stands between them without breaking them.
+pub(super) fn arrived(events: &[MailboxEvent], quiet: Duration) -> Vec<Arrived> {
+    let quiet = SignedDuration::try_from(quiet).unwrap_or(SignedDuration::ZERO);
+    let mut all: Vec<Arrived> = Vec::new();
+    for event in events {
+        let what = match serde_json::from_slice(&event.payload) {
+            Ok(item) => read(item),
+            Err(why) => What::Unreadable(why.to_string()),
+        };
+        if let What::Item(Item::Noted) = what {
+            continue;
+        }
+        if let Some(more) = text_of(&what)
+            && let Some(last) = all.last_mut()
+            && last.at.duration_until(event.at) <= quiet
+            && join(&mut last.what, more)
+        {
+            last.seq = event.seq;
+            last.at = event.at;
+            if let (What::Customer { message_id, .. }, What::Customer { message_id: new, .. }) =
+                (&mut last.what, &what)
+            {
+                message_id.clone_from(new);
+            }
+            continue;
+        }
+        all.push(Arrived {
+            seq: event.seq,
+            at: event.at,
+            what,
+        });
+    }
+    all
+}
+
+fn text_of(what: &What) -> Option<&str> {
+    match what {
+        What::Customer {
+            act: Act::Event(EventKind::Message(incoming)),
+            ..
+        } if incoming.file.is_none() && incoming.place.is_none() => Some(&incoming.text),
+        What::Customer { .. } | What::Item(_) | What::Unreadable(_) => None,
+    }
+}
+
+fn join(last: &mut What, more: &str) -> bool {
+    if text_of(last).is_none() {
+        return false;
+    }
+    if let What::Customer {
+        act: Act::Event(EventKind::Message(incoming)),
+        ..
+    } = last
+    {
+        incoming.text.push('\n');
+        incoming.text.push_str(more);
+    }
+    true
+}
+
+fn read(item: Item) -> What {
+    let Item::Inbound(inbound) = item else {
+        return What::Item(item);
+    };
+    if inbound.who.role == Role::Agent {
+        let agent = "phone".to_owned();
+        return What::Item(Item::Said {
+            agent,
+            text: String::new(),
+        });
+    }
+    if inbound.who.role != Role::User || !inbound.body.starts_a_turn() {
+        return What::Item(Item::Noted);
+    }
+    let Inbound {
+        who,
+        message_id,
+        body,
+        ..
+    } = *inbound;
+    match act(body) {
+        Some(act) => What::Customer {
+            act,
+            name: who.display_name,
+            message_id,
+        },
+        None => What::Item(Item::Noted),
+    }
+}
+
+fn act(body: InboundBody) -> Option<Act> {
+    let message = |incoming| Some(Act::Event(EventKind::Message(incoming)));
+    let text = |text| Incoming {
+        text,
+        ..Incoming::default()
+    };
+    match body {
+        InboundBody::Text { body } => message(text(body)),
+        InboundBody::Choice { id: Some(id), title } => Some(Act::Event(EventKind::Tap { id, title })),
+        InboundBody::Choice { id: None, title } => message(text(title)),
+        InboundBody::Location(place) => message(Incoming {
+            place: Some(place),
+            ..Incoming::default()
+        }),
+        InboundBody::Media(media) if media.media == MediaKind::Voice => Some(Act::Listen(media)),
+        InboundBody::Media(media) => {
+            let caption = media.caption.clone().unwrap_or_default();
+            message(with_file(&media, caption, None, Heard::NotVoice))
+        }
+        // No flow reads these; they are answered like words that nobody understands.
+        InboundBody::Contacts { .. } | InboundBody::FormReply { .. } | InboundBody::Order { .. } => {
+            message(Incoming::default())
+        }
+        InboundBody::Reaction { .. }
+        | InboundBody::Edited { .. }
+        | InboundBody::Revoked { .. }
+        | InboundBody::Identity { .. }
+        | InboundBody::Status(_)
+        | InboundBody::Preference { .. }
+        | InboundBody::Echo { .. }
+        | InboundBody::Call { .. }
+        | InboundBody::Account { .. }
+        | InboundBody::Unsupported { .. }
+        | InboundBody::Unknown { .. } => None,
+    }
+}
+
+/// A message with a file; `text` is its caption or its words.
+pub(super) fn with_file(media: &Media, text: String, seconds: Option<u32>, heard: Heard) -> Incoming {
+    let url = match &media.handle {
+        MediaHandle::Id { id, .. } => format!("media:{id}"),
+        MediaHandle::Url(url) => url.clone(),
+    };
+    let file = File {
+        kind: media.media,
+        url,
+        size: None,
+        seconds,
+        heard,
+    };
+    Incoming {
+        text,
+        file: Some(file),
+        ..Incoming::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Conversation, DedupeKey, Forwarded, Party};
+
+    fn event(seq: Seq, millis: i64, body: InboundBody) -> MailboxEvent {
+        let inbound = Inbound {
+            account: "1".into(),
+            key: DedupeKey(seq.to_string()),
+            at: None,
+            who: Party::default(),
+            conversation: Conversation::default(),
+            message_id: Some(format!("m{seq}")),
+            reply_to: None,
+            forwarded: Forwarded::None,
+            referral: None,
+            body,
+        };
+        MailboxEvent {
+            seq,
+            at: Timestamp::from_millisecond(millis).unwrap(),
+            payload: Item::Inbound(Box::new(inbound)).to_bytes(),
+        }
+    }
+
+    fn text(seq: Seq, millis: i64, body: &str) -> MailboxEvent {
+        event(seq, millis, InboundBody::Text { body: body.into() })
+    }
+
+    fn texts(all: &[Arrived]) -> Vec<(Seq, &str)> {
+        all.iter()
+            .map(|one| (one.seq, text_of(&one.what).unwrap_or("(not a text)")))
+            .collect()
+    }
+
+    #[test]
+    fn texts_within_the_quiet_time_are_one_answer_and_later_ones_are_not() {
+        let events = [
+            text(1, 0, "Hi"),
+            text(2, 1_500, "my bike"),
+            text(3, 3_500, "is broken"),
+            text(4, 9_000, "hello?"),
+        ];
+        let all = arrived(&events, Duration::from_secs(2));
+        assert_eq!(texts(&all), [(3, "Hi\nmy bike\nis broken"), (4, "hello?")]);
+    }
+
+    #[test]
+    fn a_reaction_does_not_break_a_burst_and_a_tap_does() {
+        let reaction = InboundBody::Reaction {
+            target: "x".into(),
+            emoji: None,
+        };
+        let tap = InboundBody::Choice {
+            id: Some("o1".into()),
+            title: "Yes".into(),
+        };
+        let events = [
+            text(1, 0, "a"),
+            event(2, 10, reaction),
+            text(3, 20, "b"),
+            event(4, 30, tap),
+            text(5, 40, "c"),
+        ];
+        let all = arrived(&events, Duration::from_secs(2));
+        assert_eq!(texts(&all), [(3, "a\nb"), (4, "(not a text)"), (5, "c")]);
+    }
+
+    #[test]
+    fn an_event_that_can_t_be_read_does_not_stop_the_others() {
+        let broken = MailboxEvent {
+            seq: 1,
+            at: Timestamp::UNIX_EPOCH,
+            payload: b"{".to_vec(),
+        };
+        let all = arrived(&[broken, text(2, 0, "Hi")], Duration::ZERO);
+        assert!(matches!(all[0].what, What::Unreadable(_)));
+        assert_eq!(all.len(), 2);
+    }
+}

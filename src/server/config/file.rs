@@ -1,0 +1,215 @@
+//! The configuration file as it is written. Every key stands, explained and with its default, in
+//! `switchboard.default.toml`; a test holds the two against each other.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::engine::SessionSettings;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    #[serde(default = "flows")]
+    pub flows: String,
+    #[serde(default = "store")]
+    pub store: Spanned<String>,
+    #[serde(default = "bind")]
+    pub bind: Spanned<String>,
+    pub public_url: Option<Spanned<String>>,
+    pub admin_token: Option<Spanned<Source>>,
+    #[serde(default)]
+    pub log: Log,
+    #[serde(default)]
+    pub limits: Limits,
+    pub voice: Option<Voice>,
+    #[serde(default)]
+    pub secrets: BTreeMap<String, Spanned<Source>>,
+    #[serde(default)]
+    pub services: BTreeMap<String, Service>,
+    #[serde(default, rename = "channel")]
+    pub channels: Vec<Spanned<Channel>>,
+}
+
+/// Where a secret is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Source {
+    pub env: Option<String>,
+    pub file: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    pub format: LogFormat,
+    /// A filter as `tracing` reads it: `info`, `warn`, `switchboard=debug,info`.
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log {
+            format: LogFormat::Text,
+            level: "info".to_owned(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// How much work is done at the same time, and how large it may be.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Largest webhook. Meta sends up to 3 MB.
+    pub body_bytes: usize,
+    /// Connections that are served at the same time; further ones wait.
+    pub connections: usize,
+    /// Conversations that are answered at the same time.
+    pub turns: usize,
+    /// Messages that are being sent at the same time.
+    pub sends: usize,
+    /// Service calls and voice notes that are worked on at the same time.
+    pub jobs: usize,
+    /// Largest answer of a service.
+    pub answer_bytes: usize,
+    /// How long a turn, a send or a call may take to finish once the server is asked to stop.
+    pub drain_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            body_bytes: 4 * 1024 * 1024,
+            connections: 1024,
+            turns: 32,
+            sends: 32,
+            jobs: 16,
+            answer_bytes: 256 * 1024,
+            drain_seconds: 20,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Voice {
+    pub model: String,
+    #[serde(default = "two")]
+    pub threads: usize,
+    #[serde(default = "one")]
+    pub parallel: usize,
+    #[serde(default = "auto")]
+    pub language: String,
+    #[serde(default = "ten")]
+    pub max_minutes: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Service {
+    pub url: Option<Spanned<String>>,
+    #[serde(default)]
+    pub allow: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Channel {
+    pub id: Spanned<String>,
+    pub provider: Provider,
+    #[serde(default)]
+    pub number: String,
+    pub phone_number_id: Option<String>,
+    pub waba_id: Option<String>,
+    #[serde(default = "api_base")]
+    pub api_base: Spanned<String>,
+    #[serde(default = "api_version")]
+    pub api_version: String,
+    #[serde(default)]
+    pub media_hosts: Vec<String>,
+    pub access_token_env: Option<Spanned<String>>,
+    pub access_token_file: Option<Spanned<String>>,
+    pub app_secret_env: Option<Spanned<OneOrMore>>,
+    pub app_secret_file: Option<Spanned<OneOrMore>>,
+    pub verify_token_env: Option<Spanned<String>>,
+    pub verify_token_file: Option<Spanned<String>>,
+    #[serde(default = "yes")]
+    pub autopilot: bool,
+    pub burst_quiet_ms: Option<u64>,
+    #[serde(default)]
+    pub session: SessionSettings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// Meta's WhatsApp Cloud API.
+    Meta,
+    /// No provider at all: the demo page and tests.
+    Simulator,
+}
+
+/// One name, or several while a secret is being changed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "expected a name in quotes, or a list of names")]
+pub(super) enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl OneOrMore {
+    pub(super) fn names(&self) -> &[String] {
+        match self {
+            OneOrMore::One(name) => std::slice::from_ref(name),
+            OneOrMore::More(names) => names,
+        }
+    }
+}
+
+fn flows() -> String {
+    "flows".to_owned()
+}
+
+fn store() -> Spanned<String> {
+    Spanned::new(0..0, "sqlite:switchboard.db".to_owned())
+}
+
+fn bind() -> Spanned<String> {
+    Spanned::new(0..0, "127.0.0.1:8080".to_owned())
+}
+
+fn api_base() -> Spanned<String> {
+    Spanned::new(0..0, "https://graph.facebook.com".to_owned())
+}
+
+fn api_version() -> String {
+    "v24.0".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> usize {
+    1
+}
+
+fn two() -> usize {
+    2
+}
+
+fn ten() -> u32 {
+    10
+}
+
+fn auto() -> String {
+    "auto".to_owned()
+}

@@ -1,0 +1,140 @@
+//! `switchboard.toml`: what the operator decides. Read once at the start; secrets are named there and kept elsewhere.
+
+mod error;
+mod file;
+mod resolve;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::engine::SessionSettings;
+
+pub use error::{ConfigError, Mistake};
+pub use file::{Limits, Log, LogFormat, Provider};
+
+/// Every key, explained, with its default.
+pub const REFERENCE: &str = include_str!("../switchboard.default.toml");
+
+/// The configuration with its defaults filled in and its secrets read. `Debug` shows no secret.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The folder with the business file and the flows.
+    pub flows: PathBuf,
+    pub store: StoreAddress,
+    pub bind: SocketAddr,
+    /// Where the outside world reaches this server.
+    pub public_url: Option<Url>,
+    /// Opens the pages of an operator.
+    pub admin_token: Option<SecretString>,
+    pub log: Log,
+    pub limits: Limits,
+    /// `None`: voice notes are kept, not transcribed.
+    pub voice: Option<VoiceConfig>,
+    /// What services are called with, by the name that the business file uses.
+    pub secrets: BTreeMap<String, SecretString>,
+    pub services: BTreeMap<String, ServiceConfig>,
+    pub channels: Vec<ChannelConfig>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreAddress {
+    Sqlite(PathBuf),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct VoiceConfig {
+    /// A GGML file.
+    pub model: PathBuf,
+    pub threads: usize,
+    /// Voice notes that are transcribed at the same time.
+    pub parallel: usize,
+    /// `None`: detected for each note.
+    pub language: Option<String>,
+    pub longest: Duration,
+}
+
+/// Changes to a service of the business file, for development and tests.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServiceConfig {
+    /// Instead of the address in the business file.
+    pub url: Option<Url>,
+    /// `host` or `host:port` that may be called although it is private, and without TLS.
+    pub allow: Vec<String>,
+}
+
+/// One number of the business.
+#[derive(Debug, Clone)]
+pub struct ChannelConfig {
+    /// Part of the webhook's address and of what is stored.
+    pub id: String,
+    /// For people; never sent anywhere.
+    pub number: String,
+    /// Whether flows answer, until somebody switches it elsewhere.
+    pub autopilot: bool,
+    /// Instead of `burst quiet` of the business file.
+    pub burst_quiet: Option<Duration>,
+    pub session: SessionSettings,
+    pub provider: ProviderConfig,
+}
+
+#[derive(Debug, Clone)]
+pub enum ProviderConfig {
+    Meta(Box<MetaConfig>),
+    Simulator,
+}
+
+#[derive(Debug, Clone)]
+pub struct MetaConfig {
+    pub phone_number_id: String,
+    pub waba_id: Option<String>,
+    pub api_base: Url,
+    pub api_version: String,
+    /// Besides Meta's own.
+    pub media_hosts: Vec<String>,
+    pub access_token: SecretString,
+    /// The present one, and the next or last one while it is being changed.
+    pub app_secrets: Vec<SecretString>,
+    pub verify_token: SecretString,
+}
+
+impl Config {
+    /// Reads `path` and the secrets it names.
+    ///
+    /// # Errors
+    /// All mistakes of the file at once, each with its line and what to do.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|why| ConfigError {
+            path: path.display().to_string(),
+            text: String::new(),
+            mistakes: vec![Mistake {
+                span: None,
+                says: format!("the configuration can't be read: {why}"),
+                help:
+                    "name another file with --config, or write one: `switchboard serve --print-config` shows \
+                       every key"
+                        .to_owned(),
+            }],
+        })?;
+        Config::parse(&text, path, &|name| std::env::var(name).ok())
+    }
+
+    /// As [`Config::load`], with the text and the environment given. Paths in it are relative to the folder of `path`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(
+        text: &str,
+        path: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, ConfigError> {
+        resolve::resolve(text, path, env)
+    }
+}
+
+#[cfg(test)]
+mod tests;

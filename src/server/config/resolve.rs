@@ -1,0 +1,332 @@
+//! From the file as written to the configuration as meant: defaults, paths, secrets, and every mistake.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use toml::Spanned;
+use url::Url;
+
+use super::file::{Channel, File, OneOrMore, Provider, Service, Source};
+use super::{
+    ChannelConfig, Config, ConfigError, MetaConfig, Mistake, ProviderConfig, ServiceConfig, StoreAddress,
+    VoiceConfig,
+};
+
+pub(super) fn resolve(
+    text: &str,
+    path: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Config, ConfigError> {
+    let wrong = |mistakes| ConfigError {
+        path: path.display().to_string(),
+        text: text.to_owned(),
+        mistakes,
+    };
+    let file: File = toml::from_str(text).map_err(|error| {
+        wrong(vec![Mistake {
+            span: error.span(),
+            says: error.message().to_owned(),
+            help: "`switchboard serve --print-config` explains every key".to_owned(),
+        }])
+    })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut reader = Reader {
+        folder,
+        env,
+        mistakes: Vec::new(),
+    };
+    let config = reader.config(&file);
+    match config {
+        Some(config) if reader.mistakes.is_empty() => Ok(config),
+        Some(_) | None => {
+            let place = |mistake: &Mistake| mistake.span.as_ref().map_or(0, |span| span.start);
+            reader.mistakes.sort_by_key(place);
+            Err(wrong(reader.mistakes))
+        }
+    }
+}
+
+struct Reader<'a> {
+    folder: &'a Path,
+    env: &'a dyn Fn(&str) -> Option<String>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Reader<'_> {
+    fn wrong(&mut self, span: Range<usize>, says: impl Into<String>, help: impl Into<String>) {
+        self.mistakes.push(Mistake {
+            // A default has no place in the file.
+            span: (!span.is_empty()).then_some(span),
+            says: says.into(),
+            help: help.into(),
+        });
+    }
+
+    fn path(&self, written: &str) -> PathBuf {
+        self.folder.join(written)
+    }
+
+    fn config(&mut self, file: &File) -> Option<Config> {
+        let store = self.store(&file.store);
+        let bind = match file.bind.get_ref().parse() {
+            Ok(address) => Some(address),
+            Err(_) => {
+                let says = format!("{:?} is not an address to listen on", file.bind.get_ref());
+                self.wrong(
+                    file.bind.span(),
+                    says,
+                    "write address and port, such as \"127.0.0.1:8080\"",
+                );
+                None
+            }
+        };
+        let public_url = file.public_url.as_ref().and_then(|url| self.url(url));
+        let admin_token = file
+            .admin_token
+            .as_ref()
+            .and_then(|source| self.secret_of(source, "admin_token"));
+        let mut secrets = BTreeMap::new();
+        for (name, source) in &file.secrets {
+            if let Some(secret) = self.secret_of(source, &format!("the secret {name}")) {
+                secrets.insert(name.clone(), secret);
+            }
+        }
+        let mut services = BTreeMap::new();
+        for (name, service) in &file.services {
+            services.insert(name.clone(), self.service(service));
+        }
+        let voice = file.voice.as_ref().map(|voice| VoiceConfig {
+            model: self.path(&voice.model),
+            threads: voice.threads.max(1),
+            parallel: voice.parallel.max(1),
+            language: (voice.language != "auto").then(|| voice.language.clone()),
+            longest: Duration::from_secs(u64::from(voice.max_minutes) * 60),
+        });
+        let channels = self.channels(&file.channels);
+        Some(Config {
+            flows: self.path(&file.flows),
+            store: store?,
+            bind: bind?,
+            public_url,
+            admin_token,
+            log: file.log.clone(),
+            limits: file.limits.clone(),
+            voice,
+            secrets,
+            services,
+            channels,
+        })
+    }
+
+    fn store(&mut self, written: &Spanned<String>) -> Option<StoreAddress> {
+        match written.get_ref().split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() => Some(StoreAddress::Sqlite(self.path(path))),
+            Some(_) | None => {
+                let says = format!("{:?} is not a store", written.get_ref());
+                self.wrong(
+                    written.span(),
+                    says,
+                    "write \"sqlite:\" and the path of a file, such as \"sqlite:switchboard.db\"",
+                );
+                None
+            }
+        }
+    }
+
+    fn url(&mut self, written: &Spanned<String>) -> Option<Url> {
+        match Url::parse(written.get_ref()) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
+            Ok(_) | Err(_) => {
+                let says = format!("{:?} is not a web address", written.get_ref());
+                self.wrong(
+                    written.span(),
+                    says,
+                    "write it whole, such as \"https://bot.example.com\"",
+                );
+                None
+            }
+        }
+    }
+
+    fn service(&mut self, service: &Service) -> ServiceConfig {
+        ServiceConfig {
+            url: service.url.as_ref().and_then(|url| self.url(url)),
+            allow: service.allow.clone(),
+        }
+    }
+
+    fn channels(&mut self, written: &[Spanned<Channel>]) -> Vec<ChannelConfig> {
+        let mut channels: Vec<ChannelConfig> = Vec::new();
+        for channel in written {
+            let id = &channel.get_ref().id;
+            if channels.iter().any(|other| other.id == *id.get_ref()) {
+                let says = format!("two channels have the id {:?}", id.get_ref());
+                self.wrong(id.span(), says, "give each channel an id of its own");
+            }
+            if let Some(channel) = self.channel(channel) {
+                channels.push(channel);
+            }
+        }
+        channels
+    }
+
+    fn channel(&mut self, written: &Spanned<Channel>) -> Option<ChannelConfig> {
+        let (channel, span) = (written.get_ref(), written.span());
+        let id = channel.id.get_ref();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if id.is_empty() || id.len() > 64 || !id.chars().all(plain) {
+            let says = format!("{id:?} can't be a channel's id");
+            self.wrong(
+                channel.id.span(),
+                says,
+                "use up to 64 letters a-z, digits, - and _: it is a part of the webhook's address",
+            );
+            return None;
+        }
+        let provider = match channel.provider {
+            Provider::Simulator => Some(ProviderConfig::Simulator),
+            Provider::Meta => self.meta(channel, span).map(Box::new).map(ProviderConfig::Meta),
+        };
+        Some(ChannelConfig {
+            id: id.clone(),
+            number: channel.number.clone(),
+            autopilot: channel.autopilot,
+            burst_quiet: channel.burst_quiet_ms.map(Duration::from_millis),
+            session: channel.session.clone(),
+            provider: provider?,
+        })
+    }
+
+    fn meta(&mut self, channel: &Channel, span: Range<usize>) -> Option<MetaConfig> {
+        let id = channel.id.get_ref();
+        if channel.phone_number_id.is_none() {
+            self.wrong(
+                span.clone(),
+                format!("the channel {id} has no phone_number_id"),
+                "copy the \"Phone number ID\" (not the number) from WhatsApp > API Setup of your app at Meta",
+            );
+        }
+        let api_base = self.url(&channel.api_base);
+        let token = (&channel.access_token_env, &channel.access_token_file);
+        let access_token = self.secret(token, "access_token", id, &span);
+        let verify = (&channel.verify_token_env, &channel.verify_token_file);
+        let verify_token = self.secret(verify, "verify_token", id, &span);
+        let app_secrets = self.app_secrets(channel, &span);
+        Some(MetaConfig {
+            phone_number_id: channel.phone_number_id.clone()?,
+            waba_id: channel.waba_id.clone(),
+            api_base: api_base?,
+            api_version: channel.api_version.clone(),
+            media_hosts: channel.media_hosts.clone(),
+            access_token: access_token?,
+            app_secrets,
+            verify_token: verify_token?,
+        })
+    }
+
+    fn app_secrets(&mut self, channel: &Channel, span: &Range<usize>) -> Vec<SecretString> {
+        let names = |written: &Option<Spanned<OneOrMore>>| -> Vec<Spanned<String>> {
+            let Some(written) = written else {
+                return Vec::new();
+            };
+            let spanned = |name: &String| Spanned::new(written.span(), name.clone());
+            written.get_ref().names().iter().map(spanned).collect()
+        };
+        let (envs, files) = (names(&channel.app_secret_env), names(&channel.app_secret_file));
+        if envs.is_empty() && files.is_empty() {
+            let id = channel.id.get_ref();
+            self.missing("app_secret", id, span);
+        }
+        let mut secrets: Vec<SecretString> = envs.iter().filter_map(|name| self.from_env(name)).collect();
+        secrets.extend(files.iter().filter_map(|path| self.from_file(path)));
+        secrets
+    }
+
+    fn missing(&mut self, key: &str, channel: &str, span: &Range<usize>) {
+        self.wrong(
+            span.clone(),
+            format!("the channel {channel} has no {key}"),
+            format!("write {key}_env = \"NAME\" for an environment variable, or {key}_file = \"PATH\""),
+        );
+    }
+
+    fn secret(
+        &mut self,
+        (env, file): (&Option<Spanned<String>>, &Option<Spanned<String>>),
+        key: &str,
+        channel: &str,
+        span: &Range<usize>,
+    ) -> Option<SecretString> {
+        match (env, file) {
+            (Some(name), None) => self.from_env(name),
+            (None, Some(path)) => self.from_file(path),
+            (Some(_), Some(path)) => {
+                self.wrong(
+                    path.span(),
+                    format!("{key} is given twice"),
+                    "keep either the variable or the file",
+                );
+                None
+            }
+            (None, None) => {
+                self.missing(key, channel, span);
+                None
+            }
+        }
+    }
+
+    fn secret_of(&mut self, source: &Spanned<Source>, what: &str) -> Option<SecretString> {
+        let spanned = |name: &String| Spanned::new(source.span(), name.clone());
+        match (&source.get_ref().env, &source.get_ref().file) {
+            (Some(name), None) => self.from_env(&spanned(name)),
+            (None, Some(path)) => self.from_file(&spanned(path)),
+            (Some(_), Some(_)) | (None, None) => {
+                self.wrong(
+                    source.span(),
+                    format!("{what} needs one place to be read from"),
+                    "write { env = \"NAME\" } or { file = \"PATH\" }",
+                );
+                None
+            }
+        }
+    }
+
+    fn from_env(&mut self, name: &Spanned<String>) -> Option<SecretString> {
+        match (self.env)(name.get_ref()).filter(|value| !value.trim().is_empty()) {
+            Some(value) => Some(SecretString::from(value.trim().to_owned())),
+            None => {
+                let says = format!("the environment variable {} is not set", name.get_ref());
+                self.wrong(
+                    name.span(),
+                    says,
+                    "set it before starting, or name a file instead",
+                );
+                None
+            }
+        }
+    }
+
+    fn from_file(&mut self, path: &Spanned<String>) -> Option<SecretString> {
+        let found = self.path(path.get_ref());
+        match std::fs::read_to_string(&found) {
+            Ok(value) if !value.trim().is_empty() => Some(SecretString::from(value.trim().to_owned())),
+            Ok(_) => {
+                let says = format!("the file {} is empty", found.display());
+                self.wrong(path.span(), says, "put the secret in it, alone");
+                None
+            }
+            Err(why) => {
+                let says = format!("the file {} can't be read: {why}", found.display());
+                self.wrong(
+                    path.span(),
+                    says,
+                    "put the secret in it, readable for this user only",
+                );
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+use std::collections::BTreeSet;
+
+use super::file::{Channel, File, Source};
+use super::*;
+
+const META: &str = r#"
+[[channel]]
+id = "main"
+provider = "meta"
+phone_number_id = "106"
+access_token_env = "TOKEN"
+app_secret_env = ["NEW", "OLD"]
+verify_token_env = "VERIFY"
+"#;
+
+fn parsed(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("/etc/switchboard/switchboard.toml"), &|name| {
+        (name != "UNSET").then(|| format!("value-of-{name}"))
+    })
+}
+
+/// The reference with every explained key made real.
+fn uncommented() -> String {
+    let key = |line: &str| {
+        let bare = line.strip_prefix("# ")?;
+        let name = bare.split([' ', '=']).next()?;
+        let is_key = bare.contains(" = ")
+            && !name.is_empty()
+            && !name.contains(|c: char| !c.is_alphanumeric() && c != '_');
+        (is_key || (bare.starts_with('[') && bare.ends_with(']'))).then(|| bare.to_owned())
+    };
+    REFERENCE.lines().filter_map(key).collect::<Vec<_>>().join("\n")
+}
+
+/// The keys a table knows, read from what it says to one it does not know.
+fn known<T: serde::de::DeserializeOwned>(table: &str) -> BTreeSet<String> {
+    let Err(error) = toml::from_str::<T>(table) else {
+        panic!("{table} was taken");
+    };
+    let message = error.message().to_owned();
+    let listed = message.split("expected ").nth(1).expect("a list of keys");
+    listed.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_key_is_explained_in_the_reference_with_its_default() {
+    let text = uncommented();
+    let table: toml::Table = toml::from_str(&text).expect("the reference is TOML");
+    let keys = |table: &toml::Value| -> BTreeSet<String> {
+        table.as_table().expect("a table").keys().cloned().collect()
+    };
+    let whole = toml::Value::Table(table.clone());
+    let channel = &table["channel"][0];
+    assert_eq!(keys(&whole), known::<File>("nonsense = 1"));
+    assert_eq!(keys(channel), known::<Channel>("nonsense = 1"));
+    assert_eq!(keys(&table["log"]), known::<Log>("nonsense = 1"));
+    assert_eq!(keys(&table["limits"]), known::<Limits>("nonsense = 1"));
+    assert_eq!(keys(&table["voice"]), known::<super::file::Voice>("nonsense = 1"));
+    assert_eq!(
+        keys(&table["services"]["shop"]),
+        known::<super::file::Service>("nonsense = 1")
+    );
+    assert_eq!(
+        keys(&channel["session"]),
+        known::<SessionSettings>("nonsense = 1")
+    );
+    assert_eq!(
+        known::<Source>("nonsense = 1"),
+        ["env", "file"].map(str::to_owned).into()
+    );
+
+    let limits: Limits = table["limits"].clone().try_into().expect("limits");
+    assert_eq!(limits, Limits::default());
+    let log: Log = table["log"].clone().try_into().expect("log");
+    assert_eq!(log, Log::default());
+    let session: SessionSettings = channel["session"].clone().try_into().expect("session");
+    assert_eq!(session, SessionSettings::default());
+    let written: File = toml::from_str(&text).expect("the reference can be read");
+    let empty: File = toml::from_str("").expect("all keys have defaults");
+    assert_eq!(written.flows, empty.flows);
+    assert_eq!(written.store.get_ref(), empty.store.get_ref());
+    assert_eq!(written.bind.get_ref(), empty.bind.get_ref());
+    let written = written.channels[0].get_ref();
+    let least: Channel = toml::from_str("id = \"a\"\nprovider = \"meta\"").expect("a channel");
+    assert_eq!(written.api_base.get_ref(), least.api_base.get_ref());
+    assert_eq!(written.api_version, least.api_version);
+    assert_eq!(written.autopilot, least.autopilot);
+    assert_eq!(written.media_hosts, least.media_hosts);
+}
+
+#[test]
+fn the_reference_itself_is_a_valid_configuration() {
+    let config = parsed(REFERENCE).expect("valid");
+    assert_eq!(config.flows, Path::new("/etc/switchboard/flows"));
+    assert!(config.channels.is_empty());
+}
+
+#[test]
+fn a_number_is_read_with_its_secrets_and_shows_none_of_them() {
+    let config = parsed(META).expect("valid");
+    let ProviderConfig::Meta(meta) = &config.channels[0].provider else {
+        panic!("not a Meta channel");
+    };
+    assert_eq!(meta.app_secrets.len(), 2);
+    assert_eq!(config.channels[0].session, SessionSettings::default());
+    assert!(!format!("{config:?}").contains("value-of"));
+}
+
+#[test]
+fn a_mistake_is_drawn_with_file_line_and_what_to_do() {
+    let error = parsed("bind = \"everywhere\"\nstore = \"mysql:x\"\n").expect_err("two mistakes");
+    insta::assert_snapshot!(error, @r#"
+    error: "everywhere" is not an address to listen on
+     --> /etc/switchboard/switchboard.toml:1:8
+      |
+    1 | bind = "everywhere"
+      |        ^^^^^^^^^^^^
+      |
+      = help: write address and port, such as "127.0.0.1:8080"
+
+    error: "mysql:x" is not a store
+     --> /etc/switchboard/switchboard.toml:2:9
+      |
+    2 | store = "mysql:x"
+      |         ^^^^^^^^^
+      |
+      = help: write "sqlite:" and the path of a file, such as "sqlite:switchboard.db"
+    "#);
+    assert_eq!(error.line(&error.mistakes[1]), Some(2));
+}
+
+#[test]
+fn an_unknown_key_is_named_with_those_there_are() {
+    let error = parsed("bnid = \"127.0.0.1:1\"").expect_err("a mistake");
+    insta::assert_snapshot!(error, @r#"
+    error: unknown field `bnid`, expected one of `flows`, `store`, `bind`, `public_url`, `admin_token`, `log`, `limits`, `voice`, `secrets`, `services`, `channel`
+     --> /etc/switchboard/switchboard.toml:1:1
+      |
+    1 | bnid = "127.0.0.1:1"
+      | ^^^^
+      |
+      = help: `switchboard serve --print-config` explains every key
+    "#);
+}
+
+#[test]
+fn a_secret_that_is_not_set_is_said_where_it_is_named() {
+    let error = parsed(&META.replace("\"TOKEN\"", "\"UNSET\"")).expect_err("a mistake");
+    insta::assert_snapshot!(error, @r#"
+    error: the environment variable UNSET is not set
+     --> /etc/switchboard/switchboard.toml:6:20
+      |
+    6 | access_token_env = "UNSET"
+      |                    ^^^^^^^
+      |
+      = help: set it before starting, or name a file instead
+    "#);
+}

@@ -1,0 +1,323 @@
+//! Looks into a running server and speaks for people: what pages and tests need, and no more.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::broadcast;
+
+use super::identity;
+use super::mailbox::Item;
+use super::numbers;
+use super::parts::{Counts, Gate, Shared, lock};
+use super::session::Session;
+use super::thread::Line;
+use super::webhook;
+use crate::channel::FetchedMedia;
+use crate::engine::{Machine, Memory};
+use crate::message::{
+    Conversation as Place, DedupeKey, Forwarded, Inbound, InboundBody, Media, MediaHandle, MediaKind, Party,
+};
+use crate::store::{Alias, ContactId, Ingest, Owner, StoreError};
+
+/// A view of a running server. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+/// What a simulated customer does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    Text(String),
+    /// A tapped button or row, by the id it was sent with.
+    Tap {
+        id: String,
+        title: String,
+    },
+    File {
+        kind: MediaKind,
+        bytes: Vec<u8>,
+        mime: Option<String>,
+        filename: Option<String>,
+        caption: Option<String>,
+    },
+    Location(crate::message::Place),
+}
+
+/// A number that is not simulated takes nothing from pages, or there is no such number.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSimulated {
+    #[error("there is no number {0}")]
+    Unknown(String),
+    #[error("{0} is a real number: only its customers write to it")]
+    Real(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A number as pages show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelView {
+    pub id: String,
+    pub number: String,
+    pub provider: &'static str,
+    pub autopilot: bool,
+    /// Why nothing leaves it, if so.
+    pub stopped: Option<String>,
+}
+
+/// A line of the thread.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ThreadEntry {
+    pub seq: u64,
+    pub at: Timestamp,
+    /// `None`: this version can't read it.
+    pub line: Option<Line>,
+    /// For our messages: id and how far it got.
+    pub status: Option<(String, String)>,
+}
+
+/// Where a conversation stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conversation {
+    pub contact: ContactId,
+    pub channel: String,
+    pub aliases: Vec<Alias>,
+    pub owner: Owner,
+    pub session: Session,
+    pub memory: Memory,
+    /// Events that wait to be answered.
+    pub waiting: usize,
+}
+
+impl Handle {
+    pub(super) fn new(shared: Arc<Shared>) -> Handle {
+        Handle { shared }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.shared.store.now()
+    }
+
+    pub fn counts(&self) -> &Counts {
+        &self.shared.counts
+    }
+
+    /// The machine that answers now, with its program.
+    pub fn machine(&self) -> Arc<Machine> {
+        self.shared.flows.live()
+    }
+
+    pub fn channels(&self) -> Vec<ChannelView> {
+        let view = |config: &super::config::ChannelConfig| {
+            let number = self.shared.numbers.get(&config.id)?;
+            let stopped = match &*lock(&number.gate) {
+                Gate::Stopped { why, .. } => Some(why.clone()),
+                Gate::Open | Gate::Held(_) => None,
+            };
+            Some(ChannelView {
+                id: config.id.clone(),
+                number: config.number.clone(),
+                provider: number.channel.provider(),
+                autopilot: number.autopilot(),
+                stopped,
+            })
+        };
+        self.shared.config.channels.iter().filter_map(view).collect()
+    }
+
+    /// Every contact whose conversation changed, as it happens. A slow reader misses some and should then read anew.
+    pub fn subscribe(&self) -> broadcast::Receiver<ContactId> {
+        self.shared.changed.subscribe()
+    }
+
+    /// Lets a simulated customer act. It takes the road of a webhook from where that is authentic.
+    ///
+    /// # Errors
+    /// If the number is not simulated, or the store does not take it.
+    pub async fn say(
+        &self,
+        channel: &str,
+        phone: &str,
+        name: Option<&str>,
+        said: Said,
+    ) -> Result<ContactId, NotSimulated> {
+        let unknown = || NotSimulated::Unknown(channel.to_owned());
+        let number = self.shared.numbers.get(channel).ok_or_else(unknown)?;
+        let simulator = number
+            .simulator
+            .as_ref()
+            .ok_or_else(|| NotSimulated::Real(channel.to_owned()))?;
+        let body = match said {
+            Said::Text(body) => InboundBody::Text { body },
+            Said::Tap { id, title } => InboundBody::Choice { id: Some(id), title },
+            Said::Location(place) => InboundBody::Location(place),
+            Said::File {
+                kind,
+                bytes,
+                mime,
+                filename,
+                caption,
+            } => InboundBody::Media(Media {
+                media: kind,
+                handle: MediaHandle::Id {
+                    id: simulator.keep(bytes, mime.clone()),
+                    url: None,
+                },
+                mime,
+                sha256: None,
+                filename,
+                caption,
+            }),
+        };
+        let id = unique("said");
+        let who = Party {
+            phone: Some(phone.trim_start_matches('+').to_owned()),
+            display_name: name.map(str::to_owned),
+            ..Party::default()
+        };
+        let event = Inbound {
+            account: number.channel.account().to_owned(),
+            key: DedupeKey(id.clone()),
+            at: Some(self.now()),
+            who: who.clone(),
+            conversation: Place::default(),
+            message_id: Some(id),
+            reply_to: None,
+            forwarded: Forwarded::None,
+            referral: None,
+            body,
+        };
+        webhook::deliver(&self.shared, number, vec![event], |_| false).await?;
+        self.contact(channel, &who)
+            .await?
+            .ok_or_else(|| NotSimulated::Unknown(channel.to_owned()))
+    }
+
+    async fn contact(&self, channel: &str, who: &Party) -> Result<Option<ContactId>, StoreError> {
+        let aliases = identity::aliases(who);
+        let Some((first, also)) = aliases.split_first() else {
+            return Ok(None);
+        };
+        let resolved = self.shared.store.resolve_alias(channel, first, also).await?;
+        Ok(Some(resolved.contact()))
+    }
+
+    /// A file that one side of a simulated chat has sent.
+    pub fn file(&self, channel: &str, id: &str) -> Option<FetchedMedia> {
+        self.shared.numbers.get(channel)?.simulator.as_ref()?.file(id)
+    }
+
+    /// Contacts, most recently active first.
+    pub async fn contacts(&self, limit: usize) -> Result<Vec<ContactId>, StoreError> {
+        self.shared.store.contacts(limit).await
+    }
+
+    /// The latest lines of a thread, oldest first.
+    pub async fn thread(&self, contact: ContactId, limit: usize) -> Result<Vec<ThreadEntry>, StoreError> {
+        let lines = self.shared.store.history(contact, limit).await?;
+        let entry = |line: crate::store::HistoryEntry| ThreadEntry {
+            seq: line.seq,
+            at: line.at,
+            line: serde_json::from_slice(&line.payload).ok(),
+            status: line.status,
+        };
+        Ok(lines.into_iter().map(entry).collect())
+    }
+
+    /// Where a conversation stands; `None` for a contact that is not known.
+    pub async fn conversation(&self, contact: ContactId) -> Result<Option<Conversation>, StoreError> {
+        let Some(claim) = self.shared.store.peek(contact).await? else {
+            return Ok(None);
+        };
+        let (session, memory) = Session::of(&claim).map_err(|why| StoreError::Corrupt {
+            key: contact.to_string(),
+            why: why.to_string(),
+        })?;
+        Ok(Some(Conversation {
+            contact,
+            channel: claim.channel,
+            aliases: claim.aliases,
+            owner: claim.owner,
+            session,
+            memory,
+            waiting: claim.events.len(),
+        }))
+    }
+
+    /// Moves the clock forward; `false` where time can't be moved.
+    pub fn advance_clock(&self, by: Duration) -> bool {
+        let Some(clock) = &self.shared.clock else {
+            return false;
+        };
+        clock.advance(by);
+        self.shared.bell.notify_one();
+        true
+    }
+
+    /// A person takes the chat: the bot is silent from this moment, with all it had queued.
+    pub async fn take_over(&self, contact: ContactId, agent: &str) -> Result<(), StoreError> {
+        self.shared.store.set_owner(contact, Owner::Human).await?;
+        let agent = agent.to_owned();
+        self.post(contact, Item::Taken { agent }).await
+    }
+
+    /// A person writes to the customer, and has the chat from then on.
+    pub async fn say_as_person(&self, contact: ContactId, agent: &str, text: &str) -> Result<(), StoreError> {
+        self.shared.store.set_owner(contact, Owner::Human).await?;
+        let (agent, text) = (agent.to_owned(), text.to_owned());
+        self.post(contact, Item::Said { agent, text }).await
+    }
+
+    /// People give the chat back to the bot.
+    pub async fn give_back(&self, contact: ContactId) -> Result<(), StoreError> {
+        self.shared.store.set_owner(contact, Owner::Bot).await?;
+        self.post(contact, Item::Returned).await
+    }
+
+    /// A person ends the session.
+    pub async fn close(&self, contact: ContactId) -> Result<(), StoreError> {
+        self.post(contact, Item::Close).await
+    }
+
+    async fn post(&self, contact: ContactId, item: Item) -> Result<(), StoreError> {
+        let Some(claim) = self.shared.store.peek(contact).await? else {
+            return Ok(());
+        };
+        let letter = Ingest {
+            channel: claim.channel,
+            contact,
+            dedupe: unique("person"),
+            payload: item.to_bytes(),
+            said_at: None,
+            quiet: Duration::ZERO,
+            quiet_max: Duration::ZERO,
+            history: None,
+        };
+        self.shared.store.ingest(&[letter]).await?;
+        self.shared.ring(contact);
+        Ok(())
+    }
+
+    /// Switches flows on or off for a number, also after the next start. `false`: there is no such number.
+    pub async fn set_autopilot(&self, channel: &str, on: bool) -> Result<bool, StoreError> {
+        let Some(number) = self.shared.numbers.get(channel) else {
+            return Ok(false);
+        };
+        numbers::switch_autopilot(self.shared.store.as_ref(), channel, on).await?;
+        number.autopilot.store(on, Ordering::SeqCst);
+        Ok(true)
+    }
+}
+
+/// An id that no other event has, in this process or the next.
+fn unique(kind: &str) -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let (n, noise) = (
+        LAST.fetch_add(1, Ordering::Relaxed),
+        getrandom::u64().unwrap_or_default(),
+    );
+    format!("{kind}-{noise:016x}-{n}")
+}

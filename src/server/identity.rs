@@ -1,0 +1,86 @@
+//! Who is who: a provider's identities as aliases of a contact, and the address an answer goes to.
+
+use crate::message::{Address, DeliveryState, Party};
+use crate::store::{Alias, ContactId, Seq};
+
+/// The identities of a person, the one that stays longest first: a business-scoped id changes with the number, a number
+/// may be missing.
+pub(super) fn aliases(who: &Party) -> Vec<Alias> {
+    named(who.phone.as_deref(), who.bsuid.as_deref())
+}
+
+pub(super) fn named(phone: Option<&str>, bsuid: Option<&str>) -> Vec<Alias> {
+    let phone = phone.map(|digits| Alias(format!("phone:{digits}")));
+    let bsuid = bsuid.map(|id| Alias(format!("bsuid:{id}")));
+    phone.into_iter().chain(bsuid).collect()
+}
+
+/// Where to send: the number learned last, exactly as it was received; a business-scoped id if there is none.
+pub(super) fn address(aliases: &[Alias]) -> Option<Address> {
+    let last = |kind: &str| aliases.iter().rev().find_map(|alias| alias.0.strip_prefix(kind));
+    match last("phone:") {
+        Some(digits) => Some(Address::WaId(digits.to_owned())),
+        None => Some(Address::Bsuid(last("bsuid:")?.to_owned())),
+    }
+}
+
+/// The number for people and flows, with `+`.
+pub(super) fn phone(aliases: &[Alias]) -> Option<String> {
+    let digits = aliases
+        .iter()
+        .rev()
+        .find_map(|alias| alias.0.strip_prefix("phone:"))?;
+    Some(format!("+{digits}"))
+}
+
+/// The id of a message of ours: the same if its turn is run again.
+pub(super) fn outbox_id(contact: ContactId, seq: Seq, index: usize) -> String {
+    format!("{contact}.{seq}.{index}")
+}
+
+/// The contact of a message of ours, by its id.
+pub(super) fn contact_of(id: &str) -> Option<ContactId> {
+    id.split('.').next()?.parse().ok()
+}
+
+/// How far a message got; higher wins, and a failure is the last word.
+pub(super) fn rank(state: DeliveryState) -> u8 {
+    match state {
+        DeliveryState::Sent => 1,
+        DeliveryState::Delivered => 2,
+        DeliveryState::Read => 3,
+        DeliveryState::Played => 4,
+        DeliveryState::Failed => 5,
+    }
+}
+
+pub(super) fn state_name(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Sent => "sent",
+        DeliveryState::Delivered => "delivered",
+        DeliveryState::Read => "read",
+        DeliveryState::Played => "played",
+        DeliveryState::Failed => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_goes_to_the_digits_as_received_and_to_the_latest_number() {
+        let known = ["bsuid:PT.a", "phone:351910000001", "phone:351910000002"].map(|a| Alias(a.into()));
+        assert_eq!(address(&known), Some(Address::WaId("351910000002".into())));
+        assert_eq!(address(&known[..1]), Some(Address::Bsuid("PT.a".into())));
+        assert_eq!(address(&[]), None);
+        assert_eq!(phone(&known).as_deref(), Some("+351910000002"));
+    }
+
+    #[test]
+    fn the_id_of_a_message_leads_back_to_its_contact() {
+        let contact = ContactId::of("main", &Alias("phone:1".into()));
+        assert_eq!(contact_of(&outbox_id(contact, 7, 2)), Some(contact));
+        assert_eq!(contact_of("somebody else's"), None);
+    }
+}

@@ -1,0 +1,53 @@
+//! What lies in a contact's mailbox, as the server writes it and the worker reads it. To the store these are bytes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Answer;
+use crate::message::Inbound;
+
+/// An event of one conversation. The name of a variant is part of the stored format.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "item", rename_all = "snake_case")]
+pub enum Item {
+    /// The customer did something, or a person of the business wrote from the phone.
+    Inbound(Box<Inbound>),
+    /// A timer that the machine set.
+    Timer { id: String },
+    /// A service answered, or did not.
+    Answered { key: String, answer: Answer },
+    /// A voice note was listened to.
+    Heard { note: String, hearing: Hearing },
+    /// A person took the chat.
+    Taken { agent: String },
+    /// A person wrote to the customer from a page of ours.
+    Said { agent: String, text: String },
+    /// People gave the chat back.
+    Returned,
+    /// A person ended the session.
+    Close,
+    /// Nothing to do: it carried a line for the thread.
+    Noted,
+}
+
+impl Item {
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Names of fields and strings only: nothing in it can fail to be written.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// What became of a voice note.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hearing {
+    Words {
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u32>,
+    },
+    Silence,
+    /// It could not be fetched, read or understood; `why` is for the team.
+    Nothing {
+        why: String,
+    },
+}

@@ -1,0 +1,30 @@
+//! Lines for the thread that no turn writes: what became of a message, of a job, of an event.
+
+use std::time::Duration;
+
+use super::mailbox::Item;
+use super::masked::Masked;
+use super::parts::Shared;
+use super::thread::Line;
+use crate::store::{ContactId, Ingest};
+
+/// Writes `line` once, however often it is asked with the same `name`. If the store is away, the log has said it
+/// already: a note is never worth stopping for.
+pub(super) async fn write(shared: &Shared, channel: &str, contact: ContactId, name: &str, line: &Line) {
+    let letter = Ingest {
+        channel: channel.to_owned(),
+        contact,
+        dedupe: format!("note:{name}"),
+        payload: Item::Noted.to_bytes(),
+        said_at: None,
+        quiet: Duration::ZERO,
+        quiet_max: Duration::ZERO,
+        history: Some(line.to_bytes()),
+    };
+    match shared.store.ingest(&[letter]).await {
+        Ok(_) => shared.ring(contact),
+        Err(why) => {
+            tracing::error!(contact = %Masked(contact), %why, "a note could not be written to the thread")
+        }
+    }
+}

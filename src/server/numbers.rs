@@ -1,0 +1,110 @@
+//! The numbers of the business, made from the configuration: an adapter and a way out for each.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use super::config::{ChannelConfig, Config, MetaConfig, ProviderConfig};
+use super::parts::{Gate, Number};
+use crate::channel::meta::{Meta, MetaSettings};
+use crate::channel::{Bubble, BubbleSink, Channel, NetworkTransport, Simulator, Transport};
+use crate::message::DeliveryState;
+use crate::store::{Status, Store, StoreError};
+
+pub(super) async fn open(
+    config: &Config,
+    store: &Arc<dyn Store>,
+) -> Result<HashMap<String, Number>, super::StartError> {
+    let mut numbers = HashMap::new();
+    for channel in &config.channels {
+        let (adapter, transport, simulator) = adapter(channel, store)?;
+        let autopilot = autopilot(channel, store.as_ref()).await?;
+        let number = Number {
+            config: channel.clone(),
+            channel: adapter,
+            transport,
+            simulator,
+            autopilot: AtomicBool::new(autopilot),
+            gate: Mutex::new(Gate::Open),
+        };
+        numbers.insert(channel.id.clone(), number);
+    }
+    Ok(numbers)
+}
+
+type Adapter = (Arc<dyn Channel>, Arc<dyn Transport>, Option<Simulator>);
+
+fn adapter(channel: &ChannelConfig, store: &Arc<dyn Store>) -> Result<Adapter, reqwest::Error> {
+    match &channel.provider {
+        ProviderConfig::Meta(meta) => {
+            let settings = meta_settings(meta);
+            let transport = NetworkTransport::new(settings.connect_timeout, settings.timeout)?;
+            Ok((Arc::new(Meta::new(settings)?), Arc::new(transport), None))
+        }
+        ProviderConfig::Simulator => {
+            let simulator = Simulator::new(&channel.id);
+            let screen = Screen {
+                channel: channel.id.clone(),
+                store: store.clone(),
+            };
+            let transport = simulator.transport(Arc::new(screen));
+            Ok((Arc::new(simulator.clone()), Arc::new(transport), Some(simulator)))
+        }
+    }
+}
+
+pub(super) fn meta_settings(meta: &MetaConfig) -> MetaSettings {
+    let mut settings = MetaSettings::new(
+        &meta.phone_number_id,
+        meta.access_token.clone(),
+        meta.app_secrets.clone(),
+        meta.verify_token.clone(),
+    );
+    settings.base_url = meta.api_base.to_string();
+    settings.api_version.clone_from(&meta.api_version);
+    settings.media_hosts.extend(meta.media_hosts.iter().cloned());
+    settings
+}
+
+fn setting(channel: &str) -> String {
+    format!("autopilot/{channel}")
+}
+
+/// What was switched last; the configuration if nobody ever did.
+async fn autopilot(channel: &ChannelConfig, store: &dyn Store) -> Result<bool, StoreError> {
+    let switched = store.setting(&setting(&channel.id)).await?;
+    Ok(switched.map_or(channel.autopilot, |value| value == b"on"))
+}
+
+pub(super) async fn switch_autopilot(store: &dyn Store, channel: &str, on: bool) -> Result<(), StoreError> {
+    let value: &[u8] = if on { b"on" } else { b"off" };
+    store.put_setting(&setting(channel), value).await
+}
+
+/// Where a simulated number's messages end: pages read them from the thread, so all that is left is to say that
+/// they were delivered, as a provider would.
+#[derive(Debug)]
+struct Screen {
+    channel: String,
+    store: Arc<dyn Store>,
+}
+
+impl BubbleSink for Screen {
+    fn bubble(&self, bubble: Bubble) {
+        let (store, channel) = (self.store.clone(), self.channel.clone());
+        let status = Status {
+            message_id: bubble.id,
+            ours: bubble.ours,
+            rank: super::identity::rank(DeliveryState::Delivered),
+            state: super::identity::state_name(DeliveryState::Delivered).to_owned(),
+            error: None,
+        };
+        tokio::spawn(async move {
+            if let Err(why) = store.reconcile(&channel, &status).await {
+                tracing::debug!(channel, %why, "a simulated status was lost");
+            }
+        });
+    }
+
+    fn seen(&self, _message_id: &str, _typing: bool) {}
+}

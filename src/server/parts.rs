@@ -1,0 +1,121 @@
+//! What the rooms of the server share: the store, the numbers, the live program, and the bell that wakes the loops.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::calls::Caller;
+use super::config::{ChannelConfig, Config};
+use super::flows::Flows;
+use super::listen::Ear;
+use crate::channel::{Channel, Simulator, Transport};
+use crate::store::{ContactId, MovableClock, Store};
+
+/// Everything a running server is made of. One for the whole process, behind an `Arc`.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub config: Config,
+    pub store: Arc<dyn Store>,
+    /// Set where time may be moved by hand.
+    pub clock: Option<Arc<MovableClock>>,
+    pub numbers: HashMap<String, Number>,
+    pub flows: Flows,
+    pub caller: Caller,
+    /// Listens to voice notes; `None` if no model is configured.
+    pub ear: Option<Ear>,
+    pub counts: Counts,
+    /// Work may have become due.
+    pub bell: Notify,
+    /// A contact changed; pages that show it look again.
+    pub changed: broadcast::Sender<ContactId>,
+    /// No new work.
+    pub stopping: CancellationToken,
+    /// Work in flight.
+    pub tasks: TaskTracker,
+    pub turns: Arc<Semaphore>,
+    pub sends: Arc<Semaphore>,
+    pub jobs: Arc<Semaphore>,
+    /// Entries that may have been sent already, and how often they were tried since this process knows.
+    pub uncertain: Mutex<HashMap<String, u32>>,
+    /// Files of the business that a number has at its provider, by channel and path.
+    pub uploads: Mutex<HashMap<(String, String), String>>,
+}
+
+/// One number of the business and what is known of it while this process runs.
+#[derive(Debug)]
+pub(super) struct Number {
+    pub config: ChannelConfig,
+    pub channel: Arc<dyn Channel>,
+    pub transport: Arc<dyn Transport>,
+    /// The same adapter, where it is the simulator: pages speak through it.
+    pub simulator: Option<Simulator>,
+    pub autopilot: AtomicBool,
+    pub gate: Mutex<Gate>,
+}
+
+/// Whether a number may send.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Gate {
+    #[default]
+    Open,
+    /// The provider asked for a pause.
+    Held(Instant),
+    /// Nothing goes out until somebody changes something; looked at again at that moment.
+    Stopped { why: String, again: Instant },
+}
+
+impl Number {
+    /// How long a message has to wait before this number may send it.
+    pub fn wait(&self) -> Option<Duration> {
+        let until = match &*lock(&self.gate) {
+            Gate::Open => return None,
+            Gate::Held(until) | Gate::Stopped { again: until, .. } => *until,
+        };
+        until
+            .checked_duration_since(Instant::now())
+            .filter(|wait| !wait.is_zero())
+    }
+
+    pub fn autopilot(&self) -> bool {
+        self.autopilot.load(Ordering::SeqCst)
+    }
+}
+
+/// What happened since the start, for pages and tests.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub forged: AtomicU64,
+    pub undecodable: AtomicU64,
+    /// Events for a number that is not ours.
+    pub foreign: AtomicU64,
+    pub duplicates: AtomicU64,
+    pub too_old: AtomicU64,
+    pub full: AtomicU64,
+    pub turns: AtomicU64,
+    pub sent: AtomicU64,
+}
+
+impl Counts {
+    pub(super) fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    /// Something was written: look for work, and let pages know.
+    pub fn ring(&self, contact: ContactId) {
+        self.bell.notify_one();
+        // Nobody looks: that is fine.
+        let _ = self.changed.send(contact);
+    }
+}
+
+/// A lock that a panic elsewhere does not take away: what it guards is replaced whole or counted.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,107 @@
+//! What is kept of a conversation between two turns, as the store's two blobs: the session and the memory.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{EventKind, Memory, Position};
+use crate::message::Media;
+use crate::store::{Claim, Seq};
+
+/// The session blob: the machine's position, and what the server itself must not forget.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// Format of this value; 1.
+    pub v: u8,
+    pub position: Position,
+    /// Service calls whose answers are awaited, by key.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub calls: BTreeSet<String>,
+    /// The voice note that is being listened to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listening: Option<Listening>,
+    /// What the customer said meanwhile, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Held>,
+    /// The machine was told that people have the chat because Autopilot is off for this number.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub autopilot_off: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Listening {
+    /// Name of the job.
+    pub note: String,
+    pub media: Media,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    pub seq: Seq,
+    pub at: Timestamp,
+    pub act: Act,
+}
+
+/// One thing to be answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    Event(EventKind),
+    /// A voice note that nobody has listened to yet.
+    Listen(Media),
+}
+
+impl Default for Session {
+    fn default() -> Session {
+        Session {
+            v: 1,
+            position: Position::default(),
+            calls: BTreeSet::new(),
+            listening: None,
+            held: Vec::new(),
+            autopilot_off: false,
+        }
+    }
+}
+
+/// A blob that this version can't read.
+#[derive(Debug, thiserror::Error)]
+#[error("the {what} of this contact can't be read: {why}")]
+pub struct Unreadable {
+    what: &'static str,
+    why: serde_json::Error,
+}
+
+impl Session {
+    /// Whether the next thing the customer says has to wait.
+    pub fn waits(&self) -> bool {
+        self.listening.is_some() || !self.calls.is_empty()
+    }
+
+    /// Session and memory of a claimed contact; empty ones for a new contact.
+    pub fn of(claim: &Claim) -> Result<(Session, Memory), Unreadable> {
+        let session = read("session", claim.session.as_deref())?;
+        let memory = read("memory", claim.memory.as_deref())?;
+        Ok((session, memory))
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Field names and strings only: nothing in it can fail to be written.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+pub(super) fn memory_bytes(memory: &Memory) -> Vec<u8> {
+    serde_json::to_vec(memory).unwrap_or_default()
+}
+
+fn read<T: Default + for<'de> Deserialize<'de>>(
+    what: &'static str,
+    blob: Option<&[u8]>,
+) -> Result<T, Unreadable> {
+    match blob {
+        None => Ok(T::default()),
+        Some(bytes) => serde_json::from_slice(bytes).map_err(|why| Unreadable { what, why }),
+    }
+}

@@ -1,0 +1,85 @@
+//! The lines of a thread: what the customer, the bot and people said, and notes for the team. To the store these are
+//! bytes; pages read them through [`super::Handle::thread`].
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::channel::Step;
+use crate::flow::source::SourceLine;
+use crate::message::InboundBody;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "line", rename_all = "snake_case")]
+pub enum Line {
+    /// Something of the customer's.
+    Customer {
+        body: InboundBody,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message_id: Option<String>,
+        /// The provider's time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
+    },
+    /// What a person of the business wrote elsewhere, such as on the phone.
+    Echo { body: InboundBody },
+    /// A message of ours, which is also the entry of the outbox: its status is kept by the store.
+    Ours(Box<Ours>),
+    /// The words of a voice note, or why there are none.
+    Heard { text: String },
+    /// For the team; the customer never sees it.
+    Note {
+        kind: NoteKind,
+        text: String,
+        /// The line of the flow behind it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        place: Option<SourceLine>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoteKind {
+    /// The session began or ended.
+    Session,
+    /// `notify`: a team is told something.
+    Notify,
+    /// The chat was given to people.
+    Handoff,
+    /// The bot has the chat again.
+    Returned,
+    /// Something went wrong and the team should look.
+    Fault,
+    /// Something could not be shown or sent as written.
+    Sending,
+}
+
+/// One request to the provider, on its way or sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ours {
+    pub step: Step,
+    /// May leave outside the 24-hour window.
+    #[serde(default)]
+    pub template: bool,
+    pub queued_at: Timestamp,
+    /// The person who wrote it; `None` is the bot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The line of the flow that says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_at: Option<SourceLine>,
+}
+
+impl Line {
+    pub fn note(kind: NoteKind, text: impl Into<String>, place: Option<SourceLine>) -> Line {
+        Line::Note {
+            kind,
+            text: text.into(),
+            place,
+        }
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Names of fields, strings and finite numbers only: nothing in it can fail to be written.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}

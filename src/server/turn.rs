@@ -1,0 +1,443 @@
+//! One turn of one conversation, as a pure step: claimed events in, one commit out. The engine decides what is said;
+//! this decides what waits, who may speak, and how the answer is packed for the outbox.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::acts::{self, Arrived, What};
+use super::identity;
+use super::mailbox::{Hearing, Item};
+use super::session::{Act, Held, Listening, Session};
+use super::thread::{Line, NoteKind, Ours};
+use super::work::Work;
+use crate::channel::{Channel, Outbound, Show, Step};
+use crate::engine::{
+    Closing, Effect, Event, EventKind, Fault, HandedOver, Heard, Memory, Mode, Outgoing, Position,
+    TimerChange, Turn,
+};
+use crate::message::{Address, OutboundBody};
+use crate::store::{Claim, ContactId, Job, JobId, OutboxEntry, Owner, Sender, Seq, TimerId};
+
+/// A short pause after a file, so that what follows arrives after it.
+const AFTER_A_FILE: SignedDuration = SignedDuration::from_millis(700);
+/// As many acts wait for an answer at most; further ones are in the thread, for people.
+const HELD_AT_MOST: usize = 40;
+
+/// The engine, as far as a turn needs it.
+pub(super) type Advance<'a> = &'a dyn Fn(&Position, &Memory, &Event) -> Turn;
+
+/// What a turn may do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules<'a> {
+    pub channel: &'a dyn Channel,
+    /// Flows answer on this number.
+    pub autopilot: bool,
+    /// Somebody can listen to voice notes.
+    pub listens: bool,
+    pub quiet: Duration,
+}
+
+/// What one turn leads to.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub session: Session,
+    pub memory: Memory,
+    pub owner: Option<Owner>,
+    pub outbox: Vec<OutboxEntry>,
+    pub set_timers: Vec<(TimerId, Timestamp, Vec<u8>)>,
+    pub cancel_timers: Vec<TimerId>,
+    pub jobs: Vec<Job>,
+    pub history: Vec<Line>,
+    /// For the log: what happened, by names of the program.
+    pub told: Vec<Told>,
+}
+
+/// A line for the operator's log. Holds no words of customers.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Told {
+    Fault(Fault),
+    Handoff { team: String, place: String },
+    Unreadable(String),
+    Unsendable(usize),
+}
+
+/// Applies claimed events in order.
+pub(super) fn play(
+    claim: &Claim,
+    session: Session,
+    memory: Memory,
+    rules: Rules<'_>,
+    advance: Advance<'_>,
+) -> Outcome {
+    let mut table = Table {
+        contact: claim.contact,
+        to: identity::address(&claim.aliases),
+        owner: claim.owner,
+        rules,
+        advance,
+        seq: 0,
+        index: 0,
+        at: Timestamp::UNIX_EPOCH,
+        pause: SignedDuration::ZERO,
+        out: Outcome {
+            session,
+            memory,
+            ..Outcome::default()
+        },
+    };
+    table.out.memory.phone = identity::phone(&claim.aliases);
+    for arrived in acts::arrived(&claim.events, rules.quiet) {
+        table.take(arrived);
+    }
+    table.out
+}
+
+struct Table<'a> {
+    contact: ContactId,
+    to: Option<Address>,
+    owner: Owner,
+    rules: Rules<'a>,
+    advance: Advance<'a>,
+    /// The event in hand, and how many messages it has led to.
+    seq: Seq,
+    index: usize,
+    at: Timestamp,
+    pause: SignedDuration,
+    out: Outcome,
+}
+
+impl Table<'_> {
+    fn take(&mut self, arrived: Arrived) {
+        (self.seq, self.index, self.at) = (arrived.seq, 0, arrived.at);
+        self.settle_who_speaks();
+        match arrived.what {
+            What::Customer { act, name, .. } => {
+                if name.is_some() {
+                    self.out.memory.name = name;
+                }
+                if self.out.session.waits() {
+                    self.hold(act);
+                } else {
+                    self.answer(act);
+                }
+            }
+            What::Item(item) => self.item(item),
+            What::Unreadable(why) => {
+                self.note(NoteKind::Fault, format!("An event could not be read: {why}"));
+                self.out.told.push(Told::Unreadable(why));
+            }
+        }
+        self.answer_held();
+    }
+
+    /// Lets the machine know who has the chat, should it think otherwise.
+    fn settle_who_speaks(&mut self) {
+        let people = !self.owner.lets_bot_speak(self.at);
+        let off = !self.rules.autopilot;
+        let human = self.out.session.position.mode == Mode::Human;
+        if (people || off) && !human {
+            self.out.session.autopilot_off = !people;
+            self.advance(EventKind::Taken { agent: String::new() });
+        } else if human && !people && !off {
+            let was_paused = matches!(self.owner, Owner::PausedUntil(_));
+            if self.out.session.autopilot_off || was_paused {
+                self.out.session.autopilot_off = false;
+                self.out.owner = Some(Owner::Bot);
+                self.owner = Owner::Bot;
+                self.advance(EventKind::Returned);
+            }
+        }
+    }
+
+    fn item(&mut self, item: Item) {
+        match item {
+            Item::Timer { id } => self.advance(EventKind::Timer { id }),
+            Item::Answered { key, answer } => {
+                self.out.session.calls.remove(&key);
+                self.advance(EventKind::Result { key, answer });
+            }
+            Item::Heard { note, hearing } => self.heard(&note, hearing),
+            Item::Taken { agent } => {
+                self.let_go();
+                self.advance(EventKind::Taken { agent });
+            }
+            Item::Said { agent, text } => {
+                self.let_go();
+                self.advance(EventKind::PersonSaid { agent: agent.clone() });
+                self.person_says(agent, text);
+            }
+            Item::Returned => self.advance(EventKind::Returned),
+            Item::Close => {
+                self.let_go();
+                self.advance(EventKind::Close);
+            }
+            Item::Inbound(_) | Item::Noted => {}
+        }
+    }
+
+    /// People have the chat now, or it ends: nothing is waited for any more.
+    fn let_go(&mut self) {
+        self.out.session.calls.clear();
+        self.out.session.listening = None;
+    }
+
+    fn hold(&mut self, act: Act) {
+        let held = &mut self.out.session.held;
+        if held.len() < HELD_AT_MOST {
+            held.push(Held {
+                seq: self.seq,
+                at: self.at,
+                act,
+            });
+        } else {
+            self.note(
+                NoteKind::Fault,
+                "The customer wrote more than could be kept waiting; the bot will not answer this message.",
+            );
+        }
+    }
+
+    fn answer_held(&mut self) {
+        while !self.out.session.waits() && !self.out.session.held.is_empty() {
+            let held = self.out.session.held.remove(0);
+            self.answer(held.act);
+        }
+    }
+
+    fn answer(&mut self, act: Act) {
+        match act {
+            Act::Event(kind) => self.advance(kind),
+            Act::Listen(media) if self.rules.listens => {
+                let note = format!("{}/voice/{}", self.contact, self.seq);
+                let work = Work::Listen {
+                    note: note.clone(),
+                    media: media.clone(),
+                };
+                self.out.jobs.push(job(note.clone(), &work));
+                self.out.session.listening = Some(Listening { note, media });
+            }
+            Act::Listen(media) => {
+                let incoming = acts::with_file(&media, String::new(), None, Heard::Nothing);
+                self.advance(EventKind::Message(incoming));
+            }
+        }
+    }
+
+    fn heard(&mut self, note: &str, hearing: Hearing) {
+        let line = match &hearing {
+            Hearing::Words { text, .. } => text.clone(),
+            Hearing::Silence => "(nobody speaks)".to_owned(),
+            Hearing::Nothing { why } => format!("(not understood: {why})"),
+        };
+        self.out.history.push(Line::Heard { text: line });
+        // People took the chat meanwhile: they have read it above.
+        let Some(listening) = self
+            .out
+            .session
+            .listening
+            .take_if(|listening| listening.note == note)
+        else {
+            return;
+        };
+        let (text, seconds, heard) = match hearing {
+            Hearing::Words { text, seconds } => (text, seconds, Heard::Words),
+            Hearing::Silence => (String::new(), None, Heard::Silence),
+            Hearing::Nothing { .. } => (String::new(), None, Heard::Nothing),
+        };
+        let incoming = acts::with_file(&listening.media, text, seconds, heard);
+        self.advance(EventKind::Message(incoming));
+    }
+
+    fn advance(&mut self, kind: EventKind) {
+        let event = Event { at: self.at, kind };
+        let turn = (self.advance)(&self.out.session.position, &self.out.memory, &event);
+        self.out.session.position = turn.position;
+        self.out.memory.apply(&turn.memory);
+        // What the law asks for is said whoever has the chat; the store drops everything else of the bot then.
+        let legal = turn
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::OptOut { .. }));
+        let sender = if legal { Sender::Person } else { Sender::Bot };
+        for effect in turn.effects {
+            self.effect(effect);
+        }
+        for outgoing in turn.outbox {
+            self.pack(outgoing, sender, None);
+        }
+        for change in turn.timers {
+            match change {
+                TimerChange::Set { id, due } => {
+                    self.out.cancel_timers.retain(|timer| timer.0 != id);
+                    self.out.set_timers.retain(|(timer, ..)| timer.0 != id);
+                    let payload = Item::Timer { id: id.clone() }.to_bytes();
+                    self.out.set_timers.push((TimerId(id), due, payload));
+                }
+                TimerChange::Cancel { id } => {
+                    self.out.set_timers.retain(|(timer, ..)| timer.0 != id);
+                    self.out.cancel_timers.push(TimerId(id));
+                }
+            }
+        }
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::Call(call) => {
+                self.out.session.calls.insert(call.key.clone());
+                let id = format!("{}/{}", self.contact, call.key);
+                self.out.jobs.push(job(id, &Work::Call(call)));
+            }
+            Effect::Notify { team, text, said_at } => {
+                let text = format!("For {team}: {text}");
+                self.out
+                    .history
+                    .push(Line::note(NoteKind::Notify, text, Some(said_at)));
+            }
+            Effect::Handoff(handed) => self.hand_off(handed),
+            Effect::BotAgain => {
+                self.owner = Owner::Bot;
+                self.out.owner = Some(Owner::Bot);
+                self.note(NoteKind::Returned, "The bot answers again.");
+            }
+            Effect::OptOut { opted_out } => {
+                self.out.memory.opted_out = opted_out;
+                let text = if opted_out {
+                    "The customer wants no more messages on our own account."
+                } else {
+                    "The customer wants messages again."
+                };
+                self.note(NoteKind::Session, text);
+            }
+            Effect::Opened { session } => self.note(NoteKind::Session, format!("Session {session} begins.")),
+            Effect::Closed { session, why } => {
+                self.out.session.calls = BTreeSet::new();
+                let why = match why {
+                    Closing::Flow => "the flow closed it",
+                    Closing::Silence => "the customer was silent",
+                    Closing::Resolved => "it was idle for long",
+                    Closing::Host => "a person ended it",
+                    Closing::OptOut => "the customer wants no more messages",
+                };
+                self.note(NoteKind::Session, format!("Session {session} ends: {why}."));
+            }
+            Effect::Fault(fault) => {
+                let text = format!("{} ({})", fault.what, fault.at);
+                let place = Some(fault.place.clone());
+                self.out.history.push(Line::note(NoteKind::Fault, text, place));
+                self.out.told.push(Told::Fault(fault));
+            }
+        }
+    }
+
+    fn hand_off(&mut self, handed: HandedOver) {
+        self.owner = Owner::Human;
+        self.out.owner = Some(Owner::Human);
+        let mut text = match handed.team.as_str() {
+            "" => "The chat waits for people.".to_owned(),
+            team => format!("The chat waits for {team}."),
+        };
+        for extra in [handed.priority.map(|p| format!("Priority: {p}.")), handed.note] {
+            if let Some(extra) = extra {
+                text.push(' ');
+                text.push_str(&extra);
+            }
+        }
+        if let Some(opens) = handed.opens {
+            text.push_str(&format!(" The team is closed until {opens}."));
+        }
+        self.out.told.push(Told::Handoff {
+            team: handed.team,
+            place: handed.said_at.to_string(),
+        });
+        self.out
+            .history
+            .push(Line::note(NoteKind::Handoff, text, Some(handed.said_at)));
+    }
+
+    fn person_says(&mut self, agent: String, text: String) {
+        // What staff write on the phone has reached the customer already.
+        if text.is_empty() {
+            return;
+        }
+        let body = OutboundBody::Text {
+            body: text,
+            preview: true,
+        };
+        let outgoing = Outgoing { body, said_at: None };
+        self.pack(outgoing, Sender::Person, Some(agent));
+    }
+
+    /// Plans a message and queues each of its steps by itself, so that no crash repeats those that are through.
+    fn pack(&mut self, outgoing: Outgoing, sender: Sender, agent: Option<String>) {
+        let Some(to) = self.to.clone() else {
+            self.note(
+                NoteKind::Sending,
+                "Not sent: no address of this customer is known.",
+            );
+            return;
+        };
+        let template = matches!(outgoing.body, OutboundBody::Template { .. });
+        let plan = self.rules.channel.plan(&Outbound {
+            to,
+            reply_to: None,
+            ours: None,
+            body: outgoing.body,
+        });
+        for loss in &plan.losses {
+            self.out.history.push(Line::note(
+                NoteKind::Sending,
+                loss.to_string(),
+                outgoing.said_at.clone(),
+            ));
+        }
+        if plan.steps.is_empty() {
+            self.out.told.push(Told::Unsendable(plan.losses.len()));
+        }
+        for mut step in plan.steps {
+            let id = identity::outbox_id(self.contact, self.seq, self.index);
+            self.index += 1;
+            if let Step::Send { ours, .. } = &mut step {
+                *ours = Some(id.clone());
+            }
+            let is_file = matches!(
+                &step,
+                Step::Send {
+                    show: Show::Media { .. },
+                    ..
+                }
+            );
+            let not_before = (!self.pause.is_zero()).then(|| self.at + self.pause);
+            let line = Line::Ours(Box::new(Ours {
+                step,
+                template,
+                queued_at: self.at,
+                agent: agent.clone(),
+                said_at: outgoing.said_at.clone(),
+            }));
+            self.out.outbox.push(OutboxEntry {
+                id,
+                sender,
+                payload: line.to_bytes(),
+                not_before,
+            });
+            if is_file {
+                self.pause += AFTER_A_FILE;
+            }
+        }
+    }
+
+    fn note(&mut self, kind: NoteKind, text: impl Into<String>) {
+        self.out.history.push(Line::note(kind, text, None));
+    }
+}
+
+fn job(id: String, work: &Work) -> Job {
+    Job {
+        id: JobId(id),
+        payload: work.to_bytes(),
+        not_before: None,
+    }
+}

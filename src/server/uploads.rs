@@ -1,0 +1,90 @@
+//! Files of the business on their way to a provider: uploaded once, sent by the provider's id.
+
+use std::path::Path;
+
+use super::parts::{Number, Shared, lock};
+use crate::channel::{SendClass, SendError, Step, Upload};
+
+/// The step with its file uploaded. Uploading shows nothing to the customer, so it may be repeated.
+pub(super) async fn ready(shared: &Shared, number: &Number, step: &Step) -> Result<Step, SendError> {
+    let Some(path) = step.file() else {
+        return Ok(step.clone());
+    };
+    let known = (number.config.id.clone(), path.to_owned());
+    if let Some(id) = lock(&shared.uploads).get(&known).cloned() {
+        return Ok(step.clone().uploaded(id));
+    }
+    let upload = read(&shared.config.flows, path).await?;
+    let request = number
+        .channel
+        .encode_upload(&upload)
+        .map_err(|why| fault(why.to_string()))?;
+    let answer = number.transport.send(request).await;
+    let receipt = match number.channel.interpret(answer, 1) {
+        Ok(receipt) => receipt,
+        // Whether the file arrived is all the same: nobody has seen it.
+        Err(error) if error.class == SendClass::Ambiguous => {
+            let class = SendClass::Retry(std::time::Duration::from_secs(2));
+            return Err(SendError { class, ..error });
+        }
+        Err(error) => return Err(error),
+    };
+    let id = receipt
+        .message_id
+        .ok_or_else(|| fault(format!("the provider took the file {path} and gave no id")))?;
+    lock(&shared.uploads).insert(known, id.clone());
+    Ok(step.clone().uploaded(id))
+}
+
+fn fault(says: String) -> SendError {
+    SendError {
+        class: SendClass::OurFault,
+        code: None,
+        says,
+    }
+}
+
+/// A file beside the flows; never one outside their folder.
+async fn read(folder: &Path, path: &str) -> Result<Upload, SendError> {
+    let inside = Path::new(path).components().all(|part| {
+        matches!(
+            part,
+            std::path::Component::Normal(_) | std::path::Component::CurDir
+        )
+    });
+    if !inside {
+        return Err(fault(format!("{path} is not a file beside the flows")));
+    }
+    let found = folder.join(path);
+    let bytes = tokio::fs::read(&found)
+        .await
+        .map_err(|why| fault(format!("the file {} can't be read: {why}", found.display())))?;
+    let filename = found
+        .file_name()
+        .map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned());
+    Ok(Upload {
+        mime: mime(&filename).to_owned(),
+        filename,
+        bytes,
+    })
+}
+
+fn mime(filename: &str) -> &'static str {
+    let ending = filename
+        .rsplit('.')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    match ending.as_str() {
+        "jpg" | "jpeg" => "image/jpeg",
+        "png" => "image/png",
+        "webp" => "image/webp",
+        "mp4" => "video/mp4",
+        "ogg" | "opus" => "audio/ogg",
+        "mp3" => "audio/mpeg",
+        "m4a" => "audio/mp4",
+        "pdf" => "application/pdf",
+        "txt" => "text/plain",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,380 @@
+//! From a provider's bytes to mailboxes: the first stretch of the road. Nothing is parsed before it is authentic, and
+//! a provider hears 200 only when everything it said is durable.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::{SignedDuration, Timestamp};
+
+use super::identity;
+use super::mailbox::Item;
+use super::masked::Masked;
+use super::parts::{Counts, Number, Shared};
+use super::thread::Line;
+use crate::channel::{Answer, Forged};
+use crate::message::{Inbound, InboundBody, MediaKind, Role};
+use crate::store::{Ingest, Ingested, Owner, Status, StoreError};
+
+/// How long the body of a webhook may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
+/// How long the store may take. After that the provider is asked to come again: what it repeats is recognised.
+const STORED_WITHIN: Duration = Duration::from_millis(1800);
+/// Older events are refused: their ids are no longer remembered, so a repetition could not be told from news.
+const OLDEST: SignedDuration = SignedDuration::from_hours(8 * 24);
+/// An event that is late by this much is answered without waiting for more.
+const LATE: SignedDuration = SignedDuration::from_mins(15);
+/// An event above this is kept in quarantine: stores take 64 KiB.
+const LARGEST: usize = 60 * 1024;
+/// A burst is answered at the latest this many quiet times after its first message.
+const BURST_AT_MOST: u32 = 5;
+
+/// `GET /webhook/{channel}`: the provider checks the address.
+pub(super) async fn handshake(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let answer = match shared.numbers.get(&id) {
+        Some(number) => number.channel.handshake(query.as_deref().unwrap_or_default()),
+        None => Answer::plain(403, "forbidden"),
+    };
+    response(answer)
+}
+
+/// `POST /webhook/{channel}`.
+pub(super) async fn receive(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    request: Request<Body>,
+) -> Response {
+    let (head, body) = request.into_parts();
+    if head.headers.contains_key(header::CONTENT_ENCODING) {
+        return response(Answer::plain(415, "send it uncompressed"));
+    }
+    let raw = match read(body, shared.config.limits.body_bytes).await {
+        Ok(raw) => raw,
+        Err(answer) => return response(answer),
+    };
+    let Some(number) = authentic(&shared, &id, &head.headers, &raw) else {
+        Counts::add(&shared.counts.forged);
+        tracing::warn!(channel = %shown(&shared, &id), "a webhook without a valid signature was refused");
+        return response(Forged::answer());
+    };
+    let stored = accept(&shared, number, &head.headers, &raw);
+    match tokio::time::timeout(STORED_WITHIN, stored).await {
+        Ok(Ok(())) => response(Answer::plain(200, "ok")),
+        Ok(Err(why)) => {
+            tracing::error!(channel = id, %why, "a webhook could not be stored; the provider will repeat it");
+            again()
+        }
+        Err(_) => {
+            tracing::error!(
+                channel = id,
+                "the store did not answer in time; the provider will repeat the webhook"
+            );
+            again()
+        }
+    }
+}
+
+async fn read(body: Body, cap: usize) -> Result<Bytes, Answer> {
+    match tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, cap)).await {
+        Ok(Ok(raw)) => Ok(raw),
+        // Too large, or cut off: then nobody hears the answer.
+        Ok(Err(_)) => Err(Answer::plain(413, "too large")),
+        Err(_) => Err(Answer::plain(408, "too slow")),
+    }
+}
+
+/// The number of this address, if the body is signed by its provider. An address that does not exist is answered as a
+/// forgery is.
+fn authentic<'a>(shared: &'a Shared, id: &str, headers: &HeaderMap, raw: &[u8]) -> Option<&'a Number> {
+    let number = shared.numbers.get(id)?;
+    number.channel.authenticate(headers, raw).ok()?;
+    Some(number)
+}
+
+/// Only names of our own go into the log.
+fn shown<'a>(shared: &Shared, id: &'a str) -> &'a str {
+    if shared.numbers.contains_key(id) {
+        id
+    } else {
+        "unknown"
+    }
+}
+
+fn response(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, answer.body).into_response();
+    for (name, value) in answer.headers {
+        response
+            .headers_mut()
+            .insert(*name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Nothing is lost: Meta repeats a webhook for up to seven days.
+fn again() -> Response {
+    let mut response = response(Answer::plain(503, "please repeat"));
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}
+
+/// Reads an authentic webhook and stores all of it.
+async fn accept(shared: &Shared, number: &Number, headers: &HeaderMap, raw: &[u8]) -> Result<(), StoreError> {
+    let decoded = number.channel.decode(raw);
+    for problem in &decoded.problems {
+        Counts::add(&shared.counts.undecodable);
+        tracing::warn!(
+            channel = number.config.id,
+            place = problem.place,
+            "a part of a webhook can't be read; it is kept in quarantine and the rest goes on"
+        );
+        let why = format!("{}: {}", problem.place, problem.why);
+        shared
+            .store
+            .quarantine(&number.config.id, problem.raw.as_bytes(), &why)
+            .await?;
+    }
+    deliver(shared, number, decoded.events, |other| {
+        other.channel.authenticate(headers, raw).is_ok()
+    })
+    .await
+}
+
+/// Puts events into mailboxes, in one step of the store. `trusted` says whether the sender may speak for another
+/// number than the one whose address it used: at Meta all numbers of an app share one address.
+pub(super) async fn deliver(
+    shared: &Shared,
+    number: &Number,
+    events: Vec<Inbound>,
+    trusted: impl Fn(&Number) -> bool,
+) -> Result<(), StoreError> {
+    let mut batch = Vec::new();
+    let mut statuses = Vec::new();
+    for event in events {
+        let Some(number) = addressee(shared, number, &event, &trusted) else {
+            Counts::add(&shared.counts.foreign);
+            tracing::warn!(
+                channel = number.config.id,
+                "an event for a number that is not configured here"
+            );
+            continue;
+        };
+        match &event.body {
+            InboundBody::Status(status) => statuses.push((number, status.clone())),
+            InboundBody::Account { field, .. } => {
+                tracing::warn!(
+                    channel = number.config.id,
+                    field,
+                    "the provider has news about this account"
+                );
+            }
+            _ => batch.extend(letter(shared, number, event).await?),
+        }
+    }
+    store_all(shared, &batch).await?;
+    for (number, status) in statuses {
+        reconcile(shared, number, status).await?;
+    }
+    Ok(())
+}
+
+fn addressee<'a>(
+    shared: &'a Shared,
+    number: &'a Number,
+    event: &Inbound,
+    trusted: &impl Fn(&Number) -> bool,
+) -> Option<&'a Number> {
+    if number.channel.account() == event.account || matches!(event.body, InboundBody::Account { .. }) {
+        return Some(number);
+    }
+    shared.numbers.values().find(|other| {
+        other.channel.provider() == number.channel.provider()
+            && other.channel.account() == event.account
+            && trusted(other)
+    })
+}
+
+/// The event as it goes into its contact's mailbox; `None` if it has no place there.
+async fn letter(shared: &Shared, number: &Number, event: Inbound) -> Result<Option<Ingest>, StoreError> {
+    let now = shared.store.now();
+    let late = event.at.map_or(SignedDuration::ZERO, |at| at.duration_until(now));
+    if late > OLDEST {
+        Counts::add(&shared.counts.too_old);
+        tracing::warn!(
+            channel = number.config.id,
+            "an event older than eight days was refused"
+        );
+        return Ok(None);
+    }
+    let aliases = identity::aliases(&event.who);
+    let Some((first, also)) = aliases.split_first() else {
+        Counts::add(&shared.counts.undecodable);
+        let raw = serde_json::to_vec(&event).unwrap_or_default();
+        shared
+            .store
+            .quarantine(&number.config.id, &raw, "nobody is named in it")
+            .await?;
+        return Ok(None);
+    };
+    let resolved = shared.store.resolve_alias(&number.config.id, first, also).await?;
+    let contact = resolved.contact();
+    if let crate::store::Resolved::Clash { first, second } = resolved {
+        tracing::warn!(
+            channel = number.config.id, contact = %Masked(first), other = %Masked(second),
+            "two contacts turn out to be one person; they stay apart until somebody merges them"
+        );
+    }
+    if let InboundBody::Identity { phone, bsuid, .. } = &event.body {
+        let new = identity::named(phone.as_deref(), bsuid.as_deref());
+        shared.store.resolve_alias(&number.config.id, first, &new).await?;
+    }
+    if event.who.role == Role::Agent {
+        // Somebody of the business answers from the phone: at once, not when the event's turn comes.
+        shared.store.set_owner(contact, Owner::Human).await?;
+    }
+    let quiet = quiet(shared, number, &event, late);
+    let history = line_of(&event).map(|line| line.to_bytes());
+    let (dedupe, said_at) = (event.key.0.clone(), said_at(&event, now));
+    let payload = Item::Inbound(Box::new(event)).to_bytes();
+    if payload.len() > LARGEST {
+        Counts::add(&shared.counts.undecodable);
+        let why = "it is too large for a mailbox";
+        shared.store.quarantine(&number.config.id, &payload, why).await?;
+        return Ok(None);
+    }
+    Ok(Some(Ingest {
+        channel: number.config.id.clone(),
+        contact,
+        dedupe,
+        said_at,
+        quiet,
+        quiet_max: quiet * BURST_AT_MOST,
+        history,
+        payload,
+    }))
+}
+
+/// Only what the customer says opens the window.
+fn said_at(event: &Inbound, now: Timestamp) -> Option<Timestamp> {
+    (event.who.role == Role::User && speaks(&event.body)).then(|| event.at.unwrap_or(now))
+}
+
+/// Whether it is a message of the customer, answered or not.
+fn speaks(body: &InboundBody) -> bool {
+    match body {
+        InboundBody::Text { .. }
+        | InboundBody::Media(_)
+        | InboundBody::Location(_)
+        | InboundBody::Contacts { .. }
+        | InboundBody::Choice { .. }
+        | InboundBody::FormReply { .. }
+        | InboundBody::Reaction { .. }
+        | InboundBody::Order { .. }
+        | InboundBody::Unsupported { .. }
+        | InboundBody::Unknown { .. } => true,
+        InboundBody::Edited { .. }
+        | InboundBody::Revoked { .. }
+        | InboundBody::Identity { .. }
+        | InboundBody::Status(_)
+        | InboundBody::Preference { .. }
+        | InboundBody::Echo { .. }
+        | InboundBody::Call { .. }
+        | InboundBody::Account { .. } => false,
+    }
+}
+
+fn line_of(event: &Inbound) -> Option<Line> {
+    match (&event.body, event.who.role) {
+        (InboundBody::Echo { body }, _) => Some(Line::Echo {
+            body: (**body).clone(),
+        }),
+        (body, Role::Agent | Role::BotEcho) => Some(Line::Echo { body: body.clone() }),
+        (InboundBody::Status(_) | InboundBody::Account { .. }, _) => None,
+        (body, Role::User | Role::System) => Some(Line::Customer {
+            body: body.clone(),
+            message_id: event.message_id.clone(),
+            at: event.at,
+        }),
+    }
+}
+
+/// How long to wait for more. Texts come in bursts; taps and files are answered at once, and so is what comes late.
+/// What the bot does not answer hurries nobody.
+fn quiet(shared: &Shared, number: &Number, event: &Inbound, late: SignedDuration) -> Duration {
+    let hurried = match &event.body {
+        InboundBody::Media(media) => media.media != MediaKind::Sticker,
+        InboundBody::Text { .. } => false,
+        body => body.starts_a_turn(),
+    };
+    if hurried || late > LATE || event.who.role != Role::User {
+        Duration::ZERO
+    } else {
+        number
+            .config
+            .burst_quiet
+            .unwrap_or_else(|| shared.flows.burst_quiet())
+    }
+}
+
+async fn store_all(shared: &Shared, batch: &[Ingest]) -> Result<(), StoreError> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let outcomes = shared.store.ingest(batch).await?;
+    for (letter, outcome) in batch.iter().zip(outcomes) {
+        match outcome {
+            Ingested::New(seq) => {
+                tracing::info!(channel = letter.channel, contact = %Masked(letter.contact), seq, "received");
+            }
+            Ingested::Duplicate => Counts::add(&shared.counts.duplicates),
+            Ingested::MailboxFull => {
+                Counts::add(&shared.counts.full);
+                tracing::error!(
+                    channel = letter.channel, contact = %Masked(letter.contact),
+                    "the mailbox of this contact is full; the provider is asked to repeat"
+                );
+                return Err(StoreError::Full("the mailbox of a contact".to_owned()));
+            }
+        }
+        shared.ring(letter.contact);
+    }
+    Ok(())
+}
+
+async fn reconcile(
+    shared: &Shared,
+    number: &Number,
+    news: crate::message::StatusUpdate,
+) -> Result<(), StoreError> {
+    let status = Status {
+        rank: identity::rank(news.state),
+        state: identity::state_name(news.state).to_owned(),
+        message_id: news.message_id,
+        ours: news.ours,
+        error: news
+            .error
+            .or_else(|| news.error_code.map(|code| format!("error {code}"))),
+    };
+    if let Some(code) = news.error_code {
+        tracing::warn!(
+            channel = number.config.id,
+            code,
+            "the provider could not deliver a message"
+        );
+    }
+    let known = shared.store.reconcile(&number.config.id, &status).await?;
+    tracing::debug!(channel = number.config.id, state = status.state, known, "status");
+    if let Some(contact) = status.ours.as_deref().and_then(identity::contact_of) {
+        shared.ring(contact);
+    }
+    Ok(())
+}

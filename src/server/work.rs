@@ -1,0 +1,24 @@
+//! Slow work outside the lease, as it is stored: a service call, a voice note.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Call;
+use crate::message::Media;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "work", rename_all = "snake_case")]
+pub enum Work {
+    Call(Call),
+    Listen {
+        /// Comes back in [`super::mailbox::Item::Heard`].
+        note: String,
+        media: Media,
+    },
+}
+
+impl Work {
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Field names, strings and finite numbers only: nothing in it can fail to be written.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,207 @@
+//! Answers one conversation: claim, one pure turn, one commit. Whoever dies in between leaves nothing half done.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::masked::Masked;
+use super::parts::{Counts, Number, Shared};
+use super::session::{self, Session};
+use super::thread::{Line, NoteKind};
+use super::turn::{self, Outcome, Rules, Told};
+use super::{acts, notes, seen};
+use crate::failpoint;
+use crate::store::{CLAIM_EVENTS, Claim, Committed, ContactId, Failed, Keep, Nonce, StoreError, TurnCommit};
+
+/// A turn takes milliseconds; a holder that is silent for this long is dead.
+const LEASE: Duration = Duration::from_secs(20);
+/// How often a commit is repeated whose answer was lost.
+const COMMIT_TRIES: u32 = 3;
+
+/// Takes one turn of this contact, if it is due.
+pub(super) async fn take_turn(shared: Arc<Shared>, contact: ContactId) {
+    let nonce = match getrandom::u64() {
+        Ok(nonce) => Nonce(nonce),
+        Err(why) => {
+            tracing::error!(%why, "the system gives no random numbers; nothing can be claimed safely");
+            return;
+        }
+    };
+    let claim = match shared.store.claim(contact, nonce, LEASE).await {
+        Ok(Some(claim)) => claim,
+        Ok(None) => return,
+        Err(why) => {
+            tracing::error!(contact = %Masked(contact), %why, "a conversation could not be claimed");
+            return;
+        }
+    };
+    failpoint!("after_claim");
+    match answer(&shared, &claim) {
+        Ok((turn, told)) => commit(&shared, &claim, turn, told).await,
+        Err(why) => fail(&shared, &claim, &why).await,
+    }
+    shared.ring(contact);
+}
+
+/// The turn of a claim. A panic becomes an error: the engine promises not to, but one conversation must never take
+/// the others down.
+fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<Told>), String> {
+    let number = shared.numbers.get(&claim.channel).ok_or_else(|| {
+        format!(
+            "the channel {} is not configured any more; put it back, or nobody answers",
+            claim.channel
+        )
+    })?;
+    let (session, memory) = Session::of(claim).map_err(|why| why.to_string())?;
+    let live = shared.flows.live();
+    let rules = Rules {
+        channel: number.channel.as_ref(),
+        autopilot: number.autopilot(),
+        listens: shared.ear.is_some(),
+        quiet: number
+            .config
+            .burst_quiet
+            .unwrap_or_else(|| shared.flows.burst_quiet()),
+    };
+    if rules.autopilot && claim.owner.lets_bot_speak(shared.store.now()) {
+        show_that_we_read(shared, number, claim, rules.quiet);
+    }
+    let advance =
+        |position: &_, memory: &_, event: &_| live.advance(&number.config.session, position, memory, event);
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        turn::play(claim, session, memory, rules, &advance)
+    }));
+    match played {
+        Ok(outcome) => Ok(pack(claim, outcome, rules.quiet)),
+        Err(panic) => {
+            let why = panic
+                .downcast_ref::<&str>()
+                .map(|s| (*s).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_default();
+            Err(format!("the turn panicked: {why}"))
+        }
+    }
+}
+
+fn show_that_we_read(shared: &Arc<Shared>, number: &Number, claim: &Claim, quiet: Duration) {
+    let read = acts::arrived(&claim.events, quiet)
+        .into_iter()
+        .rev()
+        .find_map(|arrived| match arrived.what {
+            acts::What::Customer { message_id, .. } => message_id,
+            acts::What::Item(_) | acts::What::Unreadable(_) => None,
+        });
+    if let Some(message_id) = read {
+        seen::show(shared, number, message_id);
+    }
+}
+
+fn pack(claim: &Claim, outcome: Outcome, quiet: Duration) -> (TurnCommit, Vec<Told>) {
+    let memory = session::memory_bytes(&outcome.memory);
+    let memory_changed = claim.memory.as_deref() != Some(memory.as_slice());
+    let turn = TurnCommit {
+        contact: claim.contact,
+        fence: claim.fence,
+        nonce: claim.nonce,
+        upto: claim.events.last().map_or(0, |event| event.seq),
+        session: Keep::Write(outcome.session.to_bytes()),
+        memory: if memory_changed {
+            Keep::Write(memory)
+        } else {
+            Keep::AsItIs
+        },
+        owner: outcome.owner,
+        outbox: outcome.outbox,
+        set_timers: outcome.set_timers,
+        cancel_timers: outcome.cancel_timers,
+        jobs: outcome.jobs,
+        history: outcome.history.iter().map(Line::to_bytes).collect(),
+        // A full claim means a backlog, not a burst.
+        quiet: if claim.events.len() < CLAIM_EVENTS {
+            quiet
+        } else {
+            Duration::ZERO
+        },
+    };
+    (turn, outcome.told)
+}
+
+async fn commit(shared: &Arc<Shared>, claim: &Claim, turn: TurnCommit, told: Vec<Told>) {
+    failpoint!("before_commit");
+    let contact = Masked(claim.contact);
+    let mut tries = 0;
+    let committed = loop {
+        tries += 1;
+        match shared.store.commit(&turn).await {
+            Err(StoreError::Unknown(why)) if tries < COMMIT_TRIES => {
+                tracing::warn!(%contact, why, "the answer to a commit was lost; asking again");
+            }
+            other => break other,
+        }
+    };
+    failpoint!("after_commit");
+    match committed {
+        Ok(Committed::Done | Committed::Already) => {
+            Counts::add(&shared.counts.turns);
+            tracing::info!(
+                channel = claim.channel, %contact, events = claim.events.len(), messages = turn.outbox.len(),
+                jobs = turn.jobs.len(), "turn"
+            );
+            for told in told {
+                tell(claim, told);
+            }
+        }
+        Ok(Committed::Fenced) => tracing::warn!(%contact, "the lease was lost; another worker goes on"),
+        Err(why @ (StoreError::TooBig { .. } | StoreError::TooMany { .. } | StoreError::Corrupt { .. })) => {
+            fail(shared, claim, &why.to_string()).await;
+        }
+        // Nothing was written: the lease runs out and the turn is taken again.
+        Err(why) => tracing::error!(%contact, %why, "a turn could not be written; it is repeated"),
+    }
+}
+
+fn tell(claim: &Claim, told: Told) {
+    let (channel, contact) = (claim.channel.as_str(), Masked(claim.contact));
+    match told {
+        Told::Fault(fault) => {
+            tracing::error!(channel, %contact, place = %fault.place, at = fault.at, "a flow met a fault; the team has a note");
+            tracing::debug!(%contact, what = fault.what, "fault");
+        }
+        Told::Handoff { team, place } => tracing::info!(channel, %contact, team, place, "handed to people"),
+        Told::Unreadable(why) => {
+            tracing::error!(channel, %contact, why, "an event in a mailbox can't be read")
+        }
+        Told::Unsendable(losses) => {
+            tracing::error!(channel, %contact, losses, "a message could not be shown at all; the team has a note");
+        }
+    }
+}
+
+async fn fail(shared: &Arc<Shared>, claim: &Claim, why: &str) {
+    let contact = Masked(claim.contact);
+    match shared
+        .store
+        .fail(claim.contact, claim.fence, claim.nonce, why)
+        .await
+    {
+        Ok(Failed::RetryAt(at)) => tracing::error!(%contact, why, %at, "a turn failed; it is tried again"),
+        Ok(Failed::Parked(seq)) => {
+            tracing::error!(%contact, why, seq, "a turn failed for the third time; its event was put aside");
+            let text = format!(
+                "A message could not be answered and was put aside: {why}. Please answer it yourself."
+            );
+            let line = Line::note(NoteKind::Fault, text, None);
+            notes::write(
+                shared,
+                &claim.channel,
+                claim.contact,
+                &format!("parked.{seq}"),
+                &line,
+            )
+            .await;
+        }
+        Ok(Failed::Fenced) => {}
+        Err(why) => tracing::error!(%contact, %why, "a failed turn could not be recorded"),
+    }
+}

@@ -1,0 +1,94 @@
+//! A service of the business, on loopback: what it was asked, and what it answers.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use serde_json::{Value, json};
+
+/// One call as it arrived.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub line: String,
+    pub bearer: Option<String>,
+    pub key: Option<String>,
+    pub body: Value,
+}
+
+#[derive(Debug, Clone)]
+pub struct Shop {
+    pub address: String,
+    calls: Arc<Mutex<Vec<Call>>>,
+}
+
+impl Shop {
+    /// Knows the order A-12345 and no other.
+    pub async fn start() -> Shop {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let shop = Shop {
+            address,
+            calls: Arc::default(),
+        };
+        let router = Router::new().fallback(answer).with_state(shop.clone());
+        tokio::spawn(async move { axum_serve(listener, router).await });
+        shop
+    }
+
+    pub fn calls(&self) -> Vec<Call> {
+        self.calls.lock().unwrap().clone()
+    }
+
+    /// The tables that lead a bot's service `shop` here.
+    pub fn config(&self) -> String {
+        format!(
+            "[services.shop]\nurl = \"http://{0}\"\nallow = [\"{0}\"]\n[secrets]\nSHOP_TOKEN = {{ env = \"SHOP_TOKEN\" }}\n",
+            self.address
+        )
+    }
+}
+
+async fn answer(State(shop): State<Shop>, request: Request) -> impl IntoResponse {
+    let (head, body) = request.into_parts();
+    let text = |name: &str| {
+        head.headers
+            .get(name)
+            .map(|value| value.to_str().unwrap().to_owned())
+    };
+    let raw = axum::body::to_bytes(body, 64 * 1024).await.unwrap_or_default();
+    shop.calls.lock().unwrap().push(Call {
+        line: format!("{} {}", head.method, head.uri),
+        bearer: text("authorization"),
+        key: text("idempotency-key"),
+        body: serde_json::from_slice(&raw).unwrap_or(Value::Null),
+    });
+    match head.uri.path() {
+        "/orders/A-12345" => (StatusCode::OK, axum::Json(json!({ "status": "on its way" }))),
+        _ => (StatusCode::NOT_FOUND, axum::Json(json!({}))),
+    }
+}
+
+async fn axum_serve(listener: tokio::net::TcpListener, router: Router) {
+    use hyper_util::rt::TokioIo;
+    use tower::ServiceExt;
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            return;
+        };
+        let router = router.clone();
+        tokio::spawn(async move {
+            let service =
+                hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+                    router.clone().oneshot(request.map(axum::body::Body::new))
+                });
+            // The other side may go away at any time.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
