@@ -2,6 +2,7 @@
 
 mod chat;
 mod check;
+mod demo;
 mod doctor;
 mod exit;
 mod explain;
@@ -63,7 +64,11 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Good.into() };
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Good.into()
+            };
         }
     };
     let outcome = std::panic::catch_unwind(|| match cli.command {
@@ -94,12 +99,17 @@ pub fn main() -> ExitCode {
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
     })
 }
 
 fn report_fault(fault: &std::panic::PanicHookInfo<'_>) {
-    let place = fault.location().map(|at| format!("{}:{}", at.file(), at.line())).unwrap_or_default();
+    let place = fault
+        .location()
+        .map(|at| format!("{}:{}", at.file(), at.line()))
+        .unwrap_or_default();
     let _ = writeln!(
         std::io::stderr(),
         "switchboard: this is a fault of Switchboard itself, at {place} (version {}). Please report it with the command \

@@ -1,13 +1,19 @@
 "use strict";
 // The demo page: draws the view that the server streams, and sends what the person at the page does.
+// Whatever anybody wrote becomes text nodes, never HTML.
 const $ = (id) => document.getElementById(id);
 
-async function post(path, body, type) {
-  const init = { method: "POST" };
-  if (body instanceof Blob) { init.body = body; init.headers = { "content-type": type || body.type || "application/octet-stream" }; }
-  else { init.body = JSON.stringify(body ?? {}); init.headers = { "content-type": "application/json" }; }
-  const answer = await fetch(path, init);
-  if (!answer.ok) $("link").textContent = (await answer.text()) || `error ${answer.status}`;
+async function post(path, body) {
+  const file = body instanceof Blob;
+  const type = (file ? body.type : "application/json") || "application/octet-stream";
+  let says = "";
+  try {
+    const answer = await fetch(path, { method: "POST", body: file ? body : JSON.stringify(body ?? {}), headers: { "content-type": type } });
+    if (answer.status === 413) says = "This file is too large: WhatsApp takes up to 16 MB.";
+    else if (!answer.ok) says = (await answer.text()) || `The server answered ${answer.status}.`;
+  } catch { says = "The server can't be reached. Is it still running?"; }
+  $("problem").textContent = says;
+  $("problem").hidden = !says;
 }
 
 function el(tag, attributes, ...children) {
@@ -20,187 +26,285 @@ function el(tag, attributes, ...children) {
   return node;
 }
 
+// ---- one message
+
 const tap = (option) => post("/demo/tap", { id: option.id, title: option.title });
-const media = (handle) => typeof handle === "string" ? handle : `/demo/file/${encodeURIComponent((handle.id && (handle.id.id ?? handle.id)) ?? "")}`;
+// A handle is {"id": {"id": …}}: files of a simulated number are known by id.
+const file = (handle) => `/demo/file/${encodeURIComponent(handle?.id?.id ?? "")}`;
+const text = (body) => el("span", { class: "body", dir: "auto" }, bold(body));
+const web = (url, label, more) => el("a", { href: /^https?:/i.test(url) ? url : "#", target: "_blank", rel: "noopener noreferrer", ...more }, label);
+
+// WhatsApp's *bold*.
+function bold(body) {
+  const out = document.createDocumentFragment();
+  for (const part of String(body ?? "").split(/(\*[^*\n]+\*)/)) {
+    const strong = part.length > 2 && part.startsWith("*") && part.endsWith("*");
+    out.append(strong ? el("strong", {}, part.slice(1, -1)) : part);
+  }
+  return out;
+}
+
+function map(place) {
+  const [lat, lng] = [Number(place.lat), Number(place.lng)];
+  const shown = `${lat.toFixed(4)}, ${lng.toFixed(4)}`;
+  return el("span", { class: "body" }, "📍 ", place.name ? `${place.name} ` : "", web(`https://www.openstreetmap.org/?mlat=${lat}&mlon=${lng}#map=16/${lat}/${lng}`, shown));
+}
 
 function openRows(show) {
   $("rowstitle").textContent = show.open;
-  const list = $("rowlist");
-  list.replaceChildren();
+  $("rowlist").replaceChildren();
   for (const section of show.sections) {
-    if (section.title) list.append(el("h3", {}, section.title));
+    if (section.title) $("rowlist").append(el("h3", {}, section.title));
     for (const row of section.rows) {
-      list.append(el("button", { type: "button", onclick: () => { $("rows").close(); tap(row); } }, row.title,
+      $("rowlist").append(el("button", { type: "button", onclick: () => { $("rows").close(); tap(row); } }, row.title,
         row.description ? el("small", {}, row.description) : ""));
     }
   }
   $("rows").showModal();
 }
 
-// One message of ours, by the form it takes on the phone.
+// A message of ours, in the form it takes on the phone.
 function drawShow(show) {
-  const parts = [];
-  const frame = () => {
-    if (show.header) parts.push(el("strong", {}, show.header + "\n"));
-    parts.push(el("span", { class: "body", dir: "auto" }, bold(show.body)));
-    if (show.footer) parts.push(el("span", { class: "foot" }, "\n" + show.footer));
-  };
+  const framed = (...options) => [show.header ? el("span", { class: "head" }, show.header) : "", text(show.body),
+    show.footer ? el("span", { class: "foot" }, show.footer) : "", el("div", { class: "opts" }, ...options)];
   switch (show.show) {
-    case "buttons":
-      frame();
-      parts.push(el("div", { class: "opts" }, ...show.buttons.map((b) => el("button", { type: "button", onclick: () => tap(b) }, b.title))));
-      break;
-    case "list":
-      frame();
-      parts.push(el("div", { class: "opts" }, el("button", { type: "button", class: "openlist", onclick: () => openRows(show) }, "☰ " + show.open)));
-      break;
-    case "link":
-      frame();
-      parts.push(el("div", { class: "opts" }, el("a", { href: /^https?:/i.test(show.url) ? show.url : "#", target: "_blank", rel: "noopener noreferrer" }, "↗ " + show.label)));
-      break;
-    case "location": parts.push(`📍 ${show.name ?? ""} ${show.lat}, ${show.lng}`); break;
-    case "media": parts.push(`📎 ${show.filename ?? show.media}${show.caption ? "\n" + show.caption : ""}`); break;
-    case "template": parts.push(el("span", { class: "foot" }, `template ${show.name}\n`), show.text); break;
-    default: parts.push(el("span", { class: "body", dir: "auto" }, bold(show.body ?? "")));
+    case "buttons": return framed(...show.buttons.map((button) => el("button", { type: "button", onclick: () => tap(button) }, button.title)));
+    case "list": return framed(el("button", { type: "button", class: "openlist", "aria-haspopup": "dialog", onclick: () => openRows(show) }, "☰ " + show.open));
+    case "link": return framed(web(show.url, "↗ " + show.label, { class: "linkbutton" }));
+    case "location": return [map(show)];
+    case "media": return [el("span", { class: "body" }, `📎 ${show.filename ?? show.media}`), show.caption ? text(show.caption) : ""];
+    case "template": return [el("span", { class: "foot" }, `template ${show.name}`), text(show.text)];
+    default: return [text(show.body)];
   }
-  return parts;
-}
-
-// WhatsApp's *bold*, without reading anything as HTML.
-function bold(text) {
-  const out = document.createDocumentFragment();
-  String(text).split(/(\*[^*\n]+\*)/).forEach((part) => {
-    const strong = part.length > 2 && part.startsWith("*") && part.endsWith("*");
-    out.append(strong ? el("strong", {}, part.slice(1, -1)) : part);
-  });
-  return out;
 }
 
 function drawBody(body) {
   switch (body.type) {
-    case "text": return [el("span", { class: "body", dir: "auto" }, body.body)];
-    case "choice": return [el("span", { class: "body", dir: "auto" }, body.title)];
-    case "location": return [`📍 ${body.name ?? "location"} `, el("a", { href: `https://maps.example/?q=${body.lat},${body.lng}`, rel: "noopener noreferrer" }, `${body.lat}, ${body.lng}`)];
-    case "media":
-      if (body.media === "voice" || body.media === "audio") return [el("audio", { controls: "", src: media(body.handle), preload: "none" })];
-      if (body.media === "photo") return [el("img", { src: media(body.handle), alt: "photo" }), body.caption ?? ""];
-      return [`📎 ${body.filename ?? body.media}`];
-    default: return [`(${body.type})`];
+    case "text": return [text(body.body)];
+    case "choice": return [text(body.title)];
+    case "location": return [map(body)];
+    case "media": {
+      const caption = body.caption ? text(body.caption) : "";
+      if (body.media === "voice" || body.media === "audio") return [el("audio", { controls: "", src: file(body.handle), preload: "metadata", "aria-label": "Voice note" }), caption];
+      if (body.media === "photo") return [el("img", { src: file(body.handle), alt: "The customer's photo" }), caption];
+      return [el("span", { class: "body" }, `📎 ${body.filename ?? body.media}`), caption];
+    }
+    default: return [el("span", { class: "body" }, `(${body.type})`)];
   }
 }
 
-const hour = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-const ticks = { sent: "✓", delivered: "✓✓", read: "✓✓", accepted: "✓" };
+const ticks = { queued: "🕓", sending: "🕓", sent: "✓", accepted: "✓", delivered: "✓✓", read: "✓✓" };
+
+function drawMeta({ at, status, line }) {
+  const shown = line.line === "ours" ? status : undefined;
+  return el("span", { class: "meta" + (shown && !ticks[shown] ? " failed" : "") },
+    el("time", { datetime: at }, hour(at)), shown ? el("span", { title: shown }, " " + (ticks[shown] ?? shown)) : "");
+}
 
 function drawLine(entry) {
   const line = entry.line;
-  const meta = (status) => el("span", { class: "meta" + (status === "failed" || status === "dead" ? " failed" : "") },
-    el("time", { datetime: entry.at }, hour(entry.at)), status ? " " + (ticks[status] ?? status) : "");
+  const meta = () => drawMeta(entry);
+  const message = (kind, ...parts) => el("li", { class: "msg " + kind }, ...parts);
   switch (line.line) {
-    case "customer": return el("li", { class: "msg mine", "data-seq": entry.seq }, ...drawBody(line.body), meta());
-    case "echo": return el("li", { class: "msg", "data-seq": entry.seq }, el("div", { class: "who" }, "from the phone"), ...drawBody(line.body), meta());
-    case "ours": return line.step.show ? el("li", { class: "msg" + (line.agent ? " person" : " bot"), "data-seq": entry.seq,
-      title: line.said_at ? `${line.said_at.file}:${line.said_at.line}` : "" },
-      line.agent ? el("div", { class: "who" }, line.agent) : "", ...drawShow(line.step.show), meta(entry.status)) : null;
-    case "heard": return el("li", { class: "note heard", "data-seq": entry.seq }, `heard: “${line.text}”`);
-    case "note": return el("li", { class: "note", "data-seq": entry.seq }, line.text);
+    case "customer": return message("mine", ...drawBody(line.body), meta());
+    case "echo": return message("person", el("span", { class: "who" }, "from the phone"), ...drawBody(line.body), meta());
+    case "ours": {
+      if (!line.step.show) return null;
+      const node = message(line.agent ? "person" : "bot", line.agent ? el("span", { class: "who" }, line.agent) : "", ...drawShow(line.step.show), meta());
+      if (line.said_at) node.title = `${line.said_at.file}:${line.said_at.line}`;
+      return node;
+    }
+    case "heard": return el("li", { class: "note heard", title: "What Switchboard heard in the voice note" }, `heard: “${line.text}”`);
+    case "note": return el("li", { class: "note", title: "The customer does not see this" }, line.text);
     default: return null;
   }
 }
 
-let last = "";
-function draw(view) {
-  $("business").textContent = view.business;
-  $("clock").textContent = new Date(view.clock).toLocaleString();
-  $("clock").dateTime = view.clock;
-  $("typing").textContent = view.typing ? "typing …" : "";
+// ---- the whole page
+
+let view = {};
+const drawn = new Map(); // seq → how the line looked, and its node
+
+const zone = () => ({ timeZone: view.timezone || "UTC" });
+const now = () => Date.now() + (view.ahead ?? 0) * 1000;
+const hour = (at) => new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", ...zone() });
+
+function span(seconds) {
+  const [d, h, m, s] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
+  const two = (n) => String(n).padStart(2, "0");
+  return (d ? `${d} d ` : "") + (d || h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`);
+}
+
+// Only what changed is touched: a playing voice note plays on, and screen readers read new lines only.
+function drawThread() {
+  const thread = $("thread");
+  const lines = view.thread ?? [];
+  const kept = new Set(lines.map((entry) => entry.seq));
+  let grown = false;
+  for (const [seq, { node }] of drawn) if (!kept.has(seq)) { node?.remove(); drawn.delete(seq); }
+  lines.forEach((entry, at) => {
+    const look = JSON.stringify(entry.line);
+    const before = drawn.get(entry.seq);
+    if (before?.look === look) {
+      if (before.status !== entry.status) before.node?.querySelector(".meta")?.replaceWith(drawMeta(entry));
+      before.status = entry.status;
+      return;
+    }
+    const node = drawLine(entry);
+    if (before?.node) { if (node) before.node.replaceWith(node); else before.node.remove(); }
+    else if (node) {
+      const next = lines.slice(at + 1).map((later) => drawn.get(later.seq)?.node).find(Boolean);
+      thread.insertBefore(node, next ?? null);
+      grown = true;
+    }
+    if (node) node.dataset.seq = entry.seq;
+    drawn.set(entry.seq, { look, node, status: entry.status });
+  });
+  if (grown) thread.scrollTop = thread.scrollHeight;
+}
+
+function list(id, empty, nodes) {
+  $(id).replaceChildren(...nodes);
+  $(empty).hidden = nodes.length > 0;
+}
+
+function draw() {
   const human = view.owner !== "bot";
-  $("mode").textContent = human ? "people have the chat" : "autopilot";
+  $("business").textContent = view.business;
+  $("avatar").textContent = [...view.business][0] ?? "";
+  $("typing").textContent = view.busy ? "typing …" : "";
+  $("customer").textContent = `+${view.customer.replace(/^(\d{3})(\d{3})(\d{3})/, "$1 $2 $3 ")}`;
+  $("mode").textContent = human ? "a person has the chat" : "autopilot";
   $("mode").className = "badge " + (human ? "human" : "bot");
-  $("where").textContent = view.where ?? "no flow (idle)";
+  $("where").textContent = view.where?.name ?? "no flow";
+  $("line").textContent = view.where?.line ?? "";
   $("position").textContent = view.position ? JSON.stringify(view.position, null, 1) : "";
-  $("timers").replaceChildren(...(view.timers ?? []).map(([id, due]) => el("li", {}, `⏱ ${hour(due)} `, el("small", {}, id))));
-  $("values").replaceChildren(...(view.values ?? []).map(([name, value]) =>
-    el("tr", {}, el("td", {}, name), el("td", {}, typeof value === "string" ? value : JSON.stringify(value)))));
-  const notes = (view.thread ?? []).filter((entry) => entry.line.line === "note" && entry.line.kind !== "session");
-  $("notes").replaceChildren(...notes.slice(-8).map((entry) => el("li", {}, entry.line.text, " ",
-    el("small", {}, entry.line.place ? `${entry.line.place.file}:${entry.line.place.line}` : ""))));
+  $("take").disabled = human || !view.position;
+  $("return").disabled = !human;
   $("shopdown").checked = Boolean(view.shop_down);
-  const drawn = JSON.stringify(view.thread);
-  if (drawn !== last) {
-    last = drawn;
-    const thread = $("thread");
-    thread.replaceChildren(...(view.thread ?? []).map(drawLine).filter(Boolean));
-    thread.scrollTop = thread.scrollHeight;
-  }
+  list("values", "novalues", (view.values ?? []).map(([name, value]) =>
+    el("tr", {}, el("td", {}, name), el("td", { dir: "auto" }, typeof value === "string" ? value : JSON.stringify(value)))));
+  const notes = (view.thread ?? []).filter((entry) => entry.line.line === "note" && entry.line.kind !== "session");
+  list("notes", "nonotes", notes.slice(-6).map(({ line }) => el("li", {}, line.text, " ",
+    el("small", {}, line.place ? `${line.place.file}:${line.place.line}` : ""))));
+  drawThread();
+  tick();
+}
+
+function tick() {
+  if (!view.business) return;
+  const at = new Date(now());
+  $("clock").dateTime = at.toISOString();
+  $("clock").textContent = at.toLocaleString("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", ...zone() });
+  $("ahead").textContent = `${view.timezone}${view.ahead ? `, ${span(view.ahead)} ahead` : ""}`;
+  $("timers").replaceChildren(...(view.timers ?? []).map(([name, due]) =>
+    el("li", {}, name, el("span", {}, `in ${span(Math.max(0, (new Date(due) - now()) / 1000))}`))));
 }
 
 function connect() {
   const source = new EventSource("/demo/view");
   source.onopen = () => { $("link").textContent = "connected"; };
-  source.onmessage = (event) => draw(JSON.parse(event.data));
+  source.onmessage = (event) => { view = JSON.parse(event.data); draw(); };
   source.onerror = () => { $("link").textContent = "connection lost, trying again …"; };
 }
 
-$("say").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const text = $("text").value.trim();
-  if (text) { post("/demo/text", { text }); $("text").value = ""; }
-});
-$("clocks").addEventListener("click", (event) => {
+// ---- what the person at the page does
+
+function onText(form, input, path) {
+  $(form).addEventListener("submit", (event) => {
+    event.preventDefault();
+    const said = $(input).value.trim();
+    if (said) { post(path, { text: said }); $(input).value = ""; }
+  });
+}
+onText("say", "text", "/demo/text");
+onText("staff", "stafftext", "/demo/staff");
+
+function onFile(input, path) {
+  $(input).addEventListener("change", () => {
+    const chosen = $(input).files[0];
+    if (chosen) post(path, chosen);
+    $(input).value = "";
+  });
+}
+onFile("photofile", "/demo/photo");
+onFile("voicefile", "/demo/voice");
+
+const onClick = (id, act) => $(id).addEventListener("click", act);
+onClick("attach", () => $("photofile").click());
+onClick("take", () => post("/demo/take"));
+onClick("return", () => post("/demo/return"));
+onClick("new", () => post("/demo/new"));
+onClick("pin", () => $("places").showModal());
+onClick("noplace", () => $("places").close());
+onClick("clocks", (event) => {
   const seconds = Number(event.target.dataset?.seconds);
   if (seconds) post("/demo/clock", { seconds });
 });
-$("staff").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const text = $("stafftext").value.trim();
-  if (text) { post("/demo/staff", { text }); $("stafftext").value = ""; }
-});
-$("take").addEventListener("click", () => post("/demo/take"));
-$("return").addEventListener("click", () => post("/demo/return"));
-$("new").addEventListener("click", () => post("/demo/new"));
 $("shopdown").addEventListener("change", (event) => post("/demo/shop", { down: event.target.checked }));
-$("attach").addEventListener("click", () => $("photofile").click());
-$("photofile").addEventListener("change", (event) => { if (event.target.files[0]) post("/demo/photo", event.target.files[0]); event.target.value = ""; });
-$("voicefile").addEventListener("change", (event) => { if (event.target.files[0]) post("/demo/voice", event.target.files[0]); event.target.value = ""; });
-$("pin").addEventListener("click", () => {
-  const fallback = () => post("/demo/location", { lat: 38.7069, lng: -9.1366 });
-  if (!navigator.geolocation) return fallback();
-  navigator.geolocation.getCurrentPosition((at) => post("/demo/location", { lat: at.coords.latitude, lng: at.coords.longitude }), fallback, { timeout: 1500 });
+$("place").addEventListener("submit", (event) => {
+  event.preventDefault();
+  $("places").close();
+  post("/demo/location", { lat: Number($("lat").value), lng: Number($("lng").value) });
 });
 
-// A recorded voice note leaves as 16-bit WAV: every browser can make it and the server reads it.
+// ---- the microphone; a recording leaves as 16-bit WAV, which every browser can make and the server reads
+
 let recording = null;
-$("mic").addEventListener("click", async () => {
-  if (recording) { const wav = recording.stop(); recording = null; $("mic").setAttribute("aria-pressed", "false"); post("/demo/voice", wav); return; }
+onClick("mic", async () => {
+  const pressed = (yes) => { $("mic").setAttribute("aria-pressed", String(yes)); $("mic").title = yes ? "Stop and send" : "Record a voice note"; };
+  if (recording) {
+    const note = recording.stop();
+    recording = null;
+    pressed(false);
+    post("/demo/voice", note);
+    return;
+  }
   try {
     recording = await record();
-    $("mic").setAttribute("aria-pressed", "true");
-  } catch (error) { $("link").textContent = `the microphone can't be used: ${error.message}`; }
+    pressed(true);
+  } catch (error) {
+    $("problem").textContent = `The microphone can't be used: ${error.message}`;
+    $("problem").hidden = false;
+  }
 });
 
 async function record() {
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: true } });
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1 } });
   const context = new AudioContext();
   await context.audioWorklet.addModule("/recorder.js");
   const source = context.createMediaStreamSource(stream);
   const node = new AudioWorkletNode(context, "recorder");
   const chunks = [];
-  node.port.onmessage = (event) => chunks.push(event.data);
+  let samples = 0;
+  node.port.onmessage = (event) => {
+    chunks.push(event.data);
+    samples += event.data.length;
+    $("mic").dataset.seconds = (samples / context.sampleRate).toFixed(1);
+  };
   source.connect(node);
-  return { stop() { source.disconnect(); stream.getTracks().forEach((track) => track.stop()); const rate = context.sampleRate; context.close(); return wav(chunks, rate); } };
+  const stop = () => {
+    source.disconnect();
+    stream.getTracks().forEach((track) => track.stop());
+    const rate = context.sampleRate;
+    context.close();
+    delete $("mic").dataset.seconds;
+    return wav(chunks, rate);
+  };
+  return { stop };
 }
 
 function wav(chunks, rate) {
   const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  const view = new DataView(new ArrayBuffer(44 + length * 2));
-  const word = (at, text) => [...text].forEach((c, i) => view.setUint8(at + i, c.charCodeAt(0)));
-  word(0, "RIFF"); view.setUint32(4, 36 + length * 2, true); word(8, "WAVEfmt "); view.setUint32(16, 16, true);
-  view.setUint16(20, 1, true); view.setUint16(22, 1, true); view.setUint32(24, rate, true); view.setUint32(28, rate * 2, true);
-  view.setUint16(32, 2, true); view.setUint16(34, 16, true); word(36, "data"); view.setUint32(40, length * 2, true);
+  const out = new DataView(new ArrayBuffer(44 + length * 2));
+  const word = (at, letters) => [...letters].forEach((letter, i) => out.setUint8(at + i, letter.charCodeAt(0)));
+  word(0, "RIFF"); out.setUint32(4, 36 + length * 2, true); word(8, "WAVEfmt "); out.setUint32(16, 16, true);
+  out.setUint16(20, 1, true); out.setUint16(22, 1, true); out.setUint32(24, rate, true); out.setUint32(28, rate * 2, true);
+  out.setUint16(32, 2, true); out.setUint16(34, 16, true); word(36, "data"); out.setUint32(40, length * 2, true);
   let at = 44;
-  for (const chunk of chunks) for (const sample of chunk) { view.setInt16(at, Math.max(-1, Math.min(1, sample)) * 32767, true); at += 2; }
-  return new Blob([view], { type: "audio/wav" });
+  for (const chunk of chunks) for (const sample of chunk) { out.setInt16(at, Math.max(-1, Math.min(1, sample)) * 32767, true); at += 2; }
+  return new Blob([out], { type: "audio/wav" });
 }
 
+setInterval(tick, 1000);
 connect();

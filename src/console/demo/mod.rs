@@ -83,17 +83,36 @@ impl Demo {
 
 /// The pages of the demo.
 pub fn pages(handle: Handle, shop: Shop) -> Router {
-    let customer = Customer { phone: phone(1), contact: None };
-    let demo =
-        Arc::new(Demo { handle, shop, customer: Mutex::new(customer), changed: broadcast::channel(64).0 });
+    let customer = Customer {
+        phone: phone(1),
+        contact: None,
+    };
+    let demo = Arc::new(Demo {
+        handle,
+        shop,
+        customer: Mutex::new(customer),
+        changed: broadcast::channel(64).0,
+    });
     let fixed = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
     };
     Router::new()
-        .route("/", get(|| asset("text/html; charset=utf-8", include_str!("page.html"))))
-        .route("/demo.css", get(|| asset("text/css; charset=utf-8", include_str!("demo.css"))))
-        .route("/demo.js", get(|| asset("text/javascript; charset=utf-8", include_str!("demo.js"))))
-        .route("/recorder.js", get(|| asset("text/javascript; charset=utf-8", include_str!("recorder.js"))))
+        .route(
+            "/",
+            get(|| asset("text/html; charset=utf-8", include_str!("page.html"))),
+        )
+        .route(
+            "/demo.css",
+            get(|| asset("text/css; charset=utf-8", include_str!("demo.css"))),
+        )
+        .route(
+            "/demo.js",
+            get(|| asset("text/javascript; charset=utf-8", include_str!("demo.js"))),
+        )
+        .route(
+            "/recorder.js",
+            get(|| asset("text/javascript; charset=utf-8", include_str!("recorder.js"))),
+        )
         .route("/demo/view", get(watch))
         .route("/demo/text", post(text))
         .route("/demo/tap", post(tap))
@@ -121,35 +140,43 @@ fn phone(number: u32) -> String {
 }
 
 async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text)
+    (
+        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")],
+        text,
+    )
 }
 
 /// Streams the view: at once, and whenever it has changed.
 async fn watch(State(demo): State<Arc<Demo>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let (conversations, page) = (demo.handle.subscribe(), demo.changed.subscribe());
-    let views = stream::unfold((demo, conversations, page, String::new()), |(demo, mut talks, mut page, last)| async move {
-        let mut first = last.is_empty();
-        loop {
-            if !first {
-                tokio::select! {
-                    _ = talks.recv() => {}
-                    _ = page.recv() => {}
-                    () = tokio::time::sleep(REFRESH) => {}
+    let views = stream::unfold(
+        (demo, conversations, page, String::new()),
+        |(demo, mut talks, mut page, last)| async move {
+            let mut first = last.is_empty();
+            loop {
+                if !first {
+                    tokio::select! {
+                        _ = talks.recv() => {}
+                        _ = page.recv() => {}
+                        // A page that is open must not hold the server back.
+                        () = demo.handle.stopped() => return None,
+                        () = tokio::time::sleep(REFRESH) => {}
+                    }
+                }
+                first = false;
+                let view = match view::of(&demo).await {
+                    Ok(view) => view.to_string(),
+                    Err(why) => {
+                        tracing::warn!(%why, "the demo's view could not be read");
+                        continue;
+                    }
+                };
+                if view != last {
+                    return Some((Ok(Event::default().data(&view)), (demo, talks, page, view)));
                 }
             }
-            first = false;
-            let view = match view::of(&demo).await {
-                Ok(view) => view.to_string(),
-                Err(why) => {
-                    tracing::warn!(%why, "the demo's view could not be read");
-                    continue;
-                }
-            };
-            if view != last {
-                return Some((Ok(Event::default().data(&view)), (demo, talks, page, view)));
-            }
-        }
-    });
+        },
+    );
     Sse::new(views).keep_alive(KeepAlive::default())
 }
 
@@ -176,17 +203,34 @@ async fn location(State(demo): State<Arc<Demo>>, Json(place): Json<Place>) -> Re
     demo.say(Said::Location(place)).await
 }
 
-async fn photo(State(demo): State<Arc<Demo>>, headers: axum::http::HeaderMap, bytes: Bytes) -> Result<(), Refused> {
+async fn photo(
+    State(demo): State<Arc<Demo>>,
+    headers: axum::http::HeaderMap,
+    bytes: Bytes,
+) -> Result<(), Refused> {
     demo.say(upload(MediaKind::Photo, &headers, &bytes)).await
 }
 
-async fn voice(State(demo): State<Arc<Demo>>, headers: axum::http::HeaderMap, bytes: Bytes) -> Result<(), Refused> {
+async fn voice(
+    State(demo): State<Arc<Demo>>,
+    headers: axum::http::HeaderMap,
+    bytes: Bytes,
+) -> Result<(), Refused> {
     demo.say(upload(MediaKind::Voice, &headers, &bytes)).await
 }
 
 fn upload(kind: MediaKind, headers: &axum::http::HeaderMap, bytes: &Bytes) -> Said {
-    let mime = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
-    Said::File { kind, bytes: bytes.to_vec(), mime, filename: None, caption: None }
+    let mime = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .map(str::to_owned);
+    Said::File {
+        kind,
+        bytes: bytes.to_vec(),
+        mime,
+        filename: None,
+        caption: None,
+    }
 }
 
 /// A file of the chat. Only kinds a browser can't run are shown in place.
@@ -195,10 +239,22 @@ async fn file(State(demo): State<Arc<Demo>>, Path(id): Path<String>) -> Response
         return (StatusCode::NOT_FOUND, "there is no such file").into_response();
     };
     let kind = file.mime.unwrap_or_default();
-    let safe = ["image/png", "image/jpeg", "image/webp", "image/gif"].contains(&kind.as_str()) || kind.starts_with("audio/");
-    let kind = if safe { kind } else { "application/octet-stream".to_owned() };
+    let safe = ["image/png", "image/jpeg", "image/webp", "image/gif"].contains(&kind.as_str())
+        || kind.starts_with("audio/");
+    let kind = if safe {
+        kind
+    } else {
+        "application/octet-stream".to_owned()
+    };
     let place = if safe { "inline" } else { "attachment" };
-    ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, place.to_owned())], file.bytes).into_response()
+    (
+        [
+            (header::CONTENT_TYPE, kind),
+            (header::CONTENT_DISPOSITION, place.to_owned()),
+        ],
+        file.bytes,
+    )
+        .into_response()
 }
 
 #[derive(Deserialize)]
@@ -206,9 +262,15 @@ struct Seconds {
     seconds: u32,
 }
 
-async fn clock(State(demo): State<Arc<Demo>>, Json(Seconds { seconds }): Json<Seconds>) -> Result<(), Refused> {
+async fn clock(
+    State(demo): State<Arc<Demo>>,
+    Json(Seconds { seconds }): Json<Seconds>,
+) -> Result<(), Refused> {
     if !demo.handle.advance_clock(Duration::from_secs(seconds.into())) {
-        return Err(Refused(StatusCode::CONFLICT, "the clock can't be moved here".to_owned()));
+        return Err(Refused(
+            StatusCode::CONFLICT,
+            "the clock can't be moved here".to_owned(),
+        ));
     }
     demo.changed();
     Ok(())
@@ -232,8 +294,15 @@ async fn give_back(State(demo): State<Arc<Demo>>) -> Result<(), Refused> {
 async fn new_customer(State(demo): State<Arc<Demo>>) {
     {
         let mut customer = demo.customer();
-        let number = customer.phone.get(9..).and_then(|number| number.parse().ok()).unwrap_or(0);
-        *customer = Customer { phone: phone((number + 1) % 1000), contact: None };
+        let number = customer
+            .phone
+            .get(9..)
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(0);
+        *customer = Customer {
+            phone: phone((number + 1) % 1000),
+            contact: None,
+        };
     }
     demo.changed();
 }

@@ -28,7 +28,10 @@ impl Shop {
     /// If no port can be had on loopback.
     pub async fn start() -> std::io::Result<Shop> {
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
-        let shop = Shop { address: listener.local_addr()?, down: Arc::default() };
+        let shop = Shop {
+            address: listener.local_addr()?,
+            down: Arc::default(),
+        };
         let router = Router::new()
             .route("/orders/{number}", get(order))
             .route("/orders/{number}/owner", get(owner))
@@ -52,11 +55,17 @@ impl Shop {
 }
 
 fn unless_down(down: &AtomicBool, answer: impl IntoResponse) -> Response {
-    if down.load(Ordering::Relaxed) { StatusCode::SERVICE_UNAVAILABLE.into_response() } else { answer.into_response() }
+    if down.load(Ordering::Relaxed) {
+        StatusCode::SERVICE_UNAVAILABLE.into_response()
+    } else {
+        answer.into_response()
+    }
 }
 
 async fn order(State(down): State<Arc<AtomicBool>>, Path(number): Path<String>) -> Response {
-    let soon = jiff::Zoned::now().date().saturating_add(jiff::Span::new().days(2));
+    let soon = jiff::Zoned::now()
+        .date()
+        .saturating_add(jiff::Span::new().days(2));
     let with = |status: &str| {
         Json(json!({
             "status": status, "eta": soon.to_string(), "carrier": "Harbour Parcels",
@@ -78,7 +87,11 @@ struct Postcode {
 }
 
 async fn owner(State(down): State<Arc<AtomicBool>>, Query(asked): Query<Postcode>) -> Response {
-    let answer = if asked.postcode == "1200-109" { StatusCode::OK } else { StatusCode::FORBIDDEN };
+    let answer = if asked.postcode == "1200-109" {
+        StatusCode::OK
+    } else {
+        StatusCode::FORBIDDEN
+    };
     unless_down(&down, (answer, Json(json!({}))))
 }
 
