@@ -29,12 +29,18 @@ step hours
 ";
 
 fn shop() -> Story {
-    Story::new().file("flows/business.flow", SMALL).file("flows/front.flow", FLOW)
+    Story::new()
+        .file("flows/business.flow", SMALL)
+        .file("flows/front.flow", FLOW)
 }
 
 #[test]
 fn clean_flows_pass_the_check_in_silence() {
-    shop().run(["check"]).code(0).stdout("").stderr_has("2 files, nothing to mend");
+    shop()
+        .run(["check"])
+        .code(0)
+        .stdout("")
+        .stderr_has("2 files, nothing to mend");
 }
 
 #[test]
@@ -51,8 +57,16 @@ fn a_mistake_is_named_with_its_code_and_place_and_the_exit_code_is_1() {
 #[test]
 fn all_mistakes_of_all_files_are_found_in_one_run() {
     shop()
-        .file("flows/front.flow", &FLOW.replace("-> hours", "-> ours").replace("\"A person\"", "\"A person of flesh and blood\""))
-        .file("flows/other.flow", "flow other\nstarts on \"bye\"\n\nstep bye\n  say \"Bye {{ nam }}!\"\n  done\n")
+        .file(
+            "flows/front.flow",
+            &FLOW
+                .replace("-> hours", "-> ours")
+                .replace("\"A person\"", "\"A person of flesh and blood\""),
+        )
+        .file(
+            "flows/other.flow",
+            "flow other\nstarts on \"bye\"\n\nstep bye\n  say \"Bye {{ nam }}!\"\n  done\n",
+        )
         .run(["check"])
         .code(1)
         .stdout_has("F101")
@@ -62,30 +76,51 @@ fn all_mistakes_of_all_files_are_found_in_one_run() {
 
 #[test]
 fn machines_get_one_json_object_a_mistake() {
-    let run = shop().file("flows/front.flow", &FLOW.replace("-> hours", "-> ours")).run(["check", "--format", "json"]);
+    let run = shop()
+        .file("flows/front.flow", &FLOW.replace("-> hours", "-> ours"))
+        .run(["check", "--format", "json"]);
     let first: serde_json::Value = serde_json::from_str(run.stdout_text().lines().next().unwrap()).unwrap();
-    assert_eq!((&first["code"], &first["line"]), (&"F101".into(), &6.into()), "{first}");
+    assert_eq!(
+        (&first["code"], &first["line"]),
+        (&"F101".into(), &6.into()),
+        "{first}"
+    );
     run.code(1);
 }
 
 #[test]
 fn a_missing_folder_is_wrong_usage() {
-    Story::new().run(["check", "nowhere"]).code(2).stderr_has("there is no file or folder nowhere");
+    Story::new()
+        .run(["check", "nowhere"])
+        .code(2)
+        .stderr_has("there is no file or folder nowhere");
     Story::new().run(["check", "--colour"]).code(2);
     Story::new().run(["check"]).code(2).stderr_has("no .flow files");
 }
 
 #[test]
 fn a_file_that_is_not_text_is_refused_with_the_place() {
-    shop().bytes("flows/bad.flow", b"flow bad\n\xff\xfe").run(["check"]).code(1).stderr_has("not UTF-8");
+    shop()
+        .bytes("flows/bad.flow", b"flow bad\n\xff\xfe")
+        .run(["check"])
+        .code(1)
+        .stderr_has("not UTF-8");
 }
 
 #[test]
 fn the_formatter_lists_changes_and_writes_and_then_has_nothing_to_do() {
-    let crooked = FLOW.replace("  menu", "      menu").replace("\"Opening hours\" -> hours", "“Opening hours”   →  hours");
+    let crooked = FLOW
+        .replace("  menu", "      menu")
+        .replace("\"Opening hours\" -> hours", "“Opening hours”   →  hours");
     let story = shop().file("flows/front.flow", &crooked);
-    story.run(["fmt", "--check"]).code(1).stdout_has("flows/front.flow");
-    story.run(["fmt", "--diff"]).code(1).stdout_has("+    \"Opening hours\" -> hours");
+    story
+        .run(["fmt", "--check"])
+        .code(1)
+        .stdout_has("flows/front.flow");
+    story
+        .run(["fmt", "--diff"])
+        .code(1)
+        .stdout_has("+    \"Opening hours\" -> hours");
     story.run(["fmt"]).code(0);
     story.run(["fmt", "--check"]).code(0).stdout("");
     assert_eq!(story.read("flows/front.flow"), FLOW);
@@ -94,7 +129,12 @@ fn the_formatter_lists_changes_and_writes_and_then_has_nothing_to_do() {
 #[test]
 fn the_formatter_returns_what_it_cannot_read_unchanged() {
     let broken = FLOW.replace("  end\n", "").replace("menu", "  menu");
-    Story::new().input(&broken).run(["fmt", "-"]).code(1).stdout(&broken).stderr_has("F002");
+    Story::new()
+        .input(&broken)
+        .run(["fmt", "-"])
+        .code(1)
+        .stdout(&broken)
+        .stderr_has("F002");
 }
 
 #[test]
@@ -152,7 +192,10 @@ fn a_failing_conversation_shows_the_difference_and_where_it_is_said() {
         .stdout_has("+ Bot:   We are open every day.")
         .stdout_has("said at flows/front.flow:11")
         .stdout_has("0 passed, 1 failed");
-    story.run(["test", "--bless"]).code(1).stderr_has("rewrote flows/hours.chat");
+    story
+        .run(["test", "--bless"])
+        .code(1)
+        .stderr_has("rewrote flows/hours.chat");
     assert_eq!(story.read("flows/hours.chat"), CHAT);
     story.run(["test"]).code(0).stdout_has("1 passed, 0 failed");
 }
@@ -160,7 +203,10 @@ fn a_failing_conversation_shows_the_difference_and_where_it_is_said() {
 #[test]
 fn speech_is_strict_and_silence_can_be_demanded() {
     shop()
-        .file("flows/a.chat", &CHAT.replace("Maria: 1\n", "Maria: 1\n(silence)\n"))
+        .file(
+            "flows/a.chat",
+            &CHAT.replace("Maria: 1\n", "Maria: 1\n(silence)\n"),
+        )
         .run(["test"])
         .code(1)
         .stdout_has("This is not in the transcript");
@@ -186,23 +232,42 @@ fn a_call_without_a_mock_prints_the_line_to_add() {
 
 #[test]
 fn one_conversation_can_be_picked_and_the_result_written_for_machines() {
-    let story = shop().file("flows/a.chat", &format!("{CHAT}\n{}", CHAT.replace("Opening hours\"\n", "Again\"\n")));
-    story.run(["test", "flows/a.chat:1"]).code(0).stdout_has("1 passed, 0 failed");
-    story.run(["test", "--filter", "Again", "--junit", "out.xml"]).code(0).stdout_has("1 passed, 0 failed");
+    let story = shop().file(
+        "flows/a.chat",
+        &format!("{CHAT}\n{}", CHAT.replace("Opening hours\"\n", "Again\"\n")),
+    );
+    story
+        .run(["test", "flows/a.chat:1"])
+        .code(0)
+        .stdout_has("1 passed, 0 failed");
+    story
+        .run(["test", "--filter", "Again", "--junit", "out.xml"])
+        .code(0)
+        .stdout_has("1 passed, 0 failed");
     assert!(story.read("out.xml").contains("testcase name=\"Again\""));
 }
 
 #[test]
 fn coverage_names_the_exits_that_were_never_taken() {
     let story = shop().file("flows/a.chat", CHAT);
-    story.run(["test", "--coverage"]).code(0).stdout_has("front/hello.menu").stdout_has("never: [A person], otherwise");
-    story.run(["test", "--fail-under", "100"]).code(1).stderr_has("exits were taken");
+    story
+        .run(["test", "--coverage"])
+        .code(0)
+        .stdout_has("front/hello.menu")
+        .stdout_has("never: [A person], otherwise");
+    story
+        .run(["test", "--fail-under", "100"])
+        .code(1)
+        .stderr_has("exits were taken");
 }
 
 #[test]
 fn a_transcript_that_cannot_be_read_names_every_line() {
     shop()
-        .file("flows/a.chat", "chat \"x\"\n  customer Maria\nPedro: hi\n(the moon rises)\n")
+        .file(
+            "flows/a.chat",
+            "chat \"x\"\n  customer Maria\nPedro: hi\n(the moon rises)\n",
+        )
         .run(["test"])
         .code(1)
         .stderr_has("flows/a.chat:3: who is Pedro?")
@@ -216,9 +281,19 @@ fn nothing_to_play_is_wrong_usage() {
 
 #[test]
 fn the_graph_is_drawn_for_reviews_and_for_graphviz() {
-    shop().run(["graph"]).code(0).stdout_has("flowchart").stdout_has("Opening hours");
-    shop().run(["graph", "front", "--format", "dot"]).code(0).stdout_has("digraph");
-    shop().run(["graph", "back"]).code(2).stderr_has("there are: front");
+    shop()
+        .run(["graph"])
+        .code(0)
+        .stdout_has("flowchart")
+        .stdout_has("Opening hours");
+    shop()
+        .run(["graph", "front", "--format", "dot"])
+        .code(0)
+        .stdout_has("digraph");
+    shop()
+        .run(["graph", "back"])
+        .code(2)
+        .stderr_has("there are: front");
 }
 
 #[test]

@@ -97,6 +97,22 @@ fn every_mistake_is_told_as_its_golden_file_says() {
 }
 
 #[test]
+fn clean_files_are_told_nothing_and_already_have_their_layout() {
+    for name in ["business.flow", "everything.flow", "shop.flow"] {
+        let text = files()
+            .into_iter()
+            .find(|(file, _)| file == name)
+            .expect("the file is there")
+            .1;
+        let (sources, _, mistakes) = one(name, &text);
+        assert_eq!(told(&sources, &mistakes), "", "{name}");
+        if name != "shop.flow" {
+            assert_eq!(format(name, &text).as_ref(), Ok(&text), "{name}");
+        }
+    }
+}
+
+#[test]
 fn pasted_text_parses_to_the_same_tree() {
     let find = |wanted: &str| {
         files()

@@ -175,7 +175,10 @@ proptest! {
 
 /// `PROPTEST_CASES` asks for more; the suite stays quick without it.
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(96)
+    std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(96)
 }
 
 const SOUP: &[&str] = &[

@@ -5,9 +5,9 @@ mod double;
 
 use std::time::{Duration, Instant};
 
-use bot::Bot;
 use bot::shop::Shop;
-use double::{Double, Fault, Faulty, Order, Release, Sent, Setup};
+use bot::{Bot, heard, texts};
+use double::{Double, Fault, Faulty, Order, Release, Setup};
 use serde_json::{Value, json};
 
 const SARI: &str = "6281100000011";
@@ -15,20 +15,6 @@ const BUDI: &str = "6281100000012";
 
 const HELLO: &str = "Hello! What can I do for you?";
 const NUMBER: &str = "What's your order number?";
-
-fn texts(sent: &[Sent], to: &str) -> Vec<String> {
-    let mine = sent.iter().filter(|sent| sent.to == to);
-    mine.map(|sent| sent.text().to_owned()).collect()
-}
-
-/// Waits until this customer was sent `count` messages, and gives them.
-async fn heard(double: &Double, to: &str, count: usize) -> Vec<String> {
-    let what = format!("{count} messages to {to}");
-    let sent = double
-        .wait_until(&what, |sent| texts(sent, to).len() >= count)
-        .await;
-    texts(&sent, to)
-}
 
 struct Answer {
     status: u16,

@@ -45,9 +45,18 @@ pub fn bless(machine: &Machine, text: &str, story: &Story) -> Result<String, Box
 }
 
 fn insert_said(player: &mut Player<'_>, before: u32, changes: &mut Vec<Change>) {
-    let lines: Vec<String> = player.rehearsal.said.drain(..).flat_map(|said| said.shown.lines()).collect();
+    let lines: Vec<String> = player
+        .rehearsal
+        .said
+        .drain(..)
+        .flat_map(|said| said.shown.lines())
+        .collect();
     if !lines.is_empty() {
-        changes.push(Change { first: before, last: before - 1, lines });
+        changes.push(Change {
+            first: before,
+            last: before - 1,
+            lines,
+        });
     }
 }
 
@@ -77,7 +86,12 @@ mod tests {
             last,
             lines: lines.iter().map(|line| (*line).to_owned()).collect(),
         };
-        let changes = vec![change(2, 3, &["B"]), change(4, 4, &[]), change(6, 5, &["new"]), change(7, 6, &["end"])];
+        let changes = vec![
+            change(2, 3, &["B"]),
+            change(4, 4, &[]),
+            change(6, 5, &["new"]),
+            change(7, 6, &["end"]),
+        ];
         assert_eq!(apply("a\nb\nb2\nc\nd\ne\n", changes), "a\nB\nd\nnew\ne\nend\n");
     }
 }

@@ -18,7 +18,11 @@ pub(super) fn holds(rehearsal: &Rehearsal<'_>, text: &str) -> Result<(), String>
         };
         let there = rehearsal.position.frames.last().map(|frame| place_of(&frame.at));
         return match there {
-            Some((at_flow, at_step)) if at_step == step && flow.as_deref().is_none_or(|flow| flow == at_flow) => Ok(()),
+            Some((at_flow, at_step))
+                if at_step == step && flow.as_deref().is_none_or(|flow| flow == at_flow) =>
+            {
+                Ok(())
+            }
             _ => Err(format!("the conversation stands in {stands}")),
         };
     }
@@ -27,7 +31,11 @@ pub(super) fn holds(rehearsal: &Rehearsal<'_>, text: &str) -> Result<(), String>
             Mode::Autopilot => "autopilot",
             Mode::Human => "human",
         };
-        return if wanted.trim() == mode { Ok(()) } else { Err(format!("the mode is {mode}")) };
+        return if wanted.trim() == mode {
+            Ok(())
+        } else {
+            Err(format!("the mode is {mode}"))
+        };
     }
     if let Some(rest) = text.strip_prefix("coverage of ") {
         return coverage::check(rehearsal.machine().program(), &rehearsal.log, rest);
@@ -36,7 +44,13 @@ pub(super) fn holds(rehearsal: &Rehearsal<'_>, text: &str) -> Result<(), String>
         .machine()
         .check(text, &rehearsal.position, &rehearsal.memory, rehearsal.now())
         .map_err(|error| error.to_string())
-        .and_then(|holds| if holds { Ok(()) } else { Err(explain(rehearsal, text)) })
+        .and_then(|holds| {
+            if holds {
+                Ok(())
+            } else {
+                Err(explain(rehearsal, text))
+            }
+        })
 }
 
 /// The value on the left of a failed comparison.
@@ -56,7 +70,9 @@ fn place_of(state: &str) -> (&str, &str) {
 
 /// Where the conversation stands, as people write it: `order tracking / ask for the number`.
 pub(super) fn stands(rehearsal: &Rehearsal<'_>) -> String {
-    let Some(frame) = rehearsal.position.frames.last() else { return "no flow (idle)".to_owned() };
+    let Some(frame) = rehearsal.position.frames.last() else {
+        return "no flow (idle)".to_owned();
+    };
     let (flow, step) = place_of(&frame.at);
     format!("{} / {}", flow.replace('_', " "), step.replace('_', " "))
 }
@@ -66,29 +82,56 @@ pub(super) fn values(rehearsal: &Rehearsal<'_>) -> Vec<(String, String)> {
     let mut values = Vec::new();
     let mut add = |name: String, value: &Value| {
         if let Value::Record(fields) = value {
-            values.extend(fields.iter().map(|(field, value)| (format!("{name}.{field}"), value.to_json().to_string())));
+            values.extend(
+                fields
+                    .iter()
+                    .map(|(field, value)| (format!("{name}.{field}"), value.to_json().to_string())),
+            );
         } else {
             values.push((name, value.to_json().to_string()));
         }
     };
     let locals = rehearsal.position.frames.last().map(|frame| &frame.locals);
-    locals.into_iter().flatten().for_each(|(name, value)| add(name.clone(), value));
-    rehearsal.memory.fields.iter().for_each(|(name, kept)| add(format!("contact.{name}"), &kept.value));
-    rehearsal.position.chat.iter().for_each(|(name, value)| add(format!("chat.{name}"), value));
+    locals
+        .into_iter()
+        .flatten()
+        .for_each(|(name, value)| add(name.clone(), value));
+    rehearsal
+        .memory
+        .fields
+        .iter()
+        .for_each(|(name, kept)| add(format!("contact.{name}"), &kept.value));
+    rehearsal
+        .position
+        .chat
+        .iter()
+        .for_each(|(name, value)| add(format!("chat.{name}"), value));
     values
 }
 
 /// Puts the `contact` lines of a story into memory, read as their declared kinds.
 pub(super) fn remember(rehearsal: &mut Rehearsal<'_>, facts: &[(String, Json)]) {
     for (name, json) in facts {
-        let kind = rehearsal.machine().program().business.contact_fields.get(name).map(|field| &field.kind);
+        let kind = rehearsal
+            .machine()
+            .program()
+            .business
+            .contact_fields
+            .get(name)
+            .map(|field| &field.kind);
         let value = match (kind, json) {
             (Some(Kind::Date(_)), Json::String(text)) => text.parse().ok().map(Value::Date),
             (Some(Kind::Time), Json::String(text)) => text.parse().ok().map(Value::Time),
             _ => None,
         };
         if let Some(value) = value.or_else(|| Value::from_json(json)) {
-            rehearsal.memory.fields.insert(name.clone(), Remembered { value, forget_at: None });
+            rehearsal.memory.fields.insert(
+                name.clone(),
+                Remembered {
+                    value,
+                    forget_at: None,
+                },
+            );
         }
     }
 }

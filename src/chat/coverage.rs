@@ -26,7 +26,10 @@ impl Coverage {
             })
             .filter(|(_, _, exits)| !exits.is_empty())
             .collect();
-        Coverage { states, taken: BTreeMap::new() }
+        Coverage {
+            states,
+            taken: BTreeMap::new(),
+        }
     }
 
     pub fn add(&mut self, log: &[Log]) {
@@ -40,26 +43,49 @@ impl Coverage {
     /// Exits taken and exits there are.
     pub fn count(&self) -> (usize, usize) {
         let all = self.states.iter().map(|(_, _, exits)| exits.len()).sum();
-        let taken = self.states.iter().map(|(name, _, exits)| self.taken_of(name, exits).count()).sum();
+        let taken = self
+            .states
+            .iter()
+            .map(|(name, _, exits)| self.taken_of(name, exits).count())
+            .sum();
         (taken, all)
     }
 
     fn taken_of<'a>(&'a self, state: &str, exits: &'a [(Exit, String)]) -> impl Iterator<Item = &'a str> {
         let taken = self.taken.get(state);
-        exits.iter().filter(move |(exit, _)| taken.is_some_and(|taken| taken.contains(exit))).map(|(_, n)| n.as_str())
+        exits
+            .iter()
+            .filter(move |(exit, _)| taken.is_some_and(|taken| taken.contains(exit)))
+            .map(|(_, n)| n.as_str())
     }
 
     /// A table: state, exits taken and missing, where it stands.
     pub fn table(&self) -> String {
         let mut table = String::new();
-        let width = self.states.iter().map(|(name, _, _)| name.chars().count()).max().unwrap_or(0);
+        let width = self
+            .states
+            .iter()
+            .map(|(name, _, _)| name.chars().count())
+            .max()
+            .unwrap_or(0);
         for (name, place, exits) in &self.states {
             let taken: BTreeSet<&str> = self.taken_of(name, exits).collect();
             let mark = if taken.len() == exits.len() { "✓" } else { "·" };
-            let missing: Vec<&str> =
-                exits.iter().map(|(_, words)| words.as_str()).filter(|words| !taken.contains(words)).collect();
-            let missing = if missing.is_empty() { String::new() } else { format!("  never: {}", missing.join(", ")) };
-            table += &format!("{mark} {name:width$}  {:>2}/{:<2}  {place}{missing}\n", taken.len(), exits.len());
+            let missing: Vec<&str> = exits
+                .iter()
+                .map(|(_, words)| words.as_str())
+                .filter(|words| !taken.contains(words))
+                .collect();
+            let missing = if missing.is_empty() {
+                String::new()
+            } else {
+                format!("  never: {}", missing.join(", "))
+            };
+            table += &format!(
+                "{mark} {name:width$}  {:>2}/{:<2}  {place}{missing}\n",
+                taken.len(),
+                exits.len()
+            );
         }
         let (taken, all) = self.count();
         let percent = (taken * 100).checked_div(all).unwrap_or(100);
@@ -69,19 +95,31 @@ impl Coverage {
 
 /// The exits of a state with their names for people.
 fn exits(program: &Program, kind: &StateKind) -> Vec<(Exit, String)> {
-    let text = |index: u32| program.texts.get(index as usize).map(|text| text.source.clone()).unwrap_or_default();
+    let text = |index: u32| {
+        program
+            .texts
+            .get(index as usize)
+            .map(|text| text.source.clone())
+            .unwrap_or_default()
+    };
     match kind {
         StateKind::Question(question) => {
             let mut exits: Vec<(Exit, String)> = question
                 .options
                 .iter()
-                .map(|option| (Exit::Option(option.id.clone()), format!("[{}]", text(option.label))))
+                .map(|option| {
+                    (
+                        Exit::Option(option.id.clone()),
+                        format!("[{}]", text(option.label)),
+                    )
+                })
                 .collect();
             if !question.accept.is_empty() {
                 exits.push((Exit::Answer, "an answer".to_owned()));
             }
             let checks = question.checks.iter().enumerate();
-            exits.extend(checks.map(|(index, _)| (Exit::Check(index as u32), format!("check {}", index + 1))));
+            exits
+                .extend(checks.map(|(index, _)| (Exit::Check(index as u32), format!("check {}", index + 1))));
             if let Some(otherwise) = &question.otherwise {
                 if otherwise.say.is_some() {
                     exits.push((Exit::Otherwise, "otherwise".to_owned()));
@@ -101,7 +139,12 @@ fn exits(program: &Program, kind: &StateKind) -> Vec<(Exit, String)> {
             let mut exits = vec![(Exit::Ok, "ok".to_owned())];
             exits.extend(fetch.not_found.map(|_| (Exit::NotFound, "not found".to_owned())));
             exits.extend(fetch.refused.map(|_| (Exit::Refused, "refused".to_owned())));
-            exits.extend(fetch.statuses.iter().map(|(code, _)| (Exit::Status(*code), format!("status {code}"))));
+            exits.extend(
+                fetch
+                    .statuses
+                    .iter()
+                    .map(|(code, _)| (Exit::Status(*code), format!("status {code}"))),
+            );
             exits.push((Exit::Problem, "problem".to_owned()));
             exits
         }
@@ -116,7 +159,10 @@ pub(super) fn check(program: &Program, log: &[Log], text: &str) -> Result<(), St
     let (step, wanted) = (slug(step.trim().trim_matches('"')), wanted.trim());
     let mut seen = Vec::new();
     for state in &program.states {
-        let here = state.step.and_then(|step| program.steps.get(step as usize)).is_some_and(|at| at.name == step);
+        let here = state
+            .step
+            .and_then(|step| program.steps.get(step as usize))
+            .is_some_and(|at| at.name == step);
         if !here {
             continue;
         }
@@ -129,12 +175,18 @@ pub(super) fn check(program: &Program, log: &[Log], text: &str) -> Result<(), St
             .collect();
         for (exit, words) in exits(program, &state.kind) {
             if taken.contains(&exit) {
-                if words.trim_matches(['[', ']']) == wanted.trim_matches(['[', ']']) || words.starts_with(wanted) {
+                if words.trim_matches(['[', ']']) == wanted.trim_matches(['[', ']'])
+                    || words.starts_with(wanted)
+                {
                     return Ok(());
                 }
                 seen.push(words);
             }
         }
     }
-    Err(if seen.is_empty() { "no exit of it was taken".to_owned() } else { format!("taken: {}", seen.join(", ")) })
+    Err(if seen.is_empty() {
+        "no exit of it was taken".to_owned()
+    } else {
+        format!("taken: {}", seen.join(", "))
+    })
 }

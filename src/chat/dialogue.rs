@@ -30,7 +30,10 @@ pub enum Reply {
     /// Lines to print.
     Show(Vec<String>),
     /// The transcript, to be written to a file.
-    Save { transcript: String, file: Option<String> },
+    Save {
+        transcript: String,
+        file: Option<String>,
+    },
     Quit,
 }
 
@@ -56,7 +59,14 @@ Type as the customer. A number or a label answers a question. Commands:
 impl<'a> Dialogue<'a> {
     pub fn new(mut rehearsal: Rehearsal<'a>) -> Dialogue<'a> {
         rehearsal.undeclared = Some(Vec::new());
-        Dialogue { now: Snapshot { rehearsal, lines: Vec::new(), given: Vec::new() }, before: Vec::new() }
+        Dialogue {
+            now: Snapshot {
+                rehearsal,
+                lines: Vec::new(),
+                given: Vec::new(),
+            },
+            before: Vec::new(),
+        }
     }
 
     /// Takes one line of input.
@@ -75,7 +85,10 @@ impl<'a> Dialogue<'a> {
             "quit" | "exit" => Reply::Quit,
             "tap" => self.tap(rest),
             "wait" => self.wait(rest),
-            "voice" => self.play(Act::Voice { seconds: None, words: (!rest.is_empty()).then(|| rest.to_owned()) }),
+            "voice" => self.play(Act::Voice {
+                seconds: None,
+                words: (!rest.is_empty()).then(|| rest.to_owned()),
+            }),
             "photo" | "video" | "document" | "audio" => self.beat(&format!("{CUSTOMER}: ({command} {rest})")),
             "pin" => self.beat(&format!("{CUSTOMER}: (location {rest})")),
             "given" => self.given(&format!("given {rest}")),
@@ -88,7 +101,11 @@ impl<'a> Dialogue<'a> {
             "staff" => {
                 self.remember();
                 self.now.lines.push(format!("Ana (support): {rest}"));
-                self.after(|rehearsal| rehearsal.apply(EventKind::PersonSaid { agent: "Ana".to_owned() }))
+                self.after(|rehearsal| {
+                    rehearsal.apply(EventKind::PersonSaid {
+                        agent: "Ana".to_owned(),
+                    })
+                })
             }
             "return" => {
                 self.remember();
@@ -97,7 +114,17 @@ impl<'a> Dialogue<'a> {
             }
             "state" => Reply::Show(self.state()),
             "memory" => Reply::Show(self.memory()),
-            "why" => Reply::Show(self.now.rehearsal.log.iter().rev().take(8).rev().map(|log| format!("{log:?}")).collect()),
+            "why" => Reply::Show(
+                self.now
+                    .rehearsal
+                    .log
+                    .iter()
+                    .rev()
+                    .take(8)
+                    .rev()
+                    .map(|log| format!("{log:?}"))
+                    .collect(),
+            ),
             "undo" | "back" => match self.before.pop() {
                 Some(before) => {
                     self.now = before;
@@ -125,7 +152,9 @@ impl<'a> Dialogue<'a> {
         let line = match &act {
             Act::Types(text) => format!("{CUSTOMER}: {text}"),
             Act::Taps(label) => format!("{CUSTOMER}: [{label}]"),
-            Act::Voice { words: Some(words), .. } => format!("{CUSTOMER}: (voice 0:04 {words:?})"),
+            Act::Voice {
+                words: Some(words), ..
+            } => format!("{CUSTOMER}: (voice 0:04 {words:?})"),
             Act::Voice { words: None, .. } => format!("{CUSTOMER}: (voice 0:04)"),
             // Files and places are typed as transcript lines already.
             Act::Sends { .. } | Act::Location { .. } => String::new(),
@@ -136,7 +165,10 @@ impl<'a> Dialogue<'a> {
 
     fn tap(&mut self, which: &str) -> Reply {
         let options = self.now.rehearsal.options();
-        let by_number = which.parse::<usize>().ok().and_then(|number| options.get(number.wrapping_sub(1)));
+        let by_number = which
+            .parse::<usize>()
+            .ok()
+            .and_then(|number| options.get(number.wrapping_sub(1)));
         match by_number.or_else(|| options.iter().find(|label| label.as_str() == which)) {
             Some(label) => self.play(Act::Taps(label.clone())),
             None if options.is_empty() => Reply::Show(vec!["(there is nothing to tap)".to_owned()]),
@@ -145,7 +177,11 @@ impl<'a> Dialogue<'a> {
     }
 
     fn wait(&mut self, how_long: &str) -> Reply {
-        match self.read(&format!("({how_long} pass)")).as_ref().map(|story| story.beats.as_slice()) {
+        match self
+            .read(&format!("({how_long} pass)"))
+            .as_ref()
+            .map(|story| story.beats.as_slice())
+        {
             Ok([beat]) => {
                 let BeatKind::Pass(by) = beat.kind else {
                     return Reply::Show(vec!["a time is written  /wait 10 minutes".to_owned()]);
@@ -164,7 +200,10 @@ impl<'a> Dialogue<'a> {
 
     /// A transcript line, as it stands.
     fn beat(&mut self, line: &str) -> Reply {
-        match self.read(line).map(|story| story.beats.into_iter().next().map(|beat| beat.kind)) {
+        match self
+            .read(line)
+            .map(|story| story.beats.into_iter().next().map(|beat| beat.kind))
+        {
             Ok(Some(BeatKind::Customer(act))) => {
                 let reply = self.play(act);
                 let at = self.before.last().map_or(0, |before| before.lines.len());
@@ -182,7 +221,11 @@ impl<'a> Dialogue<'a> {
         match self.read(line) {
             Ok(story) => {
                 self.remember();
-                story.setup.given.into_iter().for_each(|given| self.now.rehearsal.mock(given));
+                story
+                    .setup
+                    .given
+                    .into_iter()
+                    .for_each(|given| self.now.rehearsal.mock(given));
                 self.now.given.push(line.to_owned());
                 Reply::Show(vec![format!("({line})")])
             }
@@ -195,7 +238,11 @@ impl<'a> Dialogue<'a> {
         let text = format!("chat \"now\"\n  customer {CUSTOMER}\n{line}\n");
         match parse::parse("chat", &text) {
             Ok(stories) => stories.into_iter().next().ok_or_else(|| "nothing".to_owned()),
-            Err(mistakes) => Err(mistakes.into_iter().map(|mistake| mistake.message).collect::<Vec<_>>().join("\n")),
+            Err(mistakes) => Err(mistakes
+                .into_iter()
+                .map(|mistake| mistake.message)
+                .collect::<Vec<_>>()
+                .join("\n")),
         }
     }
 
@@ -219,8 +266,16 @@ impl<'a> Dialogue<'a> {
             self.now.lines.push(line.clone());
             show.push(line);
         }
-        for undeclared in self.now.rehearsal.undeclared.iter_mut().flat_map(|undeclared| undeclared.drain(..)) {
-            show.push(format!("(nothing is declared for this call, so it was down; try  /{undeclared})"));
+        for undeclared in self
+            .now
+            .rehearsal
+            .undeclared
+            .iter_mut()
+            .flat_map(|undeclared| undeclared.drain(..))
+        {
+            show.push(format!(
+                "(nothing is declared for this call, so it was down; try  /{undeclared})"
+            ));
         }
         if let Err(stuck) = outcome {
             show.push(format!("({stuck})"));
@@ -239,15 +294,24 @@ impl<'a> Dialogue<'a> {
             format!("time  {}", rehearsal.time()),
         ];
         lines.extend(rehearsal.timers().map(|(id, due)| format!("timer {id} at {due}")));
-        lines.extend(super::check::values(rehearsal).into_iter().map(|(name, value)| format!("{name} = {value}")));
+        lines.extend(
+            super::check::values(rehearsal)
+                .into_iter()
+                .map(|(name, value)| format!("{name} = {value}")),
+        );
         lines
     }
 
     fn memory(&self) -> Vec<String> {
         let fields = self.now.rehearsal.memory.fields.iter();
-        let lines: Vec<String> =
-            fields.map(|(name, kept)| format!("contact.{name} = {}", kept.value.to_json())).collect();
-        if lines.is_empty() { vec!["(nothing is remembered)".to_owned()] } else { lines }
+        let lines: Vec<String> = fields
+            .map(|(name, kept)| format!("contact.{name} = {}", kept.value.to_json()))
+            .collect();
+        if lines.is_empty() {
+            vec!["(nothing is remembered)".to_owned()]
+        } else {
+            lines
+        }
     }
 
     fn save(&self, rest: &str) -> Reply {
@@ -256,11 +320,25 @@ impl<'a> Dialogue<'a> {
             None => ("A conversation".to_owned(), rest),
         };
         let mut transcript = format!("chat {title:?}\n  customer {CUSTOMER}\n");
-        let start = self.before.first().map_or(&self.now, |first| first).rehearsal.time();
+        let start = self
+            .before
+            .first()
+            .map_or(&self.now, |first| first)
+            .rehearsal
+            .time();
         transcript += &format!("  time {}\n", start.strftime("%Y-%m-%d %H:%M"));
-        self.now.given.iter().for_each(|given| transcript += &format!("  {given}\n"));
+        self.now
+            .given
+            .iter()
+            .for_each(|given| transcript += &format!("  {given}\n"));
         transcript.push('\n');
-        self.now.lines.iter().for_each(|line| transcript += &format!("{line}\n"));
-        Reply::Save { transcript, file: (!file.is_empty()).then(|| file.to_owned()) }
+        self.now
+            .lines
+            .iter()
+            .for_each(|line| transcript += &format!("{line}\n"));
+        Reply::Save {
+            transcript,
+            file: (!file.is_empty()).then(|| file.to_owned()),
+        }
     }
 }

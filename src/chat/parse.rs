@@ -7,9 +7,7 @@ use pest::Parser;
 use pest::iterators::Pair;
 use serde_json::Value as Json;
 
-use super::story::{
-    Act, Beat, BeatKind, Customer, Expected, Given, GivenAnswer, SessionRules, Setup, Story,
-};
+use super::story::{Act, Beat, BeatKind, Customer, Expected, Given, GivenAnswer, SessionRules, Setup, Story};
 use super::transcript;
 use crate::message::MediaKind;
 
@@ -28,14 +26,25 @@ pub struct Mistake {
 
 /// Reads a whole file. `file` is its name for people.
 pub fn parse(file: &str, text: &str) -> Result<Vec<Story>, Vec<Mistake>> {
-    let mut reader = Reader { file, stories: Vec::new(), mistakes: Vec::new() };
+    let mut reader = Reader {
+        file,
+        stories: Vec::new(),
+        mistakes: Vec::new(),
+    };
     for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         reader.line(index as u32 + 1, line);
     }
     if reader.stories.is_empty() && reader.mistakes.is_empty() {
-        reader.mistake(1, "there is no conversation here. A test begins with  chat \"What it shows\"".to_owned());
+        reader.mistake(
+            1,
+            "there is no conversation here. A test begins with  chat \"What it shows\"".to_owned(),
+        );
     }
-    if reader.mistakes.is_empty() { Ok(reader.stories) } else { Err(reader.mistakes) }
+    if reader.mistakes.is_empty() {
+        Ok(reader.stories)
+    } else {
+        Err(reader.mistakes)
+    }
 }
 
 struct Reader<'a> {
@@ -46,7 +55,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn mistake(&mut self, line: u32, message: String) {
-        self.mistakes.push(Mistake { file: self.file.to_owned(), line, message });
+        self.mistakes.push(Mistake {
+            file: self.file.to_owned(),
+            line,
+            message,
+        });
     }
 
     fn line(&mut self, number: u32, text: &str) {
@@ -54,18 +67,29 @@ impl Reader<'_> {
         if text.is_empty() || text.starts_with('#') {
             return;
         }
-        let Some(pair) = ChatGrammar::parse(Rule::line, text).ok().and_then(|mut pairs| pairs.next()) else {
+        let Some(pair) = ChatGrammar::parse(Rule::line, text)
+            .ok()
+            .and_then(|mut pairs| pairs.next())
+        else {
             self.mistake(number, unreadable(text));
             return;
         };
         let rule = pair.as_rule();
         if rule == Rule::chat {
             let title = strings(&pair).into_iter().next().unwrap_or_default();
-            self.stories.push(Story { title, line: number, setup: Setup::default(), beats: Vec::new() });
+            self.stories.push(Story {
+                title,
+                line: number,
+                setup: Setup::default(),
+                beats: Vec::new(),
+            });
             return;
         }
         let Some(story) = self.stories.last_mut() else {
-            self.mistake(number, "this stands before the first  chat \"…\"  heading".to_owned());
+            self.mistake(
+                number,
+                "this stands before the first  chat \"…\"  heading".to_owned(),
+            );
             return;
         };
         if let Err(message) = read_line(story, number, text, pair) {
@@ -83,7 +107,10 @@ fn unreadable(text: &str) -> String {
              (topic name), (Ana takes the chat), (Ana returns the chat)"
         );
     }
-    if let Some(word) = ["given", "time", "customer", "contact", "session"].iter().find(|word| text.starts_with(**word)) {
+    if let Some(word) = ["given", "time", "customer", "contact", "session"]
+        .iter()
+        .find(|word| text.starts_with(**word))
+    {
         let shape = match *word {
             "given" => "given service.action with a \"…\" answers 200 {…}   (or: times out, is down)",
             "time" => "time 2026-03-02 10:00",
@@ -99,7 +126,11 @@ fn unreadable(text: &str) -> String {
 fn read_line(story: &mut Story, number: u32, text: &str, pair: Pair<'_, Rule>) -> Result<(), String> {
     let started = !story.beats.is_empty();
     let setup = &mut story.setup;
-    let beat = |kind| Beat { kind, first_line: number, last_line: number };
+    let beat = |kind| Beat {
+        kind,
+        first_line: number,
+        last_line: number,
+    };
     match pair.as_rule() {
         Rule::customer | Rule::contact | Rule::time | Rule::seed | Rule::session | Rule::flow if started => {
             return Err("this belongs above the conversation, under the  chat  heading".to_owned());
@@ -113,10 +144,24 @@ fn read_line(story: &mut Story, number: u32, text: &str, pair: Pair<'_, Rule>) -
         // Variants and splits come with a later stage of the language; until then every seed gives the same.
         Rule::seed => {}
         Rule::session => setup.session = Some(session(pair)?),
-        Rule::flow => setup.flow = Some(first(pair)?.as_str().split('#').next().unwrap_or_default().trim().to_owned()),
+        Rule::flow => {
+            setup.flow = Some(
+                first(pair)?
+                    .as_str()
+                    .split('#')
+                    .next()
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned(),
+            )
+        }
         Rule::given => {
             let given = given(number, pair)?;
-            if started { story.beats.push(beat(BeatKind::Given(given))) } else { setup.given.push(given) }
+            if started {
+                story.beats.push(beat(BeatKind::Given(given)))
+            } else {
+                setup.given.push(given)
+            }
         }
         Rule::pass => story.beats.push(beat(BeatKind::Pass(duration(first(pair)?)?))),
         Rule::time_is => story.beats.push(beat(BeatKind::TimeIs(moment(first(pair)?)?))),
@@ -125,7 +170,11 @@ fn read_line(story: &mut Story, number: u32, text: &str, pair: Pair<'_, Rule>) -
             let mut inner = pair.into_inner();
             let (service, action) = service_action(inner.next().ok_or("no action is named")?.as_str())?;
             let args = inner.map(argument).collect::<Result<_, _>>()?;
-            story.beats.push(beat(BeatKind::Called { service, action, args }));
+            story.beats.push(beat(BeatKind::Called {
+                service,
+                action,
+                args,
+            }));
         }
         Rule::handed => {
             let mut inner = pair.into_inner();
@@ -148,10 +197,18 @@ fn read_line(story: &mut Story, number: u32, text: &str, pair: Pair<'_, Rule>) -
         Rule::closes => story.beats.push(beat(BeatKind::ChatCloses)),
         Rule::opts_out => story.beats.push(beat(BeatKind::OptsOut)),
         Rule::opts_in => story.beats.push(beat(BeatKind::OptsIn)),
-        Rule::topic => story.beats.push(beat(BeatKind::Topic(first(pair)?.as_str().to_owned()))),
-        Rule::takes => story.beats.push(beat(BeatKind::Takes { name: first(pair)?.as_str().to_owned() })),
-        Rule::returns => story.beats.push(beat(BeatKind::Returns { name: first(pair)?.as_str().to_owned() })),
-        Rule::check => story.beats.push(beat(BeatKind::Check(first(pair)?.as_str().trim().to_owned()))),
+        Rule::topic => story
+            .beats
+            .push(beat(BeatKind::Topic(first(pair)?.as_str().to_owned()))),
+        Rule::takes => story.beats.push(beat(BeatKind::Takes {
+            name: first(pair)?.as_str().to_owned(),
+        })),
+        Rule::returns => story.beats.push(beat(BeatKind::Returns {
+            name: first(pair)?.as_str().to_owned(),
+        })),
+        Rule::check => story
+            .beats
+            .push(beat(BeatKind::Check(first(pair)?.as_str().trim().to_owned()))),
         Rule::cont | Rule::open | Rule::section | Rule::row_line | Rule::template_line => {
             return continuation(story, number, pair);
         }
@@ -179,7 +236,10 @@ fn continuation(story: &mut Story, number: u32, pair: Pair<'_, Rule>) -> Result<
                 Rule::open => expected.extras.push(transcript::open_line(&inner_text(pair))),
                 Rule::section => expected.extras.push(transcript::section_line(&inner_text(pair))),
                 _ => expected.extras.push(transcript::canonical_options(
-                    &pair.into_inner().map(|label| label.as_str().to_owned()).collect::<Vec<_>>(),
+                    &pair
+                        .into_inner()
+                        .map(|label| label.as_str().to_owned())
+                        .collect::<Vec<_>>(),
                 )),
             }
             Ok(())
@@ -209,12 +269,20 @@ fn said(story: &Story, text: &str, pair: Pair<'_, Rule>) -> Result<BeatKind, Str
         next = inner.next();
     }
     if team || (who != "Bot" && who != story.setup.customer.name && has_person(story, &who)) {
-        let text = next.map(|pair| pair.as_str().trim().to_owned()).unwrap_or_default();
+        let text = next
+            .map(|pair| pair.as_str().trim().to_owned())
+            .unwrap_or_default();
         return Ok(BeatKind::Person { name: who, text });
     }
     if who == "Bot" {
-        let said = text.split_once(':').map_or("", |(_, said)| said.trim()).to_owned();
-        return Ok(BeatKind::Bot(Expected { text: vec![said], extras: Vec::new() }));
+        let said = text
+            .split_once(':')
+            .map_or("", |(_, said)| said.trim())
+            .to_owned();
+        return Ok(BeatKind::Bot(Expected {
+            text: vec![said],
+            extras: Vec::new(),
+        }));
     }
     if who != story.setup.customer.name {
         return Err(format!(
@@ -222,7 +290,9 @@ fn said(story: &Story, text: &str, pair: Pair<'_, Rule>) -> Result<BeatKind, Str
             story.setup.customer.name
         ));
     }
-    let Some(next) = next else { return Err("nothing is said here".to_owned()) };
+    let Some(next) = next else {
+        return Err("nothing is said here".to_owned());
+    };
     let act = match next.as_rule() {
         Rule::tap => Act::Taps(first(next)?.as_str().trim().to_owned()),
         Rule::media => media(first(next)?)?,
@@ -259,14 +329,21 @@ fn media(pair: Pair<'_, Rule>) -> Result<Act, String> {
                 let (minutes, seconds) = clock.as_str().split_once(':')?;
                 Some(minutes.parse::<u32>().ok()? * 60 + seconds.parse::<u32>().ok()?)
             });
-            Ok(Act::Voice { seconds, words: said.next() })
+            Ok(Act::Voice {
+                seconds,
+                words: said.next(),
+            })
         }
         Rule::location => {
             let mut number = || inner.next().and_then(|pair| pair.as_str().parse::<f64>().ok());
             let (Some(lat), Some(lng)) = (number(), number()) else {
                 return Err("a location is written  (location 41.1, -8.6)".to_owned());
             };
-            Ok(Act::Location { lat, lng, name: said.next() })
+            Ok(Act::Location {
+                lat,
+                lng,
+                name: said.next(),
+            })
         }
         _ => {
             let kind = match inner.next().map(|pair| pair.as_str()) {
@@ -276,24 +353,43 @@ fn media(pair: Pair<'_, Rule>) -> Result<Act, String> {
                 Some("sticker") => MediaKind::Sticker,
                 _ => MediaKind::Document,
             };
-            let name = inner.find(|pair| pair.as_rule() == Rule::file_name).map(|pair| pair.as_str().to_owned());
-            Ok(Act::Sends { kind, name, caption: said.next() })
+            let name = inner
+                .find(|pair| pair.as_rule() == Rule::file_name)
+                .map(|pair| pair.as_str().to_owned());
+            Ok(Act::Sends {
+                kind,
+                name,
+                caption: said.next(),
+            })
         }
     }
 }
 
 fn customer(pair: Pair<'_, Rule>) -> Result<Customer, String> {
     let mut inner = pair.into_inner();
-    let name = inner.next().ok_or("the customer needs a name")?.as_str().to_owned();
+    let name = inner
+        .next()
+        .ok_or("the customer needs a name")?
+        .as_str()
+        .to_owned();
     if name == "Bot" {
         return Err("the customer can't be called Bot".to_owned());
     }
-    let mut customer = Customer { name, phone: None, language: None };
+    let mut customer = Customer {
+        name,
+        phone: None,
+        language: None,
+    };
     for fact in inner.filter(|fact| fact.as_rule() == Rule::customer_fact) {
         let said = strings(&fact).into_iter().next();
         let mut words = fact.into_inner();
-        let what = words.next().map(|word| word.as_str().to_owned()).unwrap_or_default();
-        let value = said.or_else(|| words.next().map(|word| word.as_str().to_owned())).unwrap_or_default();
+        let what = words
+            .next()
+            .map(|word| word.as_str().to_owned())
+            .unwrap_or_default();
+        let value = said
+            .or_else(|| words.next().map(|word| word.as_str().to_owned()))
+            .unwrap_or_default();
         match what.as_str() {
             "phone" => customer.phone = Some(value.trim_start_matches('+').to_owned()),
             "language" => customer.language = Some(value),
@@ -304,7 +400,11 @@ fn customer(pair: Pair<'_, Rule>) -> Result<Customer, String> {
 }
 
 fn session(pair: Pair<'_, Rule>) -> Result<SessionRules, String> {
-    let mut rules = SessionRules { on: true, ask_after: None, end_after: None };
+    let mut rules = SessionRules {
+        on: true,
+        ask_after: None,
+        end_after: None,
+    };
     let mut durations = Vec::new();
     for inner in pair.into_inner() {
         match inner.as_rule() {
@@ -322,7 +422,13 @@ fn session(pair: Pair<'_, Rule>) -> Result<SessionRules, String> {
 fn given(line: u32, pair: Pair<'_, Rule>) -> Result<Given, String> {
     let mut inner = pair.into_inner();
     let (service, action) = service_action(inner.next().ok_or("no action is named")?.as_str())?;
-    let mut given = Given { service, action, args: Vec::new(), answer: GivenAnswer::IsDown, line };
+    let mut given = Given {
+        service,
+        action,
+        args: Vec::new(),
+        answer: GivenAnswer::IsDown,
+        line,
+    };
     for part in inner {
         match part.as_rule() {
             Rule::argument => given.args.push(argument(part)?),
@@ -336,18 +442,24 @@ fn given(line: u32, pair: Pair<'_, Rule>) -> Result<Given, String> {
 
 fn answer(pair: Pair<'_, Rule>) -> Result<GivenAnswer, String> {
     let mut inner = pair.into_inner();
-    let status = inner.next().and_then(|status| status.as_str().parse().ok()).ok_or("an answer needs a status")?;
+    let status = inner
+        .next()
+        .and_then(|status| status.as_str().parse().ok())
+        .ok_or("an answer needs a status")?;
     let body = match inner.next() {
         None => Json::Null,
-        Some(json) => serde_json::from_str(json.as_str().trim())
-            .map_err(|error| format!("the answer is not JSON: {error}. The whole answer stands on this line"))?,
+        Some(json) => serde_json::from_str(json.as_str().trim()).map_err(|error| {
+            format!("the answer is not JSON: {error}. The whole answer stands on this line")
+        })?,
     };
     Ok(GivenAnswer::Status(status, body))
 }
 
 /// The last part is the action, what is before it the service.
 fn service_action(path: &str) -> Result<(String, String), String> {
-    let (service, action) = path.rsplit_once('.').ok_or("an action is written  service.action")?;
+    let (service, action) = path
+        .rsplit_once('.')
+        .ok_or("an action is written  service.action")?;
     Ok((service.to_owned(), action.to_owned()))
 }
 
@@ -356,20 +468,31 @@ fn argument(pair: Pair<'_, Rule>) -> Result<(String, Json), String> {
     let mut inner = pair.into_inner();
     let name = inner.next().ok_or("a name is missing")?.as_str().to_owned();
     let value = inner.next().ok_or("a value is missing")?;
-    let value = strings(&value).into_iter().next().map(Json::String).unwrap_or_else(|| match value.as_str() {
-        "yes" | "true" => Json::Bool(true),
-        "no" | "false" => Json::Bool(false),
-        text => serde_json::from_str::<serde_json::Number>(text)
-            .map_or_else(|_| Json::String(text.to_owned()), Json::Number),
-    });
+    let value = strings(&value)
+        .into_iter()
+        .next()
+        .map(Json::String)
+        .unwrap_or_else(|| match value.as_str() {
+            "yes" | "true" => Json::Bool(true),
+            "no" | "false" => Json::Bool(false),
+            text => serde_json::from_str::<serde_json::Number>(text)
+                .map_or_else(|_| Json::String(text.to_owned()), Json::Number),
+        });
     Ok((name, value))
 }
 
 fn moment(pair: Pair<'_, Rule>) -> Result<civil::DateTime, String> {
     let mut inner = pair.into_inner();
-    let date = inner.next().map(|date| date.as_str().to_owned()).unwrap_or_default();
+    let date = inner
+        .next()
+        .map(|date| date.as_str().to_owned())
+        .unwrap_or_default();
     let clock = inner.next().map_or("00:00", |clock| clock.as_str());
-    let clock = if clock.len() == 4 { format!("0{clock}") } else { clock.to_owned() };
+    let clock = if clock.len() == 4 {
+        format!("0{clock}")
+    } else {
+        clock.to_owned()
+    };
     let (date, clock) = (date.parse::<civil::Date>(), clock.parse::<civil::Time>());
     match (date, clock) {
         (Ok(date), Ok(clock)) => Ok(date.to_datetime(clock)),
@@ -379,7 +502,10 @@ fn moment(pair: Pair<'_, Rule>) -> Result<civil::DateTime, String> {
 
 fn duration(pair: Pair<'_, Rule>) -> Result<Duration, String> {
     let mut inner = pair.into_inner();
-    let count: u64 = inner.next().and_then(|digits| digits.as_str().parse().ok()).ok_or("that is too long")?;
+    let count: u64 = inner
+        .next()
+        .and_then(|digits| digits.as_str().parse().ok())
+        .ok_or("that is too long")?;
     let seconds = match inner.next().map(|unit| unit.as_str().trim_end_matches('s')) {
         Some("second") => 1,
         Some("minute") => 60,
@@ -387,15 +513,23 @@ fn duration(pair: Pair<'_, Rule>) -> Result<Duration, String> {
         Some("day") => 86_400,
         _ => 7 * 86_400,
     };
-    count.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "that is too long".to_owned())
+    count
+        .checked_mul(seconds)
+        .map(Duration::from_secs)
+        .ok_or_else(|| "that is too long".to_owned())
 }
 
 fn first(pair: Pair<'_, Rule>) -> Result<Pair<'_, Rule>, String> {
-    pair.into_inner().next().ok_or_else(|| "something is missing here".to_owned())
+    pair.into_inner()
+        .next()
+        .ok_or_else(|| "something is missing here".to_owned())
 }
 
 fn inner_text(pair: Pair<'_, Rule>) -> String {
-    pair.into_inner().next().map(|inner| inner.as_str().trim().to_owned()).unwrap_or_default()
+    pair.into_inner()
+        .next()
+        .map(|inner| inner.as_str().trim().to_owned())
+        .unwrap_or_default()
 }
 
 /// All quoted texts below a pair, unescaped.
@@ -455,7 +589,10 @@ check  contact.last_order is "A-12345"
     fn a_story_is_read_beat_by_beat() {
         let stories = parse("t.chat", STORY).unwrap();
         let story = &stories[0];
-        assert_eq!((story.title.as_str(), story.line, story.beats.len()), ("A shipped order", 2, 11));
+        assert_eq!(
+            (story.title.as_str(), story.line, story.beats.len()),
+            ("A shipped order", 2, 11)
+        );
         assert_eq!(story.setup.customer.phone.as_deref(), Some("351910000001"));
         let expected = Expected {
             text: vec!["Hi Maria!".to_owned(), "How are you? …".to_owned()],
@@ -465,7 +602,10 @@ check  contact.last_order is "A-12345"
         assert_eq!((story.beats[1].first_line, story.beats[1].last_line), (9, 11));
         assert_eq!(
             story.beats[4].kind,
-            BeatKind::Customer(Act::Voice { seconds: Some(4), words: Some("I don't have it".to_owned()) })
+            BeatKind::Customer(Act::Voice {
+                seconds: Some(4),
+                words: Some("I don't have it".to_owned())
+            })
         );
         assert!(matches!(&story.beats[6].kind, BeatKind::Person { name, .. } if name == "Ana"));
     }

@@ -12,8 +12,8 @@ use serde_json::Value as Json;
 use super::story::{Act, Given, GivenAnswer};
 use super::transcript::{self, Shown};
 use crate::engine::{
-    Answer, Call, Closing, Effect, Event, EventKind, Fault, File, HandedOver, Heard, Incoming, Log, Machine, Memory,
-    Outgoing, Position, SessionSettings, TimerChange,
+    Answer, Call, Closing, Effect, Event, EventKind, Fault, File, HandedOver, Heard, Incoming, Log, Machine,
+    Memory, Outgoing, Position, SessionSettings, TimerChange,
 };
 use crate::flow::source::SourceLine;
 use crate::message::{MediaKind, OutboundBody, Place};
@@ -72,7 +72,11 @@ pub enum Stuck {
     #[error(
         "{service}.{action} is called and nothing is declared for it. Add above the conversation:\n  {suggestion}"
     )]
-    NoMock { service: String, action: String, suggestion: String },
+    NoMock {
+        service: String,
+        action: String,
+        suggestion: String,
+    },
     #[error("[{label}] is not on the customer's screen{hint}")]
     NoSuchButton { label: String, hint: String },
     #[error("the clock can't go back: it is {now} already")]
@@ -85,10 +89,17 @@ pub enum Stuck {
 const MOST_CALLS: usize = 50;
 
 impl<'a> Rehearsal<'a> {
-    pub fn new(machine: &'a Machine, settings: SessionSettings, time: Option<civil::DateTime>) -> Rehearsal<'a> {
+    pub fn new(
+        machine: &'a Machine,
+        settings: SessionSettings,
+        time: Option<civil::DateTime>,
+    ) -> Rehearsal<'a> {
         let zone = TimeZone::get(&machine.program().business.timezone).unwrap_or(TimeZone::UTC);
         let time = time.unwrap_or(civil::date(2026, 3, 2).at(10, 0, 0, 0));
-        let now = zone.to_ambiguous_timestamp(time).compatible().unwrap_or(Timestamp::UNIX_EPOCH);
+        let now = zone
+            .to_ambiguous_timestamp(time)
+            .compatible()
+            .unwrap_or(Timestamp::UNIX_EPOCH);
         Rehearsal {
             machine,
             settings,
@@ -125,18 +136,24 @@ impl<'a> Rehearsal<'a> {
 
     /// Makes every call of a service action fail from now on.
     pub fn forget_mocks_of(&mut self, service: &str, action: &str) {
-        self.mocks.retain(|mock| mock.given.service != service || mock.given.action != action);
+        self.mocks
+            .retain(|mock| mock.given.service != service || mock.given.action != action);
     }
 
     /// The customer does something.
     pub fn act(&mut self, act: &Act, topic: Option<String>) -> Result<(), Stuck> {
         let kind = match act {
-            Act::Types(text) => {
-                EventKind::Message(Incoming { text: text.clone(), topic, ..Incoming::default() })
-            }
+            Act::Types(text) => EventKind::Message(Incoming {
+                text: text.clone(),
+                topic,
+                ..Incoming::default()
+            }),
             Act::Taps(label) => {
                 let id = self.on_screen(label)?;
-                EventKind::Tap { id, title: label.clone() }
+                EventKind::Tap {
+                    id,
+                    title: label.clone(),
+                }
             }
             Act::Voice { seconds, words } => EventKind::Message(Incoming {
                 text: words.clone().unwrap_or_default(),
@@ -145,7 +162,11 @@ impl<'a> Rehearsal<'a> {
                     url: "transcript:voice".to_owned(),
                     size: None,
                     seconds: *seconds,
-                    heard: if words.is_some() { Heard::Words } else { Heard::Silence },
+                    heard: if words.is_some() {
+                        Heard::Words
+                    } else {
+                        Heard::Silence
+                    },
                 }),
                 topic,
                 ..Incoming::default()
@@ -154,7 +175,10 @@ impl<'a> Rehearsal<'a> {
                 text: caption.clone().unwrap_or_default(),
                 file: Some(File {
                     kind: *kind,
-                    url: format!("transcript:{}", name.as_deref().unwrap_or(transcript::word_for(*kind))),
+                    url: format!(
+                        "transcript:{}",
+                        name.as_deref().unwrap_or(transcript::word_for(*kind))
+                    ),
                     size: None,
                     seconds: None,
                     heard: Heard::NotVoice,
@@ -163,7 +187,12 @@ impl<'a> Rehearsal<'a> {
                 ..Incoming::default()
             }),
             Act::Location { lat, lng, name } => EventKind::Message(Incoming {
-                place: Some(Place { lat: *lat, lng: *lng, name: name.clone(), address: None }),
+                place: Some(Place {
+                    lat: *lat,
+                    lng: *lng,
+                    name: name.clone(),
+                    address: None,
+                }),
                 topic,
                 ..Incoming::default()
             }),
@@ -173,22 +202,40 @@ impl<'a> Rehearsal<'a> {
 
     /// The id behind a label, on the newest message that shows it.
     fn on_screen(&self, label: &str) -> Result<String, Stuck> {
-        let found = self.screen.iter().rev().flatten().find(|(shown, _)| shown == label);
+        let found = self
+            .screen
+            .iter()
+            .rev()
+            .flatten()
+            .find(|(shown, _)| shown == label);
         found.map(|(_, id)| id.clone()).ok_or_else(|| {
-            let there: Vec<String> =
-                self.screen.last().into_iter().flatten().map(|(label, _)| format!("[{label}]")).collect();
+            let there: Vec<String> = self
+                .screen
+                .last()
+                .into_iter()
+                .flatten()
+                .map(|(label, _)| format!("[{label}]"))
+                .collect();
             let hint = if there.is_empty() {
                 "; there are no buttons".to_owned()
             } else {
                 format!("; there are {}", there.join(" "))
             };
-            Stuck::NoSuchButton { label: label.to_owned(), hint }
+            Stuck::NoSuchButton {
+                label: label.to_owned(),
+                hint,
+            }
         })
     }
 
     /// Labels that can be tapped on the newest message with options.
     pub fn options(&self) -> Vec<String> {
-        self.screen.last().into_iter().flatten().map(|(label, _)| label.clone()).collect()
+        self.screen
+            .last()
+            .into_iter()
+            .flatten()
+            .map(|(label, _)| label.clone())
+            .collect()
     }
 
     /// Lets time pass; what falls due on the way happens on the way.
@@ -198,7 +245,11 @@ impl<'a> Rehearsal<'a> {
     }
 
     pub fn time_is(&mut self, time: civil::DateTime) -> Result<(), Stuck> {
-        let until = self.zone.to_ambiguous_timestamp(time).compatible().unwrap_or(self.now);
+        let until = self
+            .zone
+            .to_ambiguous_timestamp(time)
+            .compatible()
+            .unwrap_or(self.now);
         if until < self.now {
             return Err(Stuck::ClockBack { now: self.time() });
         }
@@ -216,7 +267,10 @@ impl<'a> Rehearsal<'a> {
     }
 
     fn next_timer(&self) -> Option<(String, Timestamp)> {
-        self.timers.iter().min_by_key(|(id, due)| (**due, (*id).clone())).map(|(id, due)| (id.clone(), *due))
+        self.timers
+            .iter()
+            .min_by_key(|(id, due)| (**due, (*id).clone()))
+            .map(|(id, due)| (id.clone(), *due))
     }
 
     /// Timers that are set: id and when.
@@ -230,7 +284,9 @@ impl<'a> Rehearsal<'a> {
         let mut calls = 0;
         while let Some(kind) = events.pop_front() {
             let event = Event { at: self.now, kind };
-            let turn = self.machine.advance(&self.settings, &self.position, &self.memory, &event);
+            let turn = self
+                .machine
+                .advance(&self.settings, &self.position, &self.memory, &event);
             self.position = turn.position;
             self.memory.apply(&turn.memory);
             for change in turn.timers {
@@ -253,7 +309,10 @@ impl<'a> Rehearsal<'a> {
                             return Err(Stuck::Endless(format!("{}.{}", call.service, call.action)));
                         }
                         let answer = self.answer(&call)?;
-                        events.push_back(EventKind::Result { key: call.key.clone(), answer });
+                        events.push_back(EventKind::Result {
+                            key: call.key.clone(),
+                            answer,
+                        });
                         self.happened.push(Happened::Called(call));
                     }
                     Effect::Notify { team, text, .. } => self.happened.push(Happened::Told { team, text }),
@@ -262,7 +321,11 @@ impl<'a> Rehearsal<'a> {
                     Effect::Fault(fault) => self.happened.push(Happened::Fault(fault)),
                     Effect::OptOut { opted_out } => {
                         self.memory.opted_out = opted_out;
-                        self.happened.push(if opted_out { Happened::OptedOut } else { Happened::OptedIn });
+                        self.happened.push(if opted_out {
+                            Happened::OptedOut
+                        } else {
+                            Happened::OptedIn
+                        });
                     }
                     Effect::BotAgain | Effect::Opened { .. } => {}
                 }
@@ -276,21 +339,36 @@ impl<'a> Rehearsal<'a> {
             if !shown.options.is_empty() {
                 self.screen.push(shown.options.clone());
             }
-            let said = Said { shown, at: outgoing.said_at.clone(), body: outgoing.body.clone() };
+            let said = Said {
+                shown,
+                at: outgoing.said_at.clone(),
+                body: outgoing.body.clone(),
+            };
             self.said.push_back(said);
         }
     }
 
     /// The most specific mock that fits; of equals, each answers once and the last one goes on answering.
     fn answer(&mut self, call: &Call) -> Result<Answer, Stuck> {
-        let args: BTreeMap<&str, Json> =
-            call.args.iter().map(|(name, value)| (name.as_str(), value.to_json())).collect();
+        let args: BTreeMap<&str, Json> = call
+            .args
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_json()))
+            .collect();
         let fits = |given: &Given| {
             given.service == call.service
                 && given.action == call.action
-                && given.args.iter().all(|(name, wanted)| args.get(name.as_str()).is_some_and(|arg| same(arg, wanted)))
+                && given
+                    .args
+                    .iter()
+                    .all(|(name, wanted)| args.get(name.as_str()).is_some_and(|arg| same(arg, wanted)))
         };
-        let most = self.mocks.iter().filter(|mock| fits(&mock.given)).map(|mock| mock.given.args.len()).max();
+        let most = self
+            .mocks
+            .iter()
+            .filter(|mock| fits(&mock.given))
+            .map(|mock| mock.given.args.len())
+            .max();
         let mut chosen = None;
         for (index, mock) in self.mocks.iter().enumerate() {
             if Some(mock.given.args.len()) == most && fits(&mock.given) {
@@ -303,7 +381,9 @@ impl<'a> Rehearsal<'a> {
         let Some(mock) = chosen.and_then(|index| self.mocks.get_mut(index)) else {
             if let Some(undeclared) = &mut self.undeclared {
                 undeclared.push(suggestion(call));
-                return Ok(Answer::Down { why: "nothing is declared for this call".to_owned() });
+                return Ok(Answer::Down {
+                    why: "nothing is declared for this call".to_owned(),
+                });
             }
             return Err(Stuck::NoMock {
                 service: call.service.clone(),
@@ -313,11 +393,21 @@ impl<'a> Rehearsal<'a> {
         };
         mock.used = true;
         Ok(match &mock.given.answer {
-            GivenAnswer::Status(status, body) => Answer::Status { status: *status, body: body.clone() },
-            GivenAnswer::TimesOut => Answer::TimedOut {
-                why: format!("{}.{} took longer than {} seconds", call.service, call.action, call.timeout_ms / 1000),
+            GivenAnswer::Status(status, body) => Answer::Status {
+                status: *status,
+                body: body.clone(),
             },
-            GivenAnswer::IsDown => Answer::Down { why: format!("{}.{} can't be reached", call.service, call.action) },
+            GivenAnswer::TimesOut => Answer::TimedOut {
+                why: format!(
+                    "{}.{} took longer than {} seconds",
+                    call.service,
+                    call.action,
+                    call.timeout_ms / 1000
+                ),
+            },
+            GivenAnswer::IsDown => Answer::Down {
+                why: format!("{}.{} can't be reached", call.service, call.action),
+            },
         })
     }
 }
@@ -333,7 +423,15 @@ pub(super) fn same(said: &Json, wanted: &Json) -> bool {
 
 /// The `given` line that would answer this call.
 fn suggestion(call: &Call) -> String {
-    let args: Vec<String> = call.args.iter().map(|(name, value)| format!("{name} {}", value.to_json())).collect();
-    let with = if args.is_empty() { String::new() } else { format!(" with {}", args.join(", ")) };
+    let args: Vec<String> = call
+        .args
+        .iter()
+        .map(|(name, value)| format!("{name} {}", value.to_json()))
+        .collect();
+    let with = if args.is_empty() {
+        String::new()
+    } else {
+        format!(" with {}", args.join(", "))
+    };
     format!("given {}.{}{with} answers 200 {{}}", call.service, call.action)
 }

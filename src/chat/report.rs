@@ -20,9 +20,15 @@ pub fn failure(file: &str, text: &str, story: &Story, played: &Played, failure: 
     let lines: Vec<&str> = text.lines().collect();
     let mut out = format!("FAIL  {file}:{}  {:?}\n\n", story.line, story.title);
     let (first, last) = failed_lines(story, failure);
-    let from = story.beats.get(failure.beat.saturating_sub(3)).map_or(first, |beat| beat.first_line.min(first));
+    let from = story
+        .beats
+        .get(failure.beat.saturating_sub(3))
+        .map_or(first, |beat| beat.first_line.min(first));
     for number in from..first {
-        if let Some(line) = lines.get(number as usize - 1).filter(|line| !line.trim().is_empty()) {
+        if let Some(line) = lines
+            .get(number as usize - 1)
+            .filter(|line| !line.trim().is_empty())
+        {
             out += &format!("  {number:>4} | {line}\n");
         }
     }
@@ -36,14 +42,24 @@ pub fn failure(file: &str, text: &str, story: &Story, played: &Played, failure: 
     match &failure.kind {
         Different::Said { said, .. } => {
             original("-");
-            said.shown.lines().iter().for_each(|line| out += &format!("       + {line}\n"));
+            said.shown
+                .lines()
+                .iter()
+                .for_each(|line| out += &format!("       + {line}\n"));
             if let Some(at) = &said.at {
                 out += &format!("         said at {at}\n");
             }
         }
         Different::Unexpected { said } => {
-            said.shown.lines().iter().for_each(|line| out += &format!("       + {line}\n"));
-            let at = said.at.as_ref().map(|at| format!(", said at {at}")).unwrap_or_default();
+            said.shown
+                .lines()
+                .iter()
+                .for_each(|line| out += &format!("       + {line}\n"));
+            let at = said
+                .at
+                .as_ref()
+                .map(|at| format!(", said at {at}"))
+                .unwrap_or_default();
             out += &format!("         This is not in the transcript{at}.\n");
         }
         Different::Missing { .. } => {
@@ -56,7 +72,10 @@ pub fn failure(file: &str, text: &str, story: &Story, played: &Played, failure: 
         }
         Different::Stuck(stuck) => {
             original("✗");
-            stuck.to_string().lines().for_each(|line| out += &format!("         {line}\n"));
+            stuck
+                .to_string()
+                .lines()
+                .for_each(|line| out += &format!("         {line}\n"));
         }
     }
     out += &format!("  Stopped here, in {}.\n", played.stands);
@@ -64,7 +83,10 @@ pub fn failure(file: &str, text: &str, story: &Story, played: &Played, failure: 
         out += &format!("  {name} is {value}\n");
     }
     if let Different::Said { .. } | Different::Unexpected { .. } | Different::Missing { .. } = failure.kind {
-        out += &format!("  Is the new text right?  switchboard test --bless {file}:{}\n", story.line);
+        out += &format!(
+            "  Is the new text right?  switchboard test --bless {file}:{}\n",
+            story.line
+        );
     }
     out
 }

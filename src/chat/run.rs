@@ -32,13 +32,23 @@ pub struct Failure {
 #[derive(Debug, Clone)]
 pub enum Different {
     /// Another message than the transcript's.
-    Said { expected: Expected, said: Box<Said> },
+    Said {
+        expected: Expected,
+        said: Box<Said>,
+    },
     /// Nothing was said where the transcript has a message.
-    Missing { expected: Expected },
+    Missing {
+        expected: Expected,
+    },
     /// The bot said something that is not in the transcript.
-    Unexpected { said: Box<Said> },
+    Unexpected {
+        said: Box<Said>,
+    },
     /// A stage direction or check that is not true.
-    Untrue { line: String, why: String },
+    Untrue {
+        line: String,
+        why: String,
+    },
     Stuck(Stuck),
 }
 
@@ -91,11 +101,18 @@ pub(super) struct Player<'a> {
 impl<'a> Player<'a> {
     pub(super) fn new(machine: &'a Machine, story: &'a Story) -> Player<'a> {
         let setup = &story.setup;
-        let mut settings = SessionSettings { silence_rules: false, ..SessionSettings::default() };
+        let mut settings = SessionSettings {
+            silence_rules: false,
+            ..SessionSettings::default()
+        };
         if let Some(rules) = &setup.session {
             settings.silence_rules = rules.on;
-            settings.ask_after_seconds = rules.ask_after.map_or(settings.ask_after_seconds, |after| after.as_secs());
-            settings.end_after_seconds = rules.end_after.map_or(settings.end_after_seconds, |after| after.as_secs());
+            settings.ask_after_seconds = rules
+                .ask_after
+                .map_or(settings.ask_after_seconds, |after| after.as_secs());
+            settings.end_after_seconds = rules
+                .end_after
+                .map_or(settings.end_after_seconds, |after| after.as_secs());
         }
         let mut rehearsal = Rehearsal::new(machine, settings, setup.time);
         rehearsal.memory.name = Some(setup.customer.name.clone());
@@ -103,12 +120,20 @@ impl<'a> Player<'a> {
         rehearsal.memory.language = setup.customer.language.clone();
         check::remember(&mut rehearsal, &setup.contact);
         setup.given.iter().for_each(|given| rehearsal.mock(given.clone()));
-        Player { rehearsal, story, burst: Vec::new(), topic: None, mentioned: 0 }
+        Player {
+            rehearsal,
+            story,
+            burst: Vec::new(),
+            topic: None,
+            mentioned: 0,
+        }
     }
 
     pub(super) fn open(&mut self) -> Result<(), Different> {
         if let Some(flow) = &self.story.setup.flow {
-            self.rehearsal.apply(EventKind::Start { flow: crate::flow::slug(flow) })?;
+            self.rehearsal.apply(EventKind::Start {
+                flow: crate::flow::slug(flow),
+            })?;
         }
         Ok(())
     }
@@ -149,7 +174,8 @@ impl<'a> Player<'a> {
             BeatKind::Bot(expected) => return self.bot(expected),
             BeatKind::Person { name, .. } => {
                 self.nothing_more()?;
-                self.rehearsal.apply(EventKind::PersonSaid { agent: name.clone() })?;
+                self.rehearsal
+                    .apply(EventKind::PersonSaid { agent: name.clone() })?;
             }
             BeatKind::Takes { name } => {
                 self.nothing_more()?;
@@ -169,13 +195,21 @@ impl<'a> Player<'a> {
             }
             BeatKind::Silence => self.nothing_more()?,
             BeatKind::Given(given) => self.rehearsal.mock(given.clone()),
-            BeatKind::Check(text) => check::holds(&self.rehearsal, text).map_err(|why| untrue(beat, text, why))?,
-            BeatKind::Called { service, action, args } => {
+            BeatKind::Check(text) => {
+                check::holds(&self.rehearsal, text).map_err(|why| untrue(beat, text, why))?
+            }
+            BeatKind::Called {
+                service,
+                action,
+                args,
+            } => {
                 let wanted = format!("({service}.{action} is called …)");
                 self.mention(beat, &wanted, |happened| match happened {
                     Happened::Called(call) if call.service == *service && call.action == *action => {
                         Some(args.iter().all(|(name, wanted)| {
-                            call.args.iter().any(|(given, value)| given == name && same(&value.to_json(), wanted))
+                            call.args
+                                .iter()
+                                .any(|(given, value)| given == name && same(&value.to_json(), wanted))
                         }))
                     }
                     _ => None,
@@ -186,8 +220,12 @@ impl<'a> Player<'a> {
                 self.mention(beat, &wanted, |happened| match happened {
                     Happened::Handed(handed) => Some(
                         handed.team == *team
-                            && note.as_ref().is_none_or(|note| handed.note.as_ref() == Some(note))
-                            && priority.as_ref().is_none_or(|level| handed.priority.as_ref() == Some(level)),
+                            && note
+                                .as_ref()
+                                .is_none_or(|note| handed.note.as_ref() == Some(note))
+                            && priority
+                                .as_ref()
+                                .is_none_or(|level| handed.priority.as_ref() == Some(level)),
                     ),
                     _ => None,
                 })?;
@@ -195,7 +233,10 @@ impl<'a> Player<'a> {
             BeatKind::Told { team, text } => {
                 let wanted = format!("({team} is told …)");
                 self.mention(beat, &wanted, |happened| match happened {
-                    Happened::Told { team: told, text: said } => Some(told == team && said == text),
+                    Happened::Told {
+                        team: told,
+                        text: said,
+                    } => Some(told == team && said == text),
                     _ => None,
                 })?;
             }
@@ -203,10 +244,12 @@ impl<'a> Player<'a> {
                 Happened::Closed(_) => Some(true),
                 _ => None,
             })?,
-            BeatKind::OptsOut => self.mention(beat, "(the customer opts out)", |happened| match happened {
-                Happened::OptedOut => Some(true),
-                _ => None,
-            })?,
+            BeatKind::OptsOut => {
+                self.mention(beat, "(the customer opts out)", |happened| match happened {
+                    Happened::OptedOut => Some(true),
+                    _ => None,
+                })?
+            }
             BeatKind::OptsIn => self.mention(beat, "(the customer opts in)", |happened| match happened {
                 Happened::OptedIn => Some(true),
                 _ => None,
@@ -225,9 +268,14 @@ impl<'a> Player<'a> {
 
     fn bot(&mut self, expected: &Expected) -> Result<(), Different> {
         match self.rehearsal.said.pop_front() {
-            None => Err(Different::Missing { expected: expected.clone() }),
+            None => Err(Different::Missing {
+                expected: expected.clone(),
+            }),
             Some(said) if said.shown.fits(expected) => Ok(()),
-            Some(said) => Err(Different::Said { expected: expected.clone(), said: Box::new(said) }),
+            Some(said) => Err(Different::Said {
+                expected: expected.clone(),
+                said: Box::new(said),
+            }),
         }
     }
 
@@ -265,7 +313,13 @@ impl<'a> Player<'a> {
         let why = match near {
             Some(near) => format!("what happened is {near}"),
             None => {
-                let all: Vec<String> = self.rehearsal.happened.iter().skip(self.mentioned).map(describe).collect();
+                let all: Vec<String> = self
+                    .rehearsal
+                    .happened
+                    .iter()
+                    .skip(self.mentioned)
+                    .map(describe)
+                    .collect();
                 if all.is_empty() {
                     "nothing of the kind happened here".to_owned()
                 } else {
@@ -278,21 +332,39 @@ impl<'a> Player<'a> {
 }
 
 fn untrue(beat: &Beat, what: &str, why: impl Into<String>) -> Different {
-    Different::Untrue { line: format!("{}: {what}", beat.first_line), why: why.into() }
+    Different::Untrue {
+        line: format!("{}: {what}", beat.first_line),
+        why: why.into(),
+    }
 }
 
 /// An effect as a stage direction.
 pub(super) fn describe(happened: &Happened) -> String {
     match happened {
         Happened::Called(call) => {
-            let args: Vec<String> =
-                call.args.iter().map(|(name, value)| format!("{name} {}", value.to_json())).collect();
-            let with = if args.is_empty() { String::new() } else { format!(" with {}", args.join(", ")) };
+            let args: Vec<String> = call
+                .args
+                .iter()
+                .map(|(name, value)| format!("{name} {}", value.to_json()))
+                .collect();
+            let with = if args.is_empty() {
+                String::new()
+            } else {
+                format!(" with {}", args.join(", "))
+            };
             format!("({}.{} is called{with})", call.service, call.action)
         }
         Happened::Handed(handed) => {
-            let note = handed.note.as_ref().map(|note| format!(", note {note:?}")).unwrap_or_default();
-            let priority = handed.priority.as_ref().map(|level| format!(", priority {level}")).unwrap_or_default();
+            let note = handed
+                .note
+                .as_ref()
+                .map(|note| format!(", note {note:?}"))
+                .unwrap_or_default();
+            let priority = handed
+                .priority
+                .as_ref()
+                .map(|level| format!(", priority {level}"))
+                .unwrap_or_default();
             format!("(handed to {}{note}{priority})", handed.team)
         }
         Happened::Told { team, text } => format!("({team} is told {text:?})"),

@@ -39,7 +39,11 @@ pub struct Customer {
 
 impl Default for Customer {
     fn default() -> Customer {
-        Customer { name: "Customer".to_owned(), phone: None, language: None }
+        Customer {
+            name: "Customer".to_owned(),
+            phone: None,
+            language: None,
+        }
     }
 }
 
@@ -82,21 +86,39 @@ pub enum BeatKind {
     Customer(Act),
     Bot(Expected),
     /// A person of the business writes.
-    Person { name: String, text: String },
+    Person {
+        name: String,
+        text: String,
+    },
     /// The clock moves on.
     Pass(Duration),
     TimeIs(civil::DateTime),
     Silence,
-    Called { service: String, action: String, args: Vec<(String, Json)> },
-    Handed { team: String, note: Option<String>, priority: Option<String> },
-    Told { team: String, text: String },
+    Called {
+        service: String,
+        action: String,
+        args: Vec<(String, Json)>,
+    },
+    Handed {
+        team: String,
+        note: Option<String>,
+        priority: Option<String>,
+    },
+    Told {
+        team: String,
+        text: String,
+    },
     ChatCloses,
     OptsOut,
     OptsIn,
     /// The topic recognised in the customer's last message.
     Topic(String),
-    Takes { name: String },
-    Returns { name: String },
+    Takes {
+        name: String,
+    },
+    Returns {
+        name: String,
+    },
     Check(String),
     /// `given` between beats: from here on.
     Given(Given),
@@ -107,9 +129,20 @@ pub enum BeatKind {
 pub enum Act {
     Types(String),
     Taps(String),
-    Voice { seconds: Option<u32>, words: Option<String> },
-    Sends { kind: MediaKind, name: Option<String>, caption: Option<String> },
-    Location { lat: f64, lng: f64, name: Option<String> },
+    Voice {
+        seconds: Option<u32>,
+        words: Option<String>,
+    },
+    Sends {
+        kind: MediaKind,
+        name: Option<String>,
+        caption: Option<String>,
+    },
+    Location {
+        lat: f64,
+        lng: f64,
+        name: Option<String>,
+    },
 }
 
 /// One message the bot must send, as lines of a transcript.

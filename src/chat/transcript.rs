@@ -19,7 +19,12 @@ pub struct Shown {
 /// The messages that one body becomes on WhatsApp.
 pub fn show(body: &OutboundBody) -> Vec<Shown> {
     let authored_open = matches!(body, OutboundBody::Choices(choices) if choices.open.is_some());
-    let outbound = Outbound { to: Address::WaId("0".to_owned()), reply_to: None, ours: None, body: body.clone() };
+    let outbound = Outbound {
+        to: Address::WaId("0".to_owned()),
+        reply_to: None,
+        ours: None,
+        body: body.clone(),
+    };
     plan(&outbound, &Caps::META)
         .steps
         .iter()
@@ -33,14 +38,28 @@ pub fn show(body: &OutboundBody) -> Vec<Shown> {
 fn shown(show: &Show, authored_open: bool) -> Shown {
     match show {
         Show::Text { body, .. } | Show::AskLocation { body } => Shown::of(None, body, None),
-        Show::Buttons { header, body, footer, buttons } => {
+        Show::Buttons {
+            header,
+            body,
+            footer,
+            buttons,
+        } => {
             let mut shown = Shown::of(header.as_deref(), body, footer.as_deref());
             let labels: Vec<String> = buttons.iter().map(|button| button.title.clone()).collect();
             shown.extras.push(canonical_options(&labels));
-            shown.options = buttons.iter().map(|button| (button.title.clone(), button.id.clone())).collect();
+            shown.options = buttons
+                .iter()
+                .map(|button| (button.title.clone(), button.id.clone()))
+                .collect();
             shown
         }
-        Show::List { header, body, footer, open, sections } => {
+        Show::List {
+            header,
+            body,
+            footer,
+            open,
+            sections,
+        } => {
             let mut shown = Shown::of(header.as_deref(), body, footer.as_deref());
             if authored_open {
                 shown.extras.push(open_line(open));
@@ -58,22 +77,48 @@ fn shown(show: &Show, authored_open: bool) -> Shown {
             }
             shown
         }
-        Show::Link { header, body, footer, label, url } => {
+        Show::Link {
+            header,
+            body,
+            footer,
+            label,
+            url,
+        } => {
             let mut shown = Shown::of(header.as_deref(), body, footer.as_deref());
-            shown.extras.push(canonical_options(&[format!("{label} -> {url}")]));
+            shown
+                .extras
+                .push(canonical_options(&[format!("{label} -> {url}")]));
             shown
         }
-        Show::Media { media, source, caption, filename } => {
+        Show::Media {
+            media,
+            source,
+            caption,
+            filename,
+        } => {
             let name = match (filename, source) {
                 (Some(name), _) => name.as_str(),
-                (None, MediaSource::Id(name) | MediaSource::Url(name) | MediaSource::File(name)) => name.as_str(),
+                (None, MediaSource::Id(name) | MediaSource::Url(name) | MediaSource::File(name)) => {
+                    name.as_str()
+                }
             };
-            let caption = caption.as_deref().map(|caption| format!(" {caption}")).unwrap_or_default();
+            let caption = caption
+                .as_deref()
+                .map(|caption| format!(" {caption}"))
+                .unwrap_or_default();
             Shown::of(None, &format!("({} {name}){caption}", word_for(*media)), None)
         }
         Show::Location(place) => {
-            let name = place.name.as_deref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
-            Shown::of(None, &format!("(location {}, {}{name})", place.lat, place.lng), None)
+            let name = place
+                .name
+                .as_deref()
+                .map(|name| format!(" \"{name}\""))
+                .unwrap_or_default();
+            Shown::of(
+                None,
+                &format!("(location {}, {}{name})", place.lat, place.lng),
+                None,
+            )
         }
         Show::Template { name, text, .. } => Shown::of(None, &format!("{{template {name}}} {text}"), None),
     }
@@ -81,12 +126,19 @@ fn shown(show: &Show, authored_open: bool) -> Shown {
 
 impl Shown {
     fn of(header: Option<&str>, body: &str, footer: Option<&str>) -> Shown {
-        let text = [header, Some(body), footer].into_iter().flatten().flat_map(str::lines);
+        let text = [header, Some(body), footer]
+            .into_iter()
+            .flatten()
+            .flat_map(str::lines);
         let mut text: Vec<String> = text.map(|line| line.trim().to_owned()).collect();
         if text.is_empty() {
             text.push(String::new());
         }
-        Shown { text, extras: Vec::new(), options: Vec::new() }
+        Shown {
+            text,
+            extras: Vec::new(),
+            options: Vec::new(),
+        }
     }
 
     /// As it is written in a `.chat` file.
@@ -94,7 +146,11 @@ impl Shown {
         let first = self.text.first().into_iter().map(|text| format!("Bot:   {text}"));
         let more = self.text.iter().skip(1).map(|text| format!("       | {text}"));
         let extras = self.extras.iter().map(|extra| format!("       {extra}"));
-        first.chain(more).chain(extras).map(|line| line.trim_end().to_owned()).collect()
+        first
+            .chain(more)
+            .chain(extras)
+            .map(|line| line.trim_end().to_owned())
+            .collect()
     }
 
     /// Whether this is what the transcript wants.
@@ -107,14 +163,22 @@ impl Shown {
             return false;
         }
         expected.extras.len() == self.extras.len()
-            && expected.extras.iter().zip(&self.extras).all(|(expected, shown)| fits_text(expected, shown))
+            && expected
+                .extras
+                .iter()
+                .zip(&self.extras)
+                .all(|(expected, shown)| fits_text(expected, shown))
     }
 }
 
 /// `…` stands for any text, also none, with the white space around it. A literal `…` fits itself.
 fn fits_text(expected: &str, said: &str) -> bool {
-    let Some((head, rest)) = expected.split_once('…') else { return expected == said };
-    let Some(mut said) = said.strip_prefix(head.trim_end()) else { return false };
+    let Some((head, rest)) = expected.split_once('…') else {
+        return expected == said;
+    };
+    let Some(mut said) = said.strip_prefix(head.trim_end()) else {
+        return false;
+    };
     let (middle, tail) = rest.rsplit_once('…').unwrap_or(("", rest));
     for part in middle.split('…').map(str::trim).filter(|part| !part.is_empty()) {
         match said.find(part) {
@@ -181,7 +245,10 @@ mod tests {
 
     #[test]
     fn three_short_options_are_buttons_and_four_are_rows() {
-        assert_eq!(show(&choices(&["A", "B", "C"]))[0].lines(), ["Bot:   Which one?", "       [A] [B] [C]"]);
+        assert_eq!(
+            show(&choices(&["A", "B", "C"]))[0].lines(),
+            ["Bot:   Which one?", "       [A] [B] [C]"]
+        );
         let rows = show(&choices(&["A", "B", "C", "D"])).remove(0);
         assert_eq!(rows.extras, ["[A]", "[B]", "[C]", "[D]"]);
         assert_eq!(rows.options[3].0, "D");
@@ -196,7 +263,10 @@ mod tests {
         assert!(fits_text("Booked! …", "Booked!\nYour code is K7."));
         assert!(fits_text("a … b … c", "a 1 b 2 c") && !fits_text("a … b … c", "a 1 c 2 b"));
         let shown = show(&choices(&["A"])).remove(0);
-        let any = |text: &str| Expected { text: vec![text.to_owned()], extras: Vec::new() };
+        let any = |text: &str| Expected {
+            text: vec![text.to_owned()],
+            extras: Vec::new(),
+        };
         assert!(shown.fits(&any("…")));
         assert!(!shown.fits(&any("Which …")), "the buttons are missing");
     }

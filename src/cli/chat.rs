@@ -26,19 +26,31 @@ pub(super) struct Args {
 }
 
 fn time(text: &str) -> Result<jiff::civil::DateTime, String> {
-    text.trim().replace(' ', "T").parse().map_err(|_| "a time is written 2026-03-02 10:00".to_owned())
+    text.trim()
+        .replace(' ', "T")
+        .parse()
+        .map_err(|_| "a time is written 2026-03-02 10:00".to_owned())
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
     let folder = args.flows.clone().unwrap_or_else(files::default_flows);
     let sources = files::sources(&[folder])?;
-    let Some(program) = test::program(&sources) else { return Ok(Exit::Findings) };
+    let Some(program) = test::program(&sources) else {
+        return Ok(Exit::Findings);
+    };
     let machine = Machine::load(program);
     let mut rehearsal = Rehearsal::new(&machine, SessionSettings::default(), args.at);
-    rehearsal.memory.phone = args.number.as_deref().map(|number| number.trim_start_matches('+').to_owned());
+    rehearsal.memory.phone = args
+        .number
+        .as_deref()
+        .map(|number| number.trim_start_matches('+').to_owned());
     rehearsal.memory.language = args.language.clone();
     let mut dialogue = Dialogue::new(rehearsal);
-    if std::io::stdin().is_terminal() { by_hand(&mut dialogue) } else { piped(&mut dialogue) }
+    if std::io::stdin().is_terminal() {
+        by_hand(&mut dialogue)
+    } else {
+        piped(&mut dialogue)
+    }
 }
 
 fn by_hand(dialogue: &mut Dialogue<'_>) -> Result<Exit> {
@@ -80,8 +92,14 @@ fn answer(dialogue: &mut Dialogue<'_>, line: &str) -> Result<bool> {
     match dialogue.line(line) {
         Reply::Show(lines) => lines.iter().try_for_each(|line| writeln!(out, "{line}"))?,
         Reply::Quit => return Ok(false),
-        Reply::Save { transcript, file: None } => write!(out, "{transcript}")?,
-        Reply::Save { transcript, file: Some(file) } => {
+        Reply::Save {
+            transcript,
+            file: None,
+        } => write!(out, "{transcript}")?,
+        Reply::Save {
+            transcript,
+            file: Some(file),
+        } => {
             let mut kept = std::fs::OpenOptions::new()
                 .create(true)
                 .append(true)

@@ -36,27 +36,43 @@ enum Format {
 }
 
 pub(super) fn code(text: &str) -> Result<Code, String> {
-    text.parse().map_err(|()| format!("there is no code {text}; `switchboard explain` lists them"))
+    text.parse()
+        .map_err(|()| format!("there is no code {text}; `switchboard explain` lists them"))
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    let paths = if args.paths.is_empty() { vec![files::default_flows()] } else { args.paths.clone() };
+    let paths = if args.paths.is_empty() {
+        vec![files::default_flows()]
+    } else {
+        args.paths.clone()
+    };
     let mut sources = files::sources(&paths)?;
     let mut compiled = flow::compile(&sources);
     if args.fix && mend(&sources, &compiled.diagnostics)? {
         sources = files::sources(&paths)?;
         compiled = flow::compile(&sources);
     }
-    let found: Vec<Diagnostic> =
-        compiled.diagnostics.into_iter().filter(|diagnostic| !args.allow.contains(&diagnostic.code)).collect();
+    let found: Vec<Diagnostic> = compiled
+        .diagnostics
+        .into_iter()
+        .filter(|diagnostic| !args.allow.contains(&diagnostic.code))
+        .collect();
     match args.format {
         Format::Text => print!("{}", render::text(&sources, &found, colour())),
         Format::Json => print!("{}", render::json(&sources, &found)),
     }
-    let count = |severity| found.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    let count = |severity| {
+        found
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == severity)
+            .count()
+    };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     if args.format == Format::Text {
-        eprintln!("{}", summary(sources.files.len(), errors, warnings, count(Severity::Hint)));
+        eprintln!(
+            "{}",
+            summary(sources.files.len(), errors, warnings, count(Severity::Hint))
+        );
     }
     let bad = errors > 0 || (args.deny.is_some() && warnings > 0);
     Ok(if bad { Exit::Findings } else { Exit::Good })
@@ -75,7 +91,10 @@ fn summary(files: usize, errors: usize, warnings: usize, hints: usize) -> String
     if hints > 0 {
         found.push(many(hints, "hint"));
     }
-    format!("{files}: {}. `switchboard explain CODE` tells the story of one", found.join(", "))
+    format!(
+        "{files}: {}. `switchboard explain CODE` tells the story of one",
+        found.join(", ")
+    )
 }
 
 /// Applies fixes that leave no choice. True if a file changed.

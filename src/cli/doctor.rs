@@ -29,5 +29,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Format::Text => print!("{report}"),
         Format::Json => println!("{}", serde_json::to_string_pretty(&report)?),
     }
-    Ok(if report.must_be_mended() { Exit::Environment } else { Exit::Good })
+    Ok(if report.must_be_mended() {
+        Exit::Environment
+    } else {
+        Exit::Good
+    })
 }

@@ -40,11 +40,17 @@ impl std::error::Error for CodedError {}
 impl Exit {
     /// An error that ends the command with this code.
     pub fn because(self, message: impl Into<String>) -> anyhow::Error {
-        CodedError { exit: self, message: message.into() }.into()
+        CodedError {
+            exit: self,
+            message: message.into(),
+        }
+        .into()
     }
 
     /// The code of an error; what has none is of the environment (files that can't be read and the like).
     pub fn of(error: &anyhow::Error) -> Exit {
-        error.downcast_ref::<CodedError>().map_or(Exit::Environment, |coded| coded.exit)
+        error
+            .downcast_ref::<CodedError>()
+            .map_or(Exit::Environment, |coded| coded.exit)
     }
 }

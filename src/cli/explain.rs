@@ -16,7 +16,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit> {
     match args.code {
         Some(code) => println!("{}", explain::page(code).trim_end()),
-        None => Code::ALL.iter().for_each(|code| println!("{code}  {:?}  {}", code.severity(), code.title())),
+        None => Code::ALL
+            .iter()
+            .for_each(|code| println!("{code}  {:?}  {}", code.severity(), code.title())),
     }
     Ok(Exit::Good)
 }

@@ -9,7 +9,11 @@ use crate::flow::source::Sources;
 
 /// Where flows are looked for when nothing is said: `flows/`, else here.
 pub(super) fn default_flows() -> PathBuf {
-    if Path::new("flows").is_dir() { PathBuf::from("flows") } else { PathBuf::from(".") }
+    if Path::new("flows").is_dir() {
+        PathBuf::from("flows")
+    } else {
+        PathBuf::from(".")
+    }
 }
 
 /// All files with this ending at or below the paths, sorted, without hidden folders and `target`.
@@ -30,10 +34,15 @@ pub(super) fn find(paths: &[PathBuf], ending: &str) -> Result<Vec<PathBuf>> {
 }
 
 fn walk(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("can't read the folder {}", folder.display()))?;
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("can't read the folder {}", folder.display()))?;
     for entry in entries {
-        let path = entry.with_context(|| format!("can't read the folder {}", folder.display()))?.path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let path = entry
+            .with_context(|| format!("can't read the folder {}", folder.display()))?
+            .path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if path.is_dir() {
             if !hidden && !path.ends_with("target") {
                 walk(&path, ending, found)?;

@@ -25,7 +25,11 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     if args.paths.iter().any(|path| path.as_os_str() == "-") {
         return standard_input();
     }
-    let paths = if args.paths.is_empty() { vec![files::default_flows()] } else { args.paths.clone() };
+    let paths = if args.paths.is_empty() {
+        vec![files::default_flows()]
+    } else {
+        args.paths.clone()
+    };
     let mut exit = Exit::Good;
     for path in files::find(&paths, "flow")? {
         let text = files::read(&path)?;
@@ -59,7 +63,9 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
 
 fn standard_input() -> Result<Exit> {
     let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).context("standard input is not UTF-8 text")?;
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .context("standard input is not UTF-8 text")?;
     match format::format("standard input", &text) {
         Ok(formatted) => {
             std::io::stdout().write_all(formatted.as_bytes())?;

@@ -31,13 +31,18 @@ enum Format {
 pub(super) fn run(args: &Args) -> Result<Exit> {
     let folder = args.flows.clone().unwrap_or_else(files::default_flows);
     let sources = files::sources(&[folder])?;
-    let Some(program) = test::program(&sources) else { return Ok(Exit::Findings) };
+    let Some(program) = test::program(&sources) else {
+        return Ok(Exit::Findings);
+    };
     let only = args.flow.as_deref().map(flow::slug);
     if let Some(name) = &only
         && !program.flows.iter().any(|flow| flow.name == *name)
     {
         let all: Vec<&str> = program.flows.iter().map(|flow| flow.words.as_str()).collect();
-        return Err(Exit::Usage.because(format!("there is no flow of that name; there are: {}", all.join(", "))));
+        return Err(Exit::Usage.because(format!(
+            "there is no flow of that name; there are: {}",
+            all.join(", ")
+        )));
     }
     let drawn = match args.format {
         Format::Mermaid => graph::mermaid(&program, only.as_deref()),

@@ -41,7 +41,11 @@ pub(super) struct Args {
 pub(super) fn program(sources: &Sources) -> Option<Program> {
     let compiled = flow::compile(sources);
     if compiled.program.is_none() {
-        let errors: Vec<_> = compiled.diagnostics.into_iter().filter(|found| found.severity == Severity::Error).collect();
+        let errors: Vec<_> = compiled
+            .diagnostics
+            .into_iter()
+            .filter(|found| found.severity == Severity::Error)
+            .collect();
         eprint!("{}", render::text(sources, &errors, check::colour()));
         eprintln!("the flows have mistakes, so nothing can be played");
     }
@@ -51,10 +55,15 @@ pub(super) fn program(sources: &Sources) -> Option<Program> {
 pub(super) fn run(args: &Args) -> Result<Exit> {
     let folder = args.flows.clone().unwrap_or_else(files::default_flows);
     let sources = files::sources(std::slice::from_ref(&folder))?;
-    let Some(program) = program(&sources) else { return Ok(Exit::Findings) };
+    let Some(program) = program(&sources) else {
+        return Ok(Exit::Findings);
+    };
     let machine = Machine::load(program);
-    let wanted: Vec<(PathBuf, Option<u32>)> =
-        if args.paths.is_empty() { vec![(folder, None)] } else { args.paths.iter().map(|path| place(path)).collect() };
+    let wanted: Vec<(PathBuf, Option<u32>)> = if args.paths.is_empty() {
+        vec![(folder, None)]
+    } else {
+        args.paths.iter().map(|path| place(path)).collect()
+    };
     let mut coverage = Coverage::of(machine.program());
     let (mut runs, mut passed, mut failed, mut unreadable) = (Vec::new(), 0, 0, false);
     for (path, line) in wanted {
@@ -68,10 +77,17 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
                     continue;
                 }
             };
-            let mut ran = Ran { file: name, text, stories: Vec::new() };
+            let mut ran = Ran {
+                file: name,
+                text,
+                stories: Vec::new(),
+            };
             for story in stories.into_iter().filter(|story| {
                 line.is_none_or(|line| story.line == line)
-                    && args.filter.as_ref().is_none_or(|words| story.title.contains(words.as_str()))
+                    && args
+                        .filter
+                        .as_ref()
+                        .is_none_or(|words| story.title.contains(words.as_str()))
             }) {
                 let played = run::play(&machine, &story);
                 coverage.add(&played.log);
@@ -79,7 +95,10 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
                     None => passed += 1,
                     Some(failure) => {
                         failed += 1;
-                        println!("{}", report::failure(&ran.file, &ran.text, &story, &played, failure));
+                        println!(
+                            "{}",
+                            report::failure(&ran.file, &ran.text, &story, &played, failure)
+                        );
                     }
                 }
                 ran.stories.push((story, played));
@@ -91,7 +110,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         }
     }
     if let Some(path) = &args.junit {
-        std::fs::write(path, report::junit(&runs)?).with_context(|| format!("can't write {}", path.display()))?;
+        std::fs::write(path, report::junit(&runs)?)
+            .with_context(|| format!("can't write {}", path.display()))?;
     }
     if args.coverage {
         print!("{}", coverage.table());
@@ -101,11 +121,17 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         return Err(Exit::Usage.because("there is no conversation to play here"));
     }
     let (taken, all) = coverage.count();
-    let short = args.fail_under.is_some_and(|bar| taken * 100 < all * bar as usize);
+    let short = args
+        .fail_under
+        .is_some_and(|bar| taken * 100 < all * bar as usize);
     if short {
         eprintln!("only {taken} of {all} exits were taken");
     }
-    Ok(if failed > 0 || unreadable || short { Exit::Findings } else { Exit::Good })
+    Ok(if failed > 0 || unreadable || short {
+        Exit::Findings
+    } else {
+        Exit::Good
+    })
 }
 
 /// `FILE:LINE` or a path.
@@ -122,15 +148,26 @@ fn place(text: &str) -> (PathBuf, Option<u32>) {
 /// Blesses the failed stories of a file, the last one first so that lines above keep their numbers.
 fn rewrite(machine: &Machine, path: &PathBuf, ran: &Ran) -> Result<()> {
     let mut text = ran.text.clone();
-    for (story, _) in ran.stories.iter().rev().filter(|(_, played)| played.failure.is_some()) {
+    for (story, _) in ran
+        .stories
+        .iter()
+        .rev()
+        .filter(|(_, played)| played.failure.is_some())
+    {
         match bless::bless(machine, &text, story) {
             Ok(blessed) => text = blessed,
-            Err(_) => eprintln!("{}:{} is not rewritten: it fails for more than what is said", ran.file, story.line),
+            Err(_) => eprintln!(
+                "{}:{} is not rewritten: it fails for more than what is said",
+                ran.file, story.line
+            ),
         }
     }
     if text != ran.text {
         let diff = similar::TextDiff::from_lines(&ran.text, &text);
-        print!("{}", diff.unified_diff().context_radius(2).header(&ran.file, &ran.file));
+        print!(
+            "{}",
+            diff.unified_diff().context_radius(2).header(&ran.file, &ran.file)
+        );
         std::fs::write(path, text).with_context(|| format!("can't write {}", path.display()))?;
         eprintln!("rewrote {}", ran.file);
     }

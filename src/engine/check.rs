@@ -15,7 +15,13 @@ impl Machine {
     ///
     /// # Errors
     /// If it can't be read or fails, in a sentence.
-    pub fn check(&self, condition: &str, position: &Position, memory: &Memory, at: Timestamp) -> Result<bool, String> {
+    pub fn check(
+        &self,
+        condition: &str,
+        position: &Position,
+        memory: &Memory,
+        at: Timestamp,
+    ) -> Result<bool, String> {
         let loose = expression(condition)?;
         // Its texts join a copy of the program; transcripts have few checks, and a turn has none.
         let mut program = self.program().clone();
@@ -26,10 +32,15 @@ impl Machine {
         program.exprs.push(expr);
         let index = program.exprs.len() as u32 - 1;
         let machine = Machine::load(program);
-        let event = Event { at, kind: EventKind::Close };
+        let event = Event {
+            at,
+            kind: EventKind::Close,
+        };
         let settings = SessionSettings::default();
         let run = Run::new(&machine, &settings, position.clone(), memory, &event);
-        run.eval(index).map(|value| truth(value.as_ref())).map_err(|failed| failed.what)
+        run.eval(index)
+            .map(|value| truth(value.as_ref()))
+            .map_err(|failed| failed.what)
     }
 }
 

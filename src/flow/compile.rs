@@ -55,7 +55,10 @@ pub struct Loose {
 pub fn expression(text: &str) -> Result<Loose, String> {
     // A flow of one condition: the language's own road reads it.
     let mut sources = Sources::default();
-    sources.add("check", format!("flow check\nstep check\n  if {text}\n    done\n  end\n  done\n"));
+    sources.add(
+        "check",
+        format!("flow check\nstep check\n  if {text}\n    done\n  end\n  done\n"),
+    );
     let (tree, found) = blocks::parse(&sources);
     if let Some(mistake) = found.iter().find(|found| found.severity == Severity::Error) {
         return Err(format!("{:?} can't be read: {}", text, mistake.message));
@@ -66,5 +69,8 @@ pub fn expression(text: &str) -> Result<Loose, String> {
         _ => None,
     });
     let expr = expr.ok_or_else(|| format!("{text:?} is no condition"))?;
-    Ok(Loose { expr, texts: program.texts })
+    Ok(Loose {
+        expr,
+        texts: program.texts,
+    })
 }

@@ -241,7 +241,7 @@ fn straight(inner: &str, out: &mut String) {
         match char {
             '{' if slot_end(inner, at).is_some() => {
                 let end = slot_end(inner, at).unwrap_or(inner.len());
-                text::plain_slot(&inner[at..end], out);
+                out.extend(text::plain_slot(&inner[at..end]).map(|(_, char)| char));
                 at = end;
                 continue;
             }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::program::{
-    Business, Expr, ExprIx, Flow, FlowIx, On, Op, Program, Start, State, StateKind, Step, StepIx, Text,
+    Business, Expr, ExprIx, Flow, FlowIx, On, Op, Pc, Program, Start, State, StateKind, Step, StepIx, Text,
     Trigger,
 };
 
@@ -20,7 +20,8 @@ const ANCHOR_DIGITS: usize = 16;
 
 /// `b3:` and 32 digits of the BLAKE3 of the program's JSON without `hash`, `files` and places.
 ///
-/// The JSON is canonical: no blanks, fields in the order of their declaration, maps in the order of their keys.
+/// The JSON is canonical: no blanks, fields in the order of their declaration, maps in the order of their keys; what
+/// has a place is a row of its other fields.
 pub fn of_program(program: &Program) -> String {
     let mut hasher = BufWriter::with_capacity(1 << 16, blake3::Hasher::new());
     let written = serde_json::to_writer(&mut hasher, &Placeless::of(program)).map_err(|why| why.to_string());
@@ -103,18 +104,24 @@ fn digits(hasher: &blake3::Hasher, count: usize) -> String {
     format!("b3:{}", &hasher.finalize().to_hex()[..count])
 }
 
-/// A program without its hash, files and places.
+type StepRow<'p> = (FlowIx, &'p str, &'p str, Option<&'p str>, Pc);
+type StateRow<'p> = (&'p str, Option<FlowIx>, Option<StepIx>, &'p str, &'p StateKind);
+type TextRow<'p> = (&'p str, &'p str, bool);
+type StartRow<'p> = (FlowIx, &'p Trigger, Option<ExprIx>);
+type OnRow<'p> = (Option<FlowIx>, &'p [Trigger], Option<ExprIx>, Pc);
+
+/// A program without its hash, files and places. What has a place becomes a row of its other fields.
 #[derive(Serialize)]
 struct Placeless<'p> {
     business: &'p Business,
     flows: &'p [Flow],
-    steps: Vec<(FlowIx, &'p str, &'p str, Option<&'p str>, u32)>,
-    states: Vec<(&'p str, Option<FlowIx>, Option<StepIx>, &'p str, &'p StateKind)>,
+    steps: Vec<StepRow<'p>>,
+    states: Vec<StateRow<'p>>,
     code: Vec<&'p Op>,
-    texts: Vec<(&'p str, &'p str, bool)>,
+    texts: Vec<TextRow<'p>>,
     exprs: &'p [Expr],
-    starts: Vec<(FlowIx, &'p Trigger, Option<ExprIx>)>,
-    ons: Vec<(Option<FlowIx>, &'p [Trigger], Option<ExprIx>, u32)>,
+    starts: Vec<StartRow<'p>>,
+    ons: Vec<OnRow<'p>>,
 }
 
 impl<'p> Placeless<'p> {

@@ -10,8 +10,9 @@ use super::words;
 
 /// More brackets than this inside each other are refused, so that no line can exhaust the stack.
 const DEEPEST_BRACKETS: usize = 16;
-/// No line that a person writes is longer; it bounds the work a single line can ask for.
-const LONGEST_LINE: usize = 64 * 1024;
+/// Four bytes for each of the 4,096 characters of a message, and room for the rest of its line. It bounds the work
+/// that a single line can ask for.
+const LONGEST_LINE: usize = 20 * 1024;
 
 /// One logical line. All offsets are bytes of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -235,14 +236,24 @@ fn single_close(text: &str, open: usize, closes: &[char]) -> Option<usize> {
 
 /// End of the `{{ … }}`, `{% … %}` or `{# … #}` that begins here, if it closes on this line.
 pub fn slot_end(text: &str, at: usize) -> Option<usize> {
-    let close = match text.as_bytes().get(at..at + 2)? {
-        b"{{" => "}}",
-        b"{%" => "%}",
-        b"{#" => "#}",
+    let bytes = text.as_bytes();
+    let close = match bytes.get(at..at + 2)? {
+        b"{{" => b"}}",
+        b"{%" => b"%}",
+        b"{#" => b"#}",
         _ => return None,
     };
-    let line = &text[at + 2..line_end(text, at)];
-    line.find(close).map(|found| at + 2 + found + 2)
+    // A longer one makes the line too long anyway.
+    let within = &bytes[at + 2..bytes.len().min(at + LONGEST_LINE)];
+    for (offset, pair) in within.windows(2).enumerate() {
+        if pair[0] == b'\n' {
+            return None;
+        }
+        if pair == close {
+            return Some(at + 2 + offset + 2);
+        }
+    }
+    None
 }
 
 fn triple_close(text: &str, open: usize, opening: usize, indent: usize) -> Option<usize> {

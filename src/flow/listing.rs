@@ -8,7 +8,7 @@ use std::fmt::{self, Display, Write};
 use super::owner::{Owner, Owners};
 use super::program::{
     Call, Emit, ExprIx, Fetch, Human, Jump, Message, Op, Otherwise, Pc, Program, Question, Silence, State,
-    StateKind, TextIx,
+    StateIx, StateKind, TextIx,
 };
 use super::spell;
 
@@ -36,7 +36,7 @@ impl Listing<'_> {
             if before.replace(owner) != Some(owner) {
                 self.heading(out, owner)?;
             }
-            writeln!(out, "  {pc:>4}  {}", self.op(pc, &instruction.op))?;
+            writeln!(out, "  {pc:>4}  {}", self.op(&instruction.op))?;
             if let Op::Ask(state) | Op::Effect(state) | Op::Call(state) | Op::Handoff(state) = instruction.op
             {
                 self.state(out, &self.program.states[state as usize])?;
@@ -237,7 +237,7 @@ impl Listing<'_> {
         Ok(())
     }
 
-    fn op(&self, pc: Pc, op: &Op) -> String {
+    fn op(&self, op: &Op) -> String {
         match op {
             Op::Send(message) => format!("SEND {}", self.message(message)),
             Op::Set { path, value } => format!("SET {} = {}", path.join("."), self.expr(*value)),
@@ -254,43 +254,8 @@ impl Listing<'_> {
             }
             Op::Jump(jump) => format!("JUMP {}", self.jump(jump)),
             Op::JumpIf { condition, to } => format!("JUMPIF {} -> @{to}", self.expr(*condition)),
-            Op::Ask(state) => format!("ASK {}", self.state_name(*state)),
-            Op::Effect(state) => match &self.program.states[*state as usize].kind {
-                StateKind::Fetch(fetch) => {
-                    let service = &self.program.business.services[fetch.service as usize];
-                    let action = &service.actions[fetch.action as usize].name;
-                    let args = self.args(&fetch.args);
-                    format!(
-                        "EFFECT {} {}.{action}{args}",
-                        self.state_name(*state),
-                        service.name
-                    )
-                }
-                StateKind::Question(_) | StateKind::Call(_) | StateKind::Human(_) => {
-                    format!("EFFECT of another kind at {pc}")
-                }
-            },
-            Op::Call(state) => match &self.program.states[*state as usize].kind {
-                StateKind::Call(call) => {
-                    let args = self.args(&call.args);
-                    format!(
-                        "CALL {} {}{args}",
-                        self.state_name(*state),
-                        self.flow_name(call.flow)
-                    )
-                }
-                StateKind::Question(_) | StateKind::Fetch(_) | StateKind::Human(_) => {
-                    format!("CALL of another kind at {pc}")
-                }
-            },
+            Op::Ask(at) | Op::Effect(at) | Op::Call(at) | Op::Handoff(at) => self.rest(*at),
             Op::Return { gives } => format!("RETURN{}", self.args(gives)),
-            Op::Handoff(state) => {
-                let team = match &self.program.states[*state as usize].kind {
-                    StateKind::Human(human) => human.team.map_or("anybody", |team| self.team(team)),
-                    StateKind::Question(_) | StateKind::Fetch(_) | StateKind::Call(_) => "another kind",
-                };
-                format!("HANDOFF {} {team}", self.state_name(*state))
-            }
             Op::Close { say } => match say {
                 Some(say) => format!("CLOSE {}", self.text(*say)),
                 None => "CLOSE".to_owned(),
@@ -300,6 +265,34 @@ impl Listing<'_> {
             }
             Op::Resume => "RESUME".to_owned(),
             Op::Wait => "WAIT".to_owned(),
+        }
+    }
+
+    /// The instruction that comes to rest in a state.
+    fn rest(&self, state: StateIx) -> String {
+        let State { name, kind, .. } = &self.program.states[state as usize];
+        match kind {
+            StateKind::Question(_) => format!("ASK {name}"),
+            StateKind::Fetch(fetch) => {
+                let service = &self.program.business.services[fetch.service as usize];
+                let action = &service.actions[fetch.action as usize].name;
+                format!(
+                    "EFFECT {name} {}.{action}{}",
+                    service.name,
+                    self.args(&fetch.args)
+                )
+            }
+            StateKind::Call(call) => {
+                format!(
+                    "CALL {name} {}{}",
+                    self.flow_name(call.flow),
+                    self.args(&call.args)
+                )
+            }
+            StateKind::Human(human) => {
+                let team = human.team.map_or("anybody", |team| self.team(team));
+                format!("HANDOFF {name} {team}")
+            }
         }
     }
 
@@ -370,10 +363,6 @@ impl Listing<'_> {
 
     fn flow_name(&self, flow: u32) -> &str {
         &self.program.flows[flow as usize].name
-    }
-
-    fn state_name(&self, state: u32) -> &str {
-        &self.program.states[state as usize].name
     }
 
     fn team(&self, team: u32) -> &str {

@@ -35,6 +35,10 @@ pub use compile::{Compiled, Loose, compile, expression};
 
 /// The stable id of a step's or flow's name: `ask_for_the_number`.
 pub fn slug(name: &str) -> String {
-    let nowhere = source::Span { file: source::FileId(0), start: 0, end: 0 };
+    let nowhere = source::Span {
+        file: source::FileId(0),
+        start: 0,
+        end: 0,
+    };
     parse::phrase(name, nowhere).slug
 }

@@ -38,9 +38,47 @@ pub fn unquote(raw: &str) -> (Quoting, &str) {
 /// The template source of a text as it stands in a file, quotes included.
 pub fn source(raw: &str) -> String {
     let (quoting, inner) = unquote(raw);
+    // Most texts say what they are.
+    if quoting == Quoting::Single && !inner.contains(['\\', '{']) {
+        return inner.to_owned();
+    }
+    let mut out = String::with_capacity(inner.len());
+    resolve(raw, &mut out, &mut |_, _| {});
+    out
+}
+
+/// The offset in the quoted text `raw` of the character that became byte `at` of its template source: so that a
+/// mistake found in a template can be shown in the file.
+pub fn offset(raw: &str, at: usize) -> usize {
+    let mut found = 0;
+    let mut from = 0;
+    resolve(raw, &mut String::new(), &mut |source, written| {
+        if source <= at {
+            (from, found) = (source, written);
+        }
+    });
+    // Between two marks characters are the same on both sides.
+    (found + (at - from)).min(raw.len())
+}
+
+/// Writes the template source to `out`. `mark` hears, in order, which offset of `out` comes from which of `raw`.
+fn resolve(raw: &str, out: &mut String, mark: &mut impl FnMut(usize, usize)) {
+    let (quoting, inner) = unquote(raw);
+    let place = |part: &str| part.as_ptr() as usize - raw.as_ptr() as usize;
     match quoting {
-        Quoting::Single => resolve(inner),
-        Quoting::Triple => resolve(&lines_of(inner).join("\n")),
+        Quoting::Single => resolve_line(inner, place(inner), out, mark),
+        Quoting::Triple => {
+            for (index, line) in lines_of(inner).into_iter().enumerate() {
+                // An empty line may be no part of `raw`.
+                let at = if line.is_empty() { None } else { Some(place(line)) };
+                if index > 0 {
+                    out.push('\n');
+                }
+                if let Some(at) = at {
+                    resolve_line(line, at, out, mark);
+                }
+            }
+        }
     }
 }
 
@@ -86,18 +124,25 @@ fn common_prefix<'a>(a: &'a str, b: &'a str) -> &'a str {
     &a[..len]
 }
 
-/// `\"`, `\n` and `\\` resolved outside slots; curly quotes and odd blanks made plain inside slots.
-fn resolve(inner: &str) -> String {
-    if !inner.contains(['\\', '{']) {
-        return inner.to_owned();
-    }
-    let mut out = String::with_capacity(inner.len());
+/// `\"`, `\n` and `\\` resolved outside slots; curly quotes and odd blanks made plain inside slots. The line begins at
+/// `start` of the raw text.
+fn resolve_line(inner: &str, start: usize, out: &mut String, mark: &mut impl FnMut(usize, usize)) {
     let mut at = 0;
+    mark(out.len(), start);
     while let Some(char) = inner[at..].chars().next() {
         match char {
             '{' => match slot_end(inner, at) {
                 Some(end) => {
-                    plain_slot(&inner[at..end], &mut out);
+                    let slot = &inner[at..end];
+                    if slot.is_ascii() {
+                        out.push_str(slot);
+                    } else {
+                        for (offset, char) in plain_slot(slot) {
+                            mark(out.len(), start + at + offset);
+                            out.push(char);
+                        }
+                        mark(out.len(), start + end);
+                    }
                     at = end;
                     continue;
                 }
@@ -105,6 +150,7 @@ fn resolve(inner: &str) -> String {
             },
             '\\' => {
                 let next = inner[at + 1..].chars().next();
+                let len = next.map_or(0, char::len_utf8);
                 match next {
                     Some('n') => out.push('\n'),
                     Some('"' | '“' | '”' | '„') => out.push('"'),
@@ -113,23 +159,20 @@ fn resolve(inner: &str) -> String {
                     Some(other) => out.extend(['\\', other]),
                     None => out.push('\\'),
                 }
-                at += next.map_or(0, char::len_utf8);
+                at += len;
+                mark(out.len(), start + at + 1);
             }
             other => out.push(other),
         }
         at += char.len_utf8();
     }
-    out
 }
 
-/// A slot as the template engine wants it. Word processors curl the quotes in it and widen its blanks.
-pub fn plain_slot(slot: &str, out: &mut String) {
-    if slot.is_ascii() {
-        out.push_str(slot);
-        return;
-    }
+/// A slot as the template engine wants it, each character with its offset in the slot. Word processors curl the
+/// quotes in it and widen its blanks.
+pub fn plain_slot(slot: &str) -> impl Iterator<Item = (usize, char)> {
     let mut inside: Option<char> = None;
-    for char in slot.chars() {
+    slot.char_indices().map(move |(at, char)| {
         let plain = match (inside, char) {
             (None, '“' | '”' | '„' | '"') => {
                 inside = Some(if char == '"' { '"' } else { '”' });
@@ -148,12 +191,63 @@ pub fn plain_slot(slot: &str, out: &mut String) {
                     _ => '\'',
                 }
             }
-            (Some('”'), '“') => {
+            // The other form of a closing quote, as in „x“ and ‚x‘.
+            (Some('”'), '“') | (Some('’'), '‘') => {
                 inside = None;
-                '"'
+                if char == '“' { '"' } else { '\'' }
             }
             (Some(_), other) => other,
         };
-        out.push(plain);
+        (at, plain)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_resolved_and_patterns_are_left_alone() {
+        assert_eq!(source(r#""a \"b\" \n \d \\""#), "a \"b\" \n \\d \\");
+    }
+
+    #[test]
+    fn a_text_over_several_lines_loses_its_indentation_and_outer_breaks() {
+        assert_eq!(
+            source("\"\"\"\n    Booked!\n\n      *{{ day }}*\n    \"\"\""),
+            "Booked!\n\n  *{{ day }}*"
+        );
+        assert_eq!(source("\"\"\"Booked!\r\n    Bye\r\n  \"\"\""), "Booked!\nBye");
+        assert_eq!(source("\"\"\"one line\"\"\""), "one line");
+        assert_eq!(source("\"\"\"\n  \n\"\"\""), "");
+    }
+
+    #[test]
+    fn curly_quotes_and_wide_blanks_inside_a_slot_become_plain() {
+        assert_eq!(
+            source("“Hi {{ x\u{A0}| default(‘there’) }}, “you””"),
+            "Hi {{ x | default('there') }}, “you”"
+        );
+        assert_eq!(
+            source("\"{{ x | default(“it’s”) }}\""),
+            "{{ x | default(\"it’s\") }}"
+        );
+        assert_eq!(
+            source("\"{{ x | default('“so”') }}\""),
+            "{{ x | default('“so”') }}"
+        );
+    }
+
+    #[test]
+    fn a_place_in_the_source_is_found_again_in_the_file() {
+        for raw in [
+            "\"Hi \\\"you\\\" {{ name }}!\"",
+            "“Hi {{ x | default(‘there’) }} {{ name }}”",
+            "\"\"\"\n    One\n\n      two {{ name }}\n    \"\"\"",
+        ] {
+            let source = source(raw);
+            let at = source.find("name").expect("it is in the text");
+            assert_eq!(&raw[offset(raw, at)..][..4], "name", "{raw}");
+        }
     }
 }

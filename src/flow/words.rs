@@ -413,7 +413,7 @@ pub fn begins_a_line(code: &str) -> bool {
     let word = first_word(code);
     code.starts_with("->")
         || code.starts_with('→')
-        || (!word.is_empty() && known(word, || String::new()).is_some())
+        || (!word.is_empty() && known(word, String::new).is_some())
 }
 
 /// The candidate nearest to `word`: at most two edits away, and fewer than the word is long.

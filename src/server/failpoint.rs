@@ -40,7 +40,9 @@ pub fn clock() -> Arc<dyn Clock> {
     #[cfg(any(debug_assertions, feature = "failpoints"))]
     if let Ok(ahead) = std::env::var("SWITCHBOARD_CLOCK_AHEAD") {
         let moved = crate::store::MovableClock::default();
-        let seconds = ahead.parse().expect("SWITCHBOARD_CLOCK_AHEAD is a number of seconds: a test set it");
+        let seconds = ahead
+            .parse()
+            .expect("SWITCHBOARD_CLOCK_AHEAD is a number of seconds: a test set it");
         moved.advance(std::time::Duration::from_secs(seconds));
         return Arc::new(moved);
     }

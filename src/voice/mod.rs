@@ -9,6 +9,7 @@ pub mod models;
 pub mod test_support;
 #[cfg(feature = "voice")]
 mod whisper;
+#[cfg(feature = "voice")]
 mod words;
 
 use std::fmt;
@@ -111,7 +112,8 @@ pub struct Settings {
     /// Always this language. `None` takes the caller's hint, and without one the model listens which it is, which
     /// takes as long again as hearing the words.
     pub language: Option<String>,
-    /// Threads for one note.
+    /// Threads for one note. Never more run than there are cores for all places together: whisper.cpp's threads wait
+    /// for each other by spinning, and three of them on two cores are a hundred times slower than one.
     pub threads: usize,
     /// Notes heard at the same time; more wait for a place.
     pub parallel: usize,
@@ -123,20 +125,23 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A note at a time on half of the cores, four at most. whisper.cpp's threads wait for each other by spinning:
-    /// on a machine whose every core is busy, one thread more makes it slower.
+    /// A note at a time on half of the cores, four at most: the other half answers customers who write.
     pub fn new(model: impl Into<PathBuf>) -> Settings {
-        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
         Settings {
             model: model.into(),
             language: None,
-            threads: (cores / 2).clamp(1, 4),
+            threads: (cores() / 2).clamp(1, 4),
             parallel: 1,
             limits: Limits::default(),
             slowest: 2.0,
             grace: Duration::from_secs(20),
         }
     }
+}
+
+/// Cores that this process may use.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get())
 }
 
 /// Loads the model; about a tenth of a second for tiny and base.

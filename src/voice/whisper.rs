@@ -16,7 +16,7 @@ use whisper_rs::{
 
 use super::audio::{self, Sound};
 use super::words::{repeats, spoken};
-use super::{Settings, Transcriber, Transcript, Unavailable, VoiceError};
+use super::{Settings, Transcriber, Transcript, Unavailable, VoiceError, cores};
 
 /// The first bytes of a GGML file: 0x67676d6c, little-endian.
 const MAGIC: [u8; 4] = *b"lmgg";
@@ -101,13 +101,19 @@ impl Whisper {
             )));
         }
         let parallel = settings.parallel.max(1);
+        let threads = settings.threads.min(cores() / parallel).max(1);
+        let settings = Settings {
+            parallel,
+            threads,
+            ..settings
+        };
         let whisper = Whisper {
             settings,
             context,
             places: Mutex::default(),
             freed: Condvar::new(),
         };
-        tracing::info!(model = %path.display(), parallel, threads = whisper.settings.threads, "speech model loaded");
+        tracing::info!(model = %path.display(), parallel, threads, "speech model loaded");
         Ok(whisper)
     }
 
@@ -126,7 +132,7 @@ impl Whisper {
                     place: Some(place),
                 });
             }
-            if places.made < self.settings.parallel.max(1) {
+            if places.made < self.settings.parallel {
                 places.made += 1;
                 drop(places);
                 return match Place::new(&self.context, self.settings.threads) {
@@ -223,7 +229,7 @@ impl Place {
     fn new(context: &WhisperContext, threads: usize) -> Result<Place, WhisperError> {
         let stop = Stop::default();
         let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
-        params.set_n_threads(i32::try_from(threads.max(1)).unwrap_or(i32::MAX));
+        params.set_n_threads(i32::try_from(threads).unwrap_or(1));
         params.set_print_special(false);
         params.set_print_progress(false);
         params.set_print_realtime(false);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use super::double::Double;
+use super::double::{Double, Sent};
 
 /// How long a test waits for something that must come. Only a failure takes that long.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -183,6 +183,16 @@ impl Bot {
         process.child.wait().expect("it ended")
     }
 
+    /// Waits until it has ended by itself, for as long as anything may take.
+    pub async fn ended_in_time(&mut self) {
+        let mut lines = self.process.as_ref().expect("it runs").lines.clone();
+        let ended = async { while lines.changed().await.is_ok() {} };
+        tokio::time::timeout(PATIENCE, ended)
+            .await
+            .unwrap_or_else(|_| panic!("it runs on; it said:\n{}", self.said()));
+        self.ended();
+    }
+
     /// Asks it to stop and waits. Gives how it ended and how long that took.
     pub fn stop(&mut self) -> (ExitStatus, Duration) {
         let began = Instant::now();
@@ -229,4 +239,40 @@ pub fn copy(from: &Path, to: &Path) {
         let path = entry.expect("an entry").path();
         std::fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("a copy");
     }
+}
+
+/// What this customer was sent, in words.
+pub fn texts(sent: &[Sent], to: &str) -> Vec<String> {
+    let mine = sent.iter().filter(|sent| sent.to == to);
+    mine.map(|sent| sent.text().to_owned()).collect()
+}
+
+/// Waits until this customer was sent `count` messages, and gives them.
+pub async fn heard(double: &Double, to: &str, count: usize) -> Vec<String> {
+    let what = format!("{count} messages to {to}");
+    let sent = double
+        .wait_until(&what, |sent| texts(sent, to).len() >= count)
+        .await;
+    texts(&sent, to)
+}
+
+/// The tables that let a bot listen, with the weights that `make test` provides.
+pub fn voice() -> String {
+    let given = std::env::var_os("SWITCHBOARD_TEST_MODEL").map(PathBuf::from);
+    let path = given.unwrap_or_else(|| {
+        let cache =
+            std::env::var_os("SWITCHBOARD_CACHE").map_or_else(|| root().join(".cache"), PathBuf::from);
+        cache.join("models/ggml-tiny.en.bin")
+    });
+    assert!(
+        path.is_file(),
+        "there is no speech model at {}: run `make test`, or make it with `scripts/whisper-model`",
+        path.display()
+    );
+    format!("[voice]\nmodel = \"{}\"\nlanguage = \"en\"\n", path.display())
+}
+
+pub fn sound(name: &str) -> Vec<u8> {
+    let path = root().join("fixtures/audio").join(name);
+    std::fs::read(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
 }

@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 /// One call as it arrived.
 #[derive(Debug, Clone)]
@@ -21,6 +22,9 @@ pub struct Call {
 pub struct Shop {
     pub address: String,
     calls: Arc<Mutex<Vec<Call>>>,
+    /// How many calls were taken, and whether they are answered.
+    asked: watch::Sender<usize>,
+    open: watch::Sender<bool>,
 }
 
 impl Shop {
@@ -33,6 +37,8 @@ impl Shop {
         let shop = Shop {
             address,
             calls: Arc::default(),
+            asked: watch::channel(0).0,
+            open: watch::channel(true).0,
         };
         let router = Router::new().fallback(answer).with_state(shop.clone());
         tokio::spawn(async move { axum_serve(listener, router).await });
@@ -41,6 +47,23 @@ impl Shop {
 
     pub fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap().clone()
+    }
+
+    /// Takes calls and answers none until [`Shop::release`].
+    pub fn hold(&self) {
+        self.open.send_replace(false);
+    }
+
+    pub fn release(&self) {
+        self.open.send_replace(true);
+    }
+
+    /// Waits until so many calls have come.
+    pub async fn asked(&self, count: usize) {
+        let mut asked = self.asked.subscribe();
+        let enough = asked.wait_for(|asked| *asked >= count);
+        let came = tokio::time::timeout(super::PATIENCE, enough).await;
+        assert!(came.is_ok(), "waited in vain for {count} calls");
     }
 
     /// The tables that lead a bot's service `shop` here.
@@ -66,6 +89,10 @@ async fn answer(State(shop): State<Shop>, request: Request) -> impl IntoResponse
         key: text("idempotency-key"),
         body: serde_json::from_slice(&raw).unwrap_or(Value::Null),
     });
+    shop.asked.send_modify(|asked| *asked += 1);
+    let mut open = shop.open.subscribe();
+    // It ends when the test ends.
+    let _ = open.wait_for(|open| *open).await;
     match head.uri.path() {
         "/orders/A-12345" => (StatusCode::OK, axum::Json(json!({ "status": "on its way" }))),
         _ => (StatusCode::NOT_FOUND, axum::Json(json!({}))),

@@ -13,7 +13,10 @@ pub struct Story {
 
 impl Story {
     pub fn new() -> Story {
-        Story { folder: Arc::new(TempDir::new().expect("a temporary folder")), input: String::new() }
+        Story {
+            folder: Arc::new(TempDir::new().expect("a temporary folder")),
+            input: String::new(),
+        }
     }
 
     pub fn file(self, path: &str, text: &str) -> Story {
@@ -29,7 +32,10 @@ impl Story {
 
     /// The same folder, with something on standard input.
     pub fn input(&self, input: &str) -> Story {
-        Story { folder: Arc::clone(&self.folder), input: input.to_owned() }
+        Story {
+            folder: Arc::clone(&self.folder),
+            input: input.to_owned(),
+        }
     }
 
     pub fn read(&self, path: &str) -> String {
@@ -64,7 +70,14 @@ pub struct Ran {
 impl Ran {
     #[track_caller]
     pub fn code(self, code: i32) -> Ran {
-        assert_eq!(self.code, Some(code), "{}\n{}\n{}", self.command, self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(code),
+            "{}\n{}\n{}",
+            self.command,
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
@@ -76,13 +89,24 @@ impl Ran {
 
     #[track_caller]
     pub fn stdout_has(self, wanted: &str) -> Ran {
-        assert!(self.stdout.contains(wanted), "{}: no {wanted:?} in\n{}\n{}", self.command, self.stdout, self.stderr);
+        assert!(
+            self.stdout.contains(wanted),
+            "{}: no {wanted:?} in\n{}\n{}",
+            self.command,
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
     #[track_caller]
     pub fn stderr_has(self, wanted: &str) -> Ran {
-        assert!(self.stderr.contains(wanted), "{}: no {wanted:?} in\n{}", self.command, self.stderr);
+        assert!(
+            self.stderr.contains(wanted),
+            "{}: no {wanted:?} in\n{}",
+            self.command,
+            self.stderr
+        );
         self
     }
 

@@ -74,8 +74,7 @@ step go two
 
 #[test]
 fn an_on_may_ask_and_then_resume() {
-    let deep = DEEP
-        .replace("  done with x = a\n", "  say \"{{ a }}\"\n  done\n");
+    let deep = DEEP.replace("  done with x = a\n", "  say \"{{ a }}\"\n  done\n");
     let mut talk = Talk::plus(&deep);
     talk.says("deep").says("ask two").sees(&["One?", "Inner?"]);
     assert_eq!(talk.position.interrupted.len(), 1);

@@ -203,6 +203,11 @@ impl<'a> Cursor<'a> {
             self.skip(next);
             if later.block {
                 self.skip_block(next.line);
+            } else {
+                // What stands further in is said about a line that isn't there.
+                let inner = |line: &usize| self.indent(*line) > self.indent(next.line);
+                let code = (next.line + 1..self.stop).filter(|line| self.lines[*line].has_code());
+                self.at = code.take_while(inner).last().unwrap_or(next.line) + 1;
             }
             return;
         }
@@ -219,7 +224,7 @@ impl<'a> Cursor<'a> {
     fn skip_block(&mut self, opener: usize) {
         let mut depth = 1;
         let mut at = opener + 1;
-        while at < self.stop {
+        while at < self.stop && !self.endless {
             if self.lines[at].has_code() {
                 let code = self.code(at).text;
                 let rule = words::rule_of(code, Place::Body);
@@ -237,6 +242,7 @@ impl<'a> Cursor<'a> {
             }
             at += 1;
         }
+        self.endless = true;
     }
 
     /// Steps over lines further in than `line`, if they are closed by an `end` level with it.

@@ -24,27 +24,20 @@ impl<'a> Cursor<'a> {
         let parsed = self.read(next, rule);
         self.pass(next, rule);
         let span = self.span(next.line);
+        let single = matches!(
+            rule,
+            Rule::business_line
+                | Rule::timezone_line
+                | Rule::languages_line
+                | Rule::starts_line
+                | Rule::defaults_line
+        );
+        let first = !single || self.first(once, &format!("{rule:?}"), next);
         match parsed {
-            Some(Parsed::Business(name)) => {
-                if self.first(once, "business", next) {
-                    business.name = name;
-                }
-            }
-            Some(Parsed::Timezone(zone)) => {
-                if self.first(once, "timezone", next) {
-                    business.timezone = Some(zone);
-                }
-            }
-            Some(Parsed::Languages(languages)) => {
-                if self.first(once, "languages", next) {
-                    business.languages = languages;
-                }
-            }
-            Some(Parsed::StartsWith(flow)) => {
-                if self.first(once, "starts with", next) {
-                    business.front_door = Some(flow);
-                }
-            }
+            Some(Parsed::Business(name)) if first => business.name = name,
+            Some(Parsed::Timezone(zone)) if first => business.timezone = Some(zone),
+            Some(Parsed::Languages(languages)) if first => business.languages = languages,
+            Some(Parsed::StartsWith(flow)) if first => business.front_door = Some(flow),
             Some(Parsed::Starts(_) | Parsed::StartsWhenCalled) => {
                 self.mistakes
                     .push(mistake::starts_in_business(self.word(next.line)));
@@ -85,7 +78,6 @@ impl<'a> Cursor<'a> {
                 business.services.push(service);
             }
             Some(Parsed::Defaults) => {
-                let first = self.first(once, "defaults", next);
                 let mut again = Defaults::default();
                 self.defaults(next, if first { &mut business.defaults } else { &mut again });
             }

@@ -78,6 +78,8 @@ pub(super) struct Cursor<'a> {
     pub missing: Option<MissingEnd>,
     /// `end` lines whose indentation doesn't fit the block they closed: opener and `end`.
     pub suspects: Vec<(usize, usize)>,
+    /// The section has no more `end`s to close a block that is not read.
+    pub endless: bool,
     /// The last lines were out of place, so what follows of the same kind is the same mistake.
     pub astray: bool,
 }
@@ -105,6 +107,7 @@ impl<'a> Cursor<'a> {
             assumed: BTreeSet::new(),
             missing: None,
             suspects: Vec::new(),
+            endless: false,
             astray: false,
         }
     }

@@ -9,6 +9,7 @@ mod business;
 mod clause;
 mod cursor;
 mod file;
+mod flow;
 mod layout;
 mod mistake;
 mod salvage;

@@ -469,7 +469,7 @@ impl<'t> Values<'t> {
             ),
             "topic" => inside(Cow::Owned(Type::Text), path, 1),
             "today" if rest.is_empty() => known(Type::Date),
-            "now" if rest.is_empty() => known(Type::Anything),
+            "now" if rest.is_empty() => known(Type::Time),
             _ => {
                 if let Some(var) = flow.and_then(|flow| self.flows[flow].get(root)) {
                     return inside(Cow::Borrowed(&var.kind), path, 1);
@@ -477,11 +477,11 @@ impl<'t> Values<'t> {
                 if self.shop_names.team(root).is_some() {
                     return match rest {
                         [] => known(Type::Team),
-                        [field] if matches!(field.as_str(), "opens" | "title" | "name") => known(Type::Text),
-                        _ => Meaning::NoField(
-                            1,
-                            Cow::Owned(Type::Record(vec![("opens".to_owned(), Type::Text)])),
-                        ),
+                        _ => {
+                            let fields = [("opens", Type::Text), ("name", Type::Text), ("open", Type::YesNo)];
+                            let fields = fields.map(|(name, kind)| (name.to_owned(), kind));
+                            inside(Cow::Owned(Type::Record(fields.into())), path, 1)
+                        }
                     };
                 }
                 Meaning::NoName

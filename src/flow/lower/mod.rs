@@ -28,7 +28,7 @@ mod question;
 mod single_use;
 mod tail;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod text;
 
 use std::collections::HashMap;

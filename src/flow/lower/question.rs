@@ -108,7 +108,7 @@ impl Lowering<'_> {
             },
             (Some(times), false) => {
                 let say = self.optional_text(tail.say.as_ref());
-                let run = self.inherited.way_out.or_else(|| self.to_people(place));
+                let run = self.inherited.way_out.or_else(|| self.people_get_it(place));
                 Otherwise {
                     say,
                     up_to: run.is_some().then_some(times),
@@ -123,7 +123,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn to_people(&mut self, place: Place) -> Option<Pc> {
+    fn people_get_it(&mut self, place: Place) -> Option<Pc> {
         self.names.team(None)?;
         Some(self.way(&Tail::default(), place, Ending::People, &mut Vec::new()))
     }

@@ -285,6 +285,17 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
         .note(shape)
         .fix(meant, span, meant);
     }
+    if rule == Rule::otherwise_line && rest.starts_with(['-', '→']) && expected.contains(&Rule::k_then) {
+        let (span, before) = (code.span(at, at + words::first_len(rest)), code.span(at, at));
+        return Diagnostic::new(
+            Check::F001,
+            span,
+            "`then` is missing",
+            "it belongs before the arrow",
+        )
+        .note(shape)
+        .fix("then ->", before, "then ");
+    }
     if word.eq_ignore_ascii_case("then") {
         let span = code.span(at, at + word.len());
         return Diagnostic::new(Check::F001, span, "`then` isn't needed here", "leave it out")
@@ -419,7 +430,7 @@ fn shape(rule: Rule) -> &'static str {
         Rule::problem_line => "problem \"Something went wrong.\" -> handoff to support",
         Rule::note_line => "note \"Needs help with {{ number }}\"",
         Rule::priority_line => "priority high if contact.vip",
-        Rule::when_closed_line => "when closed \"We're back {{ opens }}.\" -> leave a note",
+        Rule::when_closed_line => "when closed \"We're back {{ support.opens }}.\" -> leave a note",
         Rule::business_line => "business \"Kinini Shoes\"",
         Rule::timezone_line => "timezone \"Europe/Lisbon\"",
         Rule::languages_line => "languages en, pt",

@@ -10,6 +10,8 @@ mod line;
 mod mistake;
 mod reader;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use pest::Parser;

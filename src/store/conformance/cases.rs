@@ -56,6 +56,7 @@ macro_rules! conformance {
                 a_late_lower_status_changes_nothing,
                 a_status_of_another_channel_or_nobody_is_not_known,
                 an_id_that_was_queued_before_is_not_queued_again,
+                an_id_that_the_turn_itself_pushes_out_of_the_thread_is_still_known,
                 the_window_starts_with_the_customers_words_only;
             takeover:
                 a_takeover_voids_what_the_bot_queued,

@@ -1,9 +1,9 @@
 //! Sending: in order, one at a time, and never a doubt that is not written down.
 
-use switchboard::store::{Due, SendOutcome, Status};
+use switchboard::store::{Caps, Due, SendOutcome, Status};
 
 use super::Open;
-use super::bed::{CHANNEL, LEASE, accepted, bed, bot, message, turn};
+use super::bed::{CHANNEL, LEASE, accepted, bed, bed_with, bot, message, turn};
 
 pub async fn messages_leave_in_order_one_at_a_time(open: Open) {
     let bed = bed(open).await;
@@ -285,6 +285,26 @@ pub async fn an_id_that_was_queued_before_is_not_queued_again(open: Open) {
     bed.sends(ana, "3").await;
     assert!(bed.send_claim(ana).await.is_none());
     assert_eq!(bed.states(ana).await.len(), 3);
+}
+
+pub async fn an_id_that_the_turn_itself_pushes_out_of_the_thread_is_still_known(open: Open) {
+    let caps = Caps {
+        history_entries: 3,
+        ..Caps::default()
+    };
+    let bed = bed_with(open, caps).await;
+    let ana = bed.contact("ana").await;
+    bed.answer(ana, vec![bot("1"), bot("2"), bot("3")]).await;
+    for id in ["1", "2", "3"] {
+        bed.sends(ana, id).await;
+    }
+    bed.say(ana, "again").await;
+    let mut again = turn(&bed.claim(ana).await);
+    again.history = vec![b"a line".to_vec()];
+    again.outbox = vec![bot("1"), bot("4"), bot("2"), bot("3")];
+    bed.commit(&again).await;
+    bed.sends(ana, "4").await;
+    assert!(bed.send_claim(ana).await.is_none());
 }
 
 pub async fn the_window_starts_with_the_customers_words_only(open: Open) {

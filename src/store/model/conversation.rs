@@ -221,11 +221,18 @@ impl Person {
         self.outbox.len()
     }
 
-    pub(super) fn enqueue(&mut self, now: i64, caps: &Caps, turn: &TurnCommit, claimed_after: u64) {
+    pub(super) fn enqueue(
+        &mut self,
+        now: i64,
+        caps: &Caps,
+        turn: &TurnCommit,
+        new: &[&OutboxEntry],
+        claimed_after: u64,
+    ) {
         let at = millis::timestamp(now);
         let may_speak =
             self.owner.lets_bot_speak(at) || turn.owner.is_some_and(|owner| owner.lets_bot_speak(at));
-        for entry in self.unknown(turn) {
+        for entry in new {
             let void_after = match entry.sender {
                 Sender::Person => None,
                 Sender::Bot if may_speak => Some(claimed_after),
@@ -235,7 +242,7 @@ impl Person {
             self.outbox.push(Queued {
                 entry: OutboxEntry {
                     not_before: entry.not_before.map(|at| millis::timestamp(millis::ceil(at))),
-                    ..entry.clone()
+                    ..(*entry).clone()
                 },
                 ready_at: entry.not_before.map_or(now, millis::ceil),
                 void_after,

@@ -166,9 +166,9 @@ impl World {
         let Some(lease) = person.lease.filter(|lease| lease.holder == holder) else {
             return Ok(Committed::Fenced);
         };
-        let new = person.unknown(turn).len();
-        if new > 0 {
-            caps.check_outbox(person.outbox_len() + new)?;
+        let new = person.unknown(turn);
+        if !new.is_empty() {
+            caps.check_outbox(person.outbox_len() + new.len())?;
         }
 
         person.mailbox.retain(|event| event.seq > turn.upto);
@@ -177,7 +177,7 @@ impl World {
         for line in &turn.history {
             person.write(now, &caps, line, None);
         }
-        person.enqueue(now, &caps, turn, lease.takeovers);
+        person.enqueue(now, &caps, turn, &new, lease.takeovers);
         if let Some(owner) = turn.owner
             && lease.takeovers == person.takeovers
         {

@@ -54,7 +54,7 @@ impl SqliteStore {
     /// had in work is due at once: leases end with their process.
     ///
     /// # Errors
-    /// `Locked` if another process has it open, `Version` if a newer Switchboard wrote it (the file is not touched).
+    /// `Locked` if another process has it open (and does not close it within a second), `Version` if a newer Switchboard wrote it (the file is not touched).
     pub fn open(
         path: impl AsRef<Path>,
         caps: Caps,
@@ -133,13 +133,17 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         .write(true)
         .open(&name)
         .map_err(unavailable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(format!(
-            "{shown} is held by a running process. Stop that one, or name another file"
-        ))),
-        Err(TryLockError::Error(why)) => Err(unavailable(why)),
+    // A process that is just ending, or a child it is just starting, lets go within moments.
+    for _ in 0..20 {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(50)),
+            Err(TryLockError::Error(why)) => return Err(unavailable(why)),
+        }
     }
+    Err(StoreError::Locked(format!(
+        "{shown} is held by a running process. Stop that one, or name another file"
+    )))
 }
 
 fn rows(limit: usize) -> i64 {

@@ -12,9 +12,33 @@ use crate::store::{
     millis,
 };
 
-/// Queues the turn's messages and writes their lines into the thread.
-pub(super) fn append(step: &Step<'_>, contact: &mut Contact, turn: &TurnCommit) -> Result<(), StoreError> {
-    if turn.outbox.is_empty() {
+/// The turn's messages that are neither queued nor in the thread. Asked before the turn writes lines: those may push
+/// older ones out.
+pub(super) fn unknown<'a>(
+    step: &Step<'_>,
+    id: ContactId,
+    turn: &'a TurnCommit,
+) -> Result<Vec<&'a OutboxEntry>, StoreError> {
+    let mut new: Vec<&OutboxEntry> = Vec::new();
+    for entry in &turn.outbox {
+        let known = new.iter().any(|other| other.id == entry.id)
+            || thread::has_message(step, id, &entry.id)?
+            || place(step, id, &entry.id)?.is_some();
+        if !known {
+            new.push(entry);
+        }
+    }
+    Ok(new)
+}
+
+/// Queues the turn's new messages and writes their lines into the thread.
+pub(super) fn append(
+    step: &Step<'_>,
+    contact: &mut Contact,
+    turn: &TurnCommit,
+    new: &[&OutboxEntry],
+) -> Result<(), StoreError> {
+    if new.is_empty() {
         return Ok(());
     }
     let now = millis::timestamp(step.now);
@@ -22,11 +46,7 @@ pub(super) fn append(step: &Step<'_>, contact: &mut Contact, turn: &TurnCommit) 
         contact.owner.lets_bot_speak(now) || turn.owner.is_some_and(|owner| owner.lets_bot_speak(now));
     // What the bot says while people own the chat counts as said before they took it.
     let takeovers = contact.turn_takeovers - i64::from(!may_speak);
-    for entry in &turn.outbox {
-        if thread::has_message(step, contact.id, &entry.id)? || place(step, contact.id, &entry.id)?.is_some()
-        {
-            continue;
-        }
+    for entry in new {
         contact.outbox_pos += 1;
         let sender = match entry.sender {
             Sender::Bot => "bot",

@@ -95,13 +95,14 @@ pub(super) fn commit(step: &Step<'_>, turn: &TurnCommit) -> Result<Committed, St
     if !holds(&contact, holder) {
         return Ok(Committed::Fenced);
     }
+    let new = outbox::unknown(step, contact.id, turn)?;
     mailbox::consume(step, &mut contact, turn.upto)?;
     keep(step, contact.id, "session", &turn.session)?;
     keep(step, contact.id, "memory", &turn.memory)?;
     for line in &turn.history {
         thread::write(step, &mut contact, line, None)?;
     }
-    outbox::append(step, &mut contact, turn)?;
+    outbox::append(step, &mut contact, turn, &new)?;
     if let Some(owner) = turn.owner
         && contact.turn_takeovers == contact.takeovers
     {

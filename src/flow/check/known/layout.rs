@@ -63,6 +63,9 @@ pub(super) struct Layout {
     pub(super) memory: HashMap<String, usize>,
     /// Memory with a default value is always known.
     pub(super) always: Vec<usize>,
+    /// Facts of the customer's message.
+    pub(super) turn: Vec<usize>,
+    pub(super) in_every_message: Vec<usize>,
     /// By flow: names of its values and of unsure fields (`who.verified`).
     pub(super) own: Vec<HashMap<String, usize>>,
     pub(super) width: Vec<usize>,
@@ -72,17 +75,19 @@ pub(super) struct Layout {
     pub(super) forgets: Vec<Vec<usize>>,
 }
 
-/// Facts of the channel and the turn that may be missing.
-const UNSURE: [&str; 8] = [
-    "contact.phone",
-    "contact.name",
-    "contact.language",
+/// Facts of the channel that may be missing.
+const UNSURE: [&str; 4] = ["contact.phone", "contact.name", "contact.language", "agent.name"];
+
+/// What belongs to the customer's message: gone as soon as something else (a service's answer, silence) wakes the chat.
+const TURN: [&str; 5] = [
+    "message.text",
+    "message.kind",
     "message.file",
     "message.place",
     "topic",
-    "agent.name",
-    "message.text",
 ];
+/// Of these, what every message has.
+const IN_EVERY_MESSAGE: [&str; 2] = ["message.text", "message.kind"];
 
 impl Layout {
     pub(super) fn of(shop: &Shop, values: &Values) -> Layout {
@@ -95,12 +100,15 @@ impl Layout {
                 always.push(bit);
             }
         }
-        for name in UNSURE {
+        let mut bit_of = |name: &str| {
             let next = memory.len();
-            memory.entry(name.to_owned()).or_insert(next);
-        }
-        // A customer's message always has a text, if only an empty one.
-        always.push(memory["message.text"]);
+            *memory.entry(name.to_owned()).or_insert(next)
+        };
+        UNSURE.iter().for_each(|name| {
+            bit_of(name);
+        });
+        let turn = TURN.map(&mut bit_of).into();
+        let in_every_message = IN_EVERY_MESSAGE.map(&mut bit_of).into();
         let mut own = Vec::new();
         let mut width = Vec::new();
         for scope in &values.flows {
@@ -120,6 +128,8 @@ impl Layout {
         let mut layout = Layout {
             memory,
             always,
+            turn,
+            in_every_message,
             own,
             width,
             forgotten_meanwhile: Vec::new(),

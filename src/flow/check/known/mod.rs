@@ -81,7 +81,22 @@ impl<'c, 't> Walk<'c, 't> {
     fn strangers(&self) -> Bits {
         let mut known = Bits::none(self.layout.memory.len());
         self.layout.always.iter().for_each(|bit| known.set(*bit));
+        self.message_came(&mut known);
         known
+    }
+
+    /// The customer has written something.
+    fn message_came(&self, known: &mut Bits) {
+        self.layout.turn.iter().for_each(|bit| known.clear(*bit));
+        self.layout
+            .in_every_message
+            .iter()
+            .for_each(|bit| known.set(*bit));
+    }
+
+    /// Something else woke the chat.
+    fn without_message(&self, known: &mut Bits) {
+        self.layout.turn.iter().for_each(|bit| known.clear(*bit));
     }
 
     /// A flow begins with memory and what it needs.
@@ -153,6 +168,9 @@ impl<'c, 't> Walk<'c, 't> {
         };
         for on in &shop.tree.flows[flow].ons {
             let mut state = self.ons[flow].clone();
+            if let Some(known) = &mut state {
+                self.message_came(known);
+            }
             if let (Some(known), Some(condition)) = (&mut state, &on.condition) {
                 self.expr(condition, known, false);
                 self.narrow(condition, true, known);
@@ -177,8 +195,14 @@ impl<'c, 't> Walk<'c, 't> {
                 }
                 self.body(&on.body, Some(known));
             }
-            for tail in walk::default_tails(shop.tree) {
-                let known = self.strangers();
+            let defaults = &business.defaults;
+            if let Some(line) = &defaults.otherwise {
+                self.tail(&line.tail, self.strangers());
+            }
+            let silent = defaults.no_reply.iter().map(|line| &line.tail);
+            for tail in silent.chain(&defaults.problem) {
+                let mut known = self.strangers();
+                self.without_message(&mut known);
                 self.tail(tail, known);
             }
         }
@@ -288,6 +312,7 @@ impl<'c, 't> Walk<'c, 't> {
             StmtKind::Fetch(fetch) => {
                 self.args(&fetch.args, &known);
                 self.waits(&mut known);
+                self.without_message(&mut known);
                 let mut after = known.clone();
                 self.learn(&fetch.name.text, &mut after);
                 let mut after = Some(after);
@@ -312,6 +337,7 @@ impl<'c, 't> Walk<'c, 't> {
                     }
                 }
                 self.waits(&mut known);
+                self.without_message(&mut known);
                 if let Some(save) = &call.save {
                     self.learn(&save.text, &mut known);
                 }
@@ -380,11 +406,13 @@ impl<'c, 't> Walk<'c, 't> {
         }
         self.at_question(&known);
         self.waits(&mut known);
-        for tail in question.otherwise.iter().map(|line| &line.tail) {
-            self.tail(tail, known.clone());
-        }
+        self.without_message(&mut known);
         for line in &question.no_reply {
             self.tail(&line.tail, known.clone());
+        }
+        self.message_came(&mut known);
+        for tail in question.otherwise.iter().map(|line| &line.tail) {
+            self.tail(tail, known.clone());
         }
         let answer = question.name.as_ref().and_then(|name| self.own_bit(&name.text));
         let mut answered = known.clone();

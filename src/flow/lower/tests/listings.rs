@@ -13,8 +13,8 @@ fn assert_listing(name: &str, program: &Program) {
 }
 
 #[test]
-fn the_sample_business_becomes_a_flat_machine() {
-    assert_listing("sample_business", &shop());
+fn a_business_becomes_a_flat_machine() {
+    assert_listing("shop", &shop());
 }
 
 #[test]

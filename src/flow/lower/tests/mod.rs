@@ -28,25 +28,40 @@ fn lowered(files: &[(&str, &str)]) -> Program {
 }
 
 #[track_caller]
-fn flow(text: &str) -> Program {
+pub(in crate::flow) fn flow(text: &str) -> Program {
     lowered(&[("test.flow", text)])
 }
 
-/// Files of the sample business.
-const SHOP: [&str; 6] = ["business", "identify", "repair", "support", "tracking", "welcome"];
+/// A business with a bit of everything: a copy of the sample that only changes with these tests.
+const SHOP: &str = "fixtures/flow/shop";
 
-fn shop() -> Program {
-    let files = SHOP.map(shop_file);
-    lowered(
-        &files
-            .each_ref()
-            .map(|(path, text)| (path.as_str(), text.as_str())),
-    )
+pub(in crate::flow) fn shop() -> Program {
+    lowered_folder(SHOP)
 }
 
-fn shop_file(name: &str) -> (String, String) {
-    let path = format!("flows/{name}.flow");
-    let full = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&full).expect("the sample business belongs to the project");
-    (path, text)
+#[track_caller]
+fn lowered_folder(folder: &str) -> Program {
+    let files = files_of(folder);
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
+    lowered(&files)
+}
+
+/// Paths and texts of the flow files in a folder of the project, in the order of their names.
+fn files_of(folder: &str) -> Vec<(String, String)> {
+    let full = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = std::fs::read_dir(full).expect("the folder belongs to the project");
+    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
+    let mut files: Vec<(String, String)> = paths
+        .filter(|path| path.extension().is_some_and(|ending| ending == "flow"))
+        .map(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let text = std::fs::read_to_string(&path).expect("a flow file is text");
+            (format!("{folder}/{name}"), text)
+        })
+        .collect();
+    files.sort_unstable();
+    files
 }

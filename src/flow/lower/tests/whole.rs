@@ -4,13 +4,14 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use super::{SHOP, flow, lowered, shop};
-use crate::flow::blocks;
+use super::{SHOP, files_of, flow, lowered, lowered_folder};
+use crate::flow::listing::listing;
 use crate::flow::lower::lower;
 use crate::flow::program::{
     Emit, Expr, ExprIx, Jump, Message, Op, Pc, Program, Question, State, StateKind, TextIx,
 };
 use crate::flow::source::Sources;
+use crate::flow::{blocks, graph};
 
 /// Checks every index and every promise about states.
 #[track_caller]
@@ -231,7 +232,7 @@ impl Whole<'_> {
 
 #[test]
 fn the_sample_business_holds_together() {
-    assert_whole(&shop());
+    assert_whole(&lowered_folder("flows"));
 }
 
 #[test]
@@ -257,13 +258,15 @@ step one
     assert_whole(&lowered(&[]));
 }
 
-/// The sample business with lines dropped, doubled and moved about.
+/// The files of the shop with lines dropped, doubled and moved about.
 fn mangled() -> impl Strategy<Value = Vec<String>> {
-    let edits = prop::collection::vec((0..SHOP.len(), any::<prop::sample::Index>(), 0..4_u8), 0..24);
-    edits.prop_map(|edits| {
-        let mut files: Vec<Vec<String>> = SHOP
-            .map(|name| super::shop_file(name).1.lines().map(str::to_owned).collect())
-            .to_vec();
+    let shop: Vec<Vec<String>> = files_of(SHOP)
+        .into_iter()
+        .map(|(_, text)| text.lines().map(str::to_owned).collect())
+        .collect();
+    let edits = prop::collection::vec((0..shop.len(), any::<prop::sample::Index>(), 0..4_u8), 0..24);
+    edits.prop_map(move |edits| {
+        let mut files = shop.clone();
         for (file, line, edit) in edits {
             let lines = &mut files[file];
             if lines.is_empty() {
@@ -287,10 +290,14 @@ proptest! {
     #[test]
     fn any_tree_becomes_a_whole_program(files in mangled()) {
         let mut sources = Sources::default();
-        for (name, text) in SHOP.iter().zip(&files) {
-            sources.add(*name, text.as_str());
+        for (text, number) in files.iter().zip(1..) {
+            sources.add(format!("{number}.flow"), text.as_str());
         }
         let (tree, _) = blocks::parse(&sources);
-        assert_whole(&lower(&sources, &tree));
+        let program = lower(&sources, &tree);
+        assert_whole(&program);
+        // People may look at whatever was made.
+        assert!(!listing(&program).is_empty());
+        assert!(!graph::mermaid(&program, None).is_empty());
     }
 }

@@ -1,0 +1,482 @@
+//! Conversations with a server in this process, whose clock can be moved: people who take over, windows that close,
+//! silence, sessions, and a store that can't take more.
+
+mod bot;
+mod double;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bot::shop::Shop;
+use bot::{heard, root, texts};
+use double::{Double, Fault, Faulty, Setup};
+use serde_json::json;
+use switchboard::engine::Mode;
+use switchboard::message::{MediaKind, Place};
+use switchboard::server::config::Config;
+use switchboard::server::{Handle, Line, NoteKind, Parts, Running, Said, Server, ThreadEntry};
+use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore, Store};
+use tempfile::TempDir;
+
+const SARI: &str = "6281100000011";
+const HELLO: &str = "Hello! What can I do for you?";
+
+/// A server with a simulated number `sim`, and the number `main` at a double if there is one.
+struct Office {
+    running: Running,
+    handle: Handle,
+    store: Arc<SqliteStore>,
+    folder: TempDir,
+}
+
+impl Office {
+    async fn open(double: Option<&Double>, extra: &str) -> Office {
+        let folder = tempfile::tempdir().unwrap();
+        let meta = double.map_or_else(String::new, |double| {
+            let setup = double.setup();
+            format!(
+                "[[channel]]\nid = \"main\"\nprovider = \"meta\"\nphone_number_id = \"{}\"\napi_base = \"{}\"\n\
+                 access_token_env = \"TOKEN\"\napp_secret_env = \"SECRET\"\nverify_token_env = \"VERIFY\"\n\
+                 burst_quiet_ms = 20\n",
+                setup.phone_number_id,
+                double.base_url()
+            )
+        });
+        let text = format!(
+            "flows = \"{}\"\nbind = \"127.0.0.1:0\"\n{extra}\n[[channel]]\nid = \"sim\"\nprovider = \"simulator\"\n\
+             burst_quiet_ms = 20\n{meta}",
+            root().join("fixtures/server/flows").display()
+        );
+        let setup = double.map(|double| double.setup().clone()).unwrap_or_default();
+        let env = move |name: &str| match name {
+            "TOKEN" => Some(setup.access_tokens[0].clone()),
+            "SECRET" => Some(setup.app_secret.clone()),
+            "VERIFY" => Some(setup.verify_token.clone()),
+            "SHOP_TOKEN" => Some("shop-secret".to_owned()),
+            _ => None,
+        };
+        let config = Config::parse(&text, Path::new("/tmp/switchboard.toml"), &env).unwrap();
+        let clock = Arc::new(MovableClock::default());
+        let path = folder.path().join("store.db");
+        let store = Arc::new(SqliteStore::open(path, Caps::default(), clock.clone()).unwrap());
+        let parts = Parts {
+            clock: Some(clock),
+            ..Parts::default()
+        };
+        let running = Server::start(config, store.clone(), parts).await.unwrap();
+        if let Some(double) = double {
+            double.point_at(format!("http://{}/webhook/main", running.address()));
+        }
+        Office {
+            handle: running.handle(),
+            running,
+            store,
+            folder,
+        }
+    }
+
+    /// The simulated customer writes.
+    async fn says(&self, text: &str) -> ContactId {
+        self.does(Said::Text(text.to_owned())).await
+    }
+
+    async fn does(&self, said: Said) -> ContactId {
+        self.handle.say("sim", SARI, Some("Sari"), said).await.unwrap()
+    }
+
+    /// Waits until the thread of a contact is as wanted.
+    async fn until(
+        &self,
+        contact: ContactId,
+        what: &str,
+        wanted: impl Fn(&[ThreadEntry]) -> bool,
+    ) -> Vec<ThreadEntry> {
+        let mut changes = self.handle.subscribe();
+        let wait = async {
+            loop {
+                let thread = self.handle.thread(contact, 100).await.unwrap();
+                if wanted(&thread) {
+                    return thread;
+                }
+                // A status of the double rings no bell of ours: look again now and then.
+                let _ = tokio::time::timeout(Duration::from_millis(200), changes.recv()).await;
+            }
+        };
+        match tokio::time::timeout(bot::PATIENCE, wait).await {
+            Ok(thread) => thread,
+            Err(_) => panic!(
+                "waited in vain for {what}: {:#?}",
+                self.handle.thread(contact, 100).await
+            ),
+        }
+    }
+
+    /// Waits until the simulated customer has read `count` messages.
+    async fn hears(&self, contact: ContactId, count: usize) -> Vec<String> {
+        let thread = self
+            .until(contact, &format!("{count} messages"), |thread| {
+                said(thread).len() >= count
+            })
+            .await;
+        said(&thread)
+    }
+
+    async fn double_s_customer(&self) -> ContactId {
+        self.handle.contacts(1).await.unwrap()[0]
+    }
+}
+
+/// What reached the customer, in words.
+fn said(thread: &[ThreadEntry]) -> Vec<String> {
+    let ours = thread
+        .iter()
+        .filter_map(|entry| match (&entry.line, &entry.status) {
+            (Some(Line::Ours(ours)), Some((_, state))) if state == "delivered" || state == "read" => {
+                Some(ours)
+            }
+            _ => None,
+        });
+    ours.map(|ours| {
+        let step = serde_json::to_value(&ours.step).unwrap();
+        step["show"]["body"].as_str().unwrap_or_default().to_owned()
+    })
+    .collect()
+}
+
+fn notes(thread: &[ThreadEntry], wanted: NoteKind) -> Vec<String> {
+    let note = |entry: &ThreadEntry| match &entry.line {
+        Some(Line::Note { kind, text, .. }) if *kind == wanted => Some(text.clone()),
+        _ => None,
+    };
+    thread.iter().filter_map(note).collect()
+}
+
+fn state_of(thread: &[ThreadEntry], at: usize) -> String {
+    let states: Vec<_> = thread.iter().filter_map(|entry| entry.status.as_ref()).collect();
+    states
+        .get(at)
+        .map_or_else(String::new, |(_, state)| state.clone())
+}
+
+const HOUR: u64 = 3600;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_who_takes_over_silences_the_bot_with_all_it_had_queued() {
+    let double = Double::start().await;
+    let office = Office::open(Some(&double), "").await;
+    // The provider asks for a pause, so that the bot's greeting waits in the outbox.
+    double.fault(Fault {
+        to: Some(SARI.to_owned()),
+        times: Some(1),
+        fault: Faulty::Refuse(131_056),
+    });
+    let sari = double.customer(SARI);
+    sari.says("Hi");
+    double
+        .wait_for_log("a refused message", |log| {
+            log.iter()
+                .any(|call| call.is_message() && call.answered == Some(400))
+        })
+        .await;
+    let contact = office.double_s_customer().await;
+    office.handle.take_over(contact, "Ana").await.unwrap();
+    office
+        .handle
+        .say_as_person(contact, "Ana", "Ana here. How can I help?")
+        .await
+        .unwrap();
+    assert_eq!(heard(&double, SARI, 1).await, ["Ana here. How can I help?"]);
+    sari.says("hello?");
+    sari.says("Track my order");
+    let thread = office
+        .until(contact, "both questions", |thread| {
+            thread
+                .iter()
+                .filter(|entry| matches!(entry.line, Some(Line::Customer { .. })))
+                .count()
+                == 3
+        })
+        .await;
+    assert!(state_of(&thread, 0).starts_with("dropped"), "{thread:#?}");
+    office
+        .handle
+        .say_as_person(contact, "Ana", "One moment.")
+        .await
+        .unwrap();
+    assert_eq!(
+        heard(&double, SARI, 2).await,
+        ["Ana here. How can I help?", "One moment."]
+    );
+
+    office.handle.give_back(contact).await.unwrap();
+    office
+        .until(contact, "the bot's return", |thread| {
+            !notes(thread, NoteKind::Returned).is_empty()
+        })
+        .await;
+    sari.says("Hi");
+    assert_eq!(heard(&double, SARI, 3).await[2], HELLO);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_waited_past_the_window_is_never_attempted_and_the_team_is_told() {
+    let double = Double::start().await;
+    let office = Office::open(Some(&double), "").await;
+    double.fault(Fault {
+        to: Some(SARI.to_owned()),
+        times: Some(1),
+        fault: Faulty::Refuse(131_056),
+    });
+    double.customer(SARI).says("Hi");
+    let tries = |log: &[double::Logged]| {
+        log.iter()
+            .filter(|call| call.is_message() && call.json()["to"] == SARI)
+            .count()
+    };
+    double
+        .wait_for_log("a refused message", |log| tries(log) == 1)
+        .await;
+    let contact = office.double_s_customer().await;
+    office
+        .until(contact, "the refusal", |thread| {
+            state_of(thread, 0).starts_with("queued:")
+        })
+        .await;
+    office.handle.advance_clock(Duration::from_secs(24 * HOUR));
+    let thread = office
+        .until(contact, "the end of the message", |thread| {
+            state_of(thread, 0).starts_with("dead")
+        })
+        .await;
+    assert!(notes(&thread, NoteKind::Sending)[0].contains("24 hours"));
+    assert_eq!(tries(&double.log()), 1);
+    assert!(texts(&double.sent(), SARI).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silence_asks_after_five_minutes_and_ends_the_session_ten_minutes_later() {
+    let office = Office::open(None, "").await;
+    let contact = office.says("Hi").await;
+    office.hears(contact, 1).await;
+    office.handle.advance_clock(Duration::from_secs(301));
+    let heard = office.hears(contact, 2).await;
+    assert!(heard[1].starts_with("Are you still there?"), "{heard:?}");
+    office.handle.advance_clock(Duration::from_secs(601));
+    let thread = office
+        .until(contact, "the session's end", |thread| {
+            notes(thread, NoteKind::Session).len() == 2
+        })
+        .await;
+    assert_eq!(
+        notes(&thread, NoteKind::Session),
+        ["Session 1 begins.", "Session 1 ends: the customer was silent."]
+    );
+    office.says("Hi again").await;
+    assert_eq!(office.hears(contact, 3).await[2], HELLO);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_handoff_the_bot_is_silent_until_the_chat_is_given_back() {
+    let office = Office::open(None, "").await;
+    let contact = office.says("Hi").await;
+    office.hears(contact, 1).await;
+    office.says("agent").await;
+    let thread = office
+        .until(contact, "the handoff", |thread| {
+            !notes(thread, NoteKind::Handoff).is_empty()
+        })
+        .await;
+    assert!(notes(&thread, NoteKind::Handoff)[0].contains("support"));
+    let before = said(&thread);
+    office.says("hello? anybody?").await;
+    let conversation = office.handle.conversation(contact).await.unwrap().unwrap();
+    assert_eq!(conversation.session.position.mode, Mode::Human);
+    office.handle.give_back(contact).await.unwrap();
+    office
+        .until(contact, "the bot's return", |thread| {
+            !notes(thread, NoteKind::Returned).is_empty()
+        })
+        .await;
+    let after = office.handle.thread(contact, 100).await.unwrap();
+    assert_eq!(said(&after), before);
+    office.says("Hi").await;
+    assert_eq!(
+        office.hears(contact, before.len() + 1).await.last().unwrap(),
+        HELLO
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_autopilot_off_everything_is_kept_and_nothing_is_answered() {
+    let office = Office::open(None, "").await;
+    assert!(office.handle.set_autopilot("sim", false).await.unwrap());
+    let contact = office.says("Hi").await;
+    office
+        .until(contact, "the message", |thread| {
+            matches!(thread[0].line, Some(Line::Customer { .. }))
+        })
+        .await;
+    office.handle.set_autopilot("sim", true).await.unwrap();
+    office.says("Hi").await;
+    assert_eq!(office.hears(contact, 1).await, [HELLO]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn photos_pins_and_taps_reach_the_flow_and_the_thread() {
+    let office = Office::open(None, "").await;
+    let contact = office.says("Hi").await;
+    office.hears(contact, 1).await;
+    let photo = Said::File {
+        kind: MediaKind::Photo,
+        bytes: vec![0xff, 0xd8, 0xff],
+        mime: Some("image/jpeg".to_owned()),
+        filename: None,
+        caption: Some("my bike".to_owned()),
+    };
+    office.does(photo).await;
+    office.hears(contact, 2).await;
+    let pin = Place {
+        lat: 38.7,
+        lng: -9.1,
+        name: None,
+        address: None,
+    };
+    office.does(Said::Location(pin)).await;
+    let thread = office
+        .until(contact, "two answers", |thread| said(thread).len() >= 3)
+        .await;
+    let kept = thread
+        .iter()
+        .filter(|entry| matches!(entry.line, Some(Line::Customer { .. })))
+        .count();
+    assert_eq!(kept, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_is_down_is_told_to_the_customer_and_to_the_team_with_its_line() {
+    let extra = "[services.shop]\nurl = \"http://127.0.0.1:1\"\nallow = [\"127.0.0.1:1\"]\n\
+                 [secrets]\nSHOP_TOKEN = { env = \"SHOP_TOKEN\" }\n";
+    let office = Office::open(None, extra).await;
+    let contact = office.says("Hi").await;
+    office.hears(contact, 1).await;
+    office.says("track").await;
+    office.hears(contact, 2).await;
+    office.says("A-12345").await;
+    let thread = office
+        .until(contact, "the team's note", |thread| {
+            !notes(thread, NoteKind::Fault).is_empty() && said(thread).len() >= 3
+        })
+        .await;
+    assert_eq!(
+        said(&thread)[2],
+        "Something went wrong on our side. A colleague will help."
+    );
+    let placed = thread.iter().find_map(|entry| match &entry.line {
+        Some(Line::Note {
+            kind: NoteKind::Fault,
+            place: Some(place),
+            ..
+        }) => Some(place.to_string()),
+        _ => None,
+    });
+    assert_eq!(placed.as_deref(), Some("desk.flow:16"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_said_while_a_service_is_asked_is_answered_afterwards_in_order() {
+    let shop = Shop::start().await;
+    let office = Office::open(None, &shop.config()).await;
+    shop.hold();
+    let contact = office.says("Hi").await;
+    office.hears(contact, 1).await;
+    office.says("track").await;
+    office.hears(contact, 2).await;
+    office.says("A-12345").await;
+    shop.asked(1).await;
+    office.says("hello").await;
+    office
+        .until(contact, "the waiting message", |thread| {
+            thread
+                .iter()
+                .filter(|entry| matches!(entry.line, Some(Line::Customer { .. })))
+                .count()
+                == 4
+        })
+        .await;
+    shop.release();
+    let heard = office.hears(contact, 5).await;
+    assert_eq!(heard[2..], ["Order A-12345 is on its way.", "Bye!", HELLO]);
+}
+
+/// Posts a signed text; gives the status, the `Retry-After` and how long it took.
+async fn post(office: &Office, double: &Double, id: &str) -> (u16, Option<String>, Duration) {
+    let setup = double.setup();
+    let body = json!({ "object": "whatsapp_business_account", "entry": [{ "id": "1", "changes": [{ "field": "messages", "value": {
+        "messaging_product": "whatsapp",
+        "metadata": { "display_phone_number": setup.display_phone_number, "phone_number_id": setup.phone_number_id },
+        "contacts": [{ "profile": { "name": "Sari" }, "wa_id": SARI }],
+        "messages": [{ "from": SARI, "id": id, "timestamp": double.now().to_string(), "type": "text", "text": { "body": "x".repeat(2000) } }],
+    }}]}]});
+    let (signature, raw) = double.signed(&body);
+    let began = Instant::now();
+    let response = reqwest::Client::new()
+        .post(format!("http://{}/webhook/main", office.running.address()))
+        .header("x-hub-signature-256", signature)
+        .body(raw)
+        .send()
+        .await
+        .unwrap();
+    let retry = response
+        .headers()
+        .get("retry-after")
+        .map(|value| value.to_str().unwrap().to_owned());
+    (response.status().as_u16(), retry, began.elapsed())
+}
+
+async fn open_double() -> Double {
+    Double::with(Setup {
+        open_windows: true,
+        ..Setup::default()
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_store_refuses_with_503_and_goes_on_by_itself_when_there_is_room() {
+    let double = open_double().await;
+    let office = Office::open(Some(&double), "").await;
+    assert_eq!(post(&office, &double, "wamid.0").await.0, 200);
+    heard(&double, SARI, 1).await;
+    office.store.limit_pages(Some(1)).await.unwrap();
+    let mut refused = None;
+    for n in 1..200 {
+        let (status, retry, took) = post(&office, &double, &format!("wamid.{n}")).await;
+        if status != 200 {
+            assert_eq!((status, retry.as_deref()), (503, Some("5")));
+            assert!(took < Duration::from_secs(2), "it took {took:?}");
+            refused = Some(n);
+            break;
+        }
+    }
+    let refused = refused.expect("the store is full at last");
+    office.store.limit_pages(None).await.unwrap();
+    assert_eq!(post(&office, &double, &format!("wamid.{refused}")).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_hangs_or_is_gone_gives_503_within_two_seconds() {
+    let double = open_double().await;
+    let office = Office::open(Some(&double), "").await;
+    let other = rusqlite::Connection::open(office.folder.path().join("store.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (status, retry, took) = post(&office, &double, "wamid.1").await;
+    assert_eq!((status, retry.as_deref()), (503, Some("5")));
+    assert!(took < Duration::from_millis(2500), "it took {took:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    // The provider repeats what was refused; whether it was written after all makes no difference.
+    assert_eq!(post(&office, &double, "wamid.1").await.0, 200);
+    assert_eq!(heard(&double, SARI, 1).await, [HELLO]);
+    office.store.close().await.unwrap();
+    assert_eq!(post(&office, &double, "wamid.2").await.0, 503);
+}
