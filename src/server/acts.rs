@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::mailbox::Item;
+use super::masked::unreadable;
 use super::session::Act;
 use crate::engine::{EventKind, File, Heard, Incoming};
 use crate::message::{Inbound, InboundBody, Media, MediaHandle, MediaKind, Role};
@@ -41,7 +42,7 @@ pub(super) fn arrived(events: &[MailboxEvent], quiet: Duration) -> Vec<Arrived> 
     for event in events {
         let what = match serde_json::from_slice(&event.payload) {
             Ok(item) => read(item),
-            Err(why) => What::Unreadable(why.to_string()),
+            Err(why) => What::Unreadable(unreadable(&why)),
         };
         if let What::Item(Item::Noted) = what {
             continue;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
+use super::config::Config;
 use super::identity;
 use super::mailbox::Item;
 use super::numbers;
@@ -104,6 +105,10 @@ impl Handle {
 
     pub fn now(&self) -> Timestamp {
         self.shared.store.now()
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.shared.config
     }
 
     pub fn counts(&self) -> &Counts {

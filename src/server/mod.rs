@@ -23,6 +23,8 @@ mod masked;
 mod notes;
 mod numbers;
 mod parts;
+mod patience;
+mod people;
 mod seen;
 mod sender;
 mod session;
@@ -53,6 +55,7 @@ use self::config::Config;
 use self::flows::Flows;
 use self::listen::Ear;
 use self::parts::Shared;
+use self::people::People;
 use crate::store::{MovableClock, Store, StoreError};
 use crate::voice::{Transcriber, Unavailable};
 
@@ -142,6 +145,7 @@ impl Server {
             store,
             clock: parts.clock,
             numbers,
+            people: People::default(),
             flows,
             ear: parts.voice.map(|voice| Ear::new(voice, parallel)),
             counts: Counts::default(),

@@ -441,3 +441,6 @@ fn job(id: String, work: &Work) -> Job {
         not_before: None,
     }
 }
+
+#[cfg(test)]
+mod tests;
