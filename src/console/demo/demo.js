@@ -93,11 +93,15 @@ function drawBody(body) {
   }
 }
 
-const ticks = { queued: "🕓", sending: "🕓", sent: "✓", accepted: "✓", delivered: "✓✓", read: "✓✓" };
+const ticks = { queued: "🕓", sending: "🕓", sent: "✓", accepted: "✓", delivered: "✓✓", read: "✓✓", played: "✓✓" };
 
-function drawMeta({ at, status, line }) {
+// The customer has not got it and never will.
+const unsent = ({ line, status }) => line.line === "ours" && Boolean(status) && !ticks[status];
+
+function drawMeta(entry) {
+  const { at, status, line } = entry;
   const shown = line.line === "ours" ? status : undefined;
-  return el("span", { class: "meta" + (shown && !ticks[shown] ? " failed" : "") },
+  return el("span", { class: "meta" + (unsent(entry) ? " failed" : "") },
     el("time", { datetime: at }, hour(at)), shown ? el("span", { title: shown }, " " + (ticks[shown] ?? shown)) : "");
 }
 
@@ -110,7 +114,7 @@ function drawLine(entry) {
     case "echo": return message("person", el("span", { class: "who" }, "from the phone"), ...drawBody(line.body), meta());
     case "ours": {
       if (!line.step.show) return null;
-      const node = message(line.agent ? "person" : "bot", line.agent ? el("span", { class: "who" }, line.agent) : "", ...drawShow(line.step.show), meta());
+      const node = message((line.agent ? "person" : "bot") + (unsent(entry) ? " unsent" : ""), line.agent ? el("span", { class: "who" }, line.agent) : "", ...drawShow(line.step.show), meta());
       if (line.said_at) node.title = `${line.said_at.file}:${line.said_at.line}`;
       return node;
     }
@@ -146,7 +150,10 @@ function drawThread() {
     const look = JSON.stringify(entry.line);
     const before = drawn.get(entry.seq);
     if (before?.look === look) {
-      if (before.status !== entry.status) before.node?.querySelector(".meta")?.replaceWith(drawMeta(entry));
+      if (before.status !== entry.status && before.node) {
+        before.node.querySelector(".meta")?.replaceWith(drawMeta(entry));
+        before.node.classList.toggle("unsent", unsent(entry));
+      }
       before.status = entry.status;
       return;
     }
@@ -232,6 +239,7 @@ onFile("voicefile", "/demo/voice");
 
 const onClick = (id, act) => $(id).addEventListener("click", act);
 onClick("attach", () => $("photofile").click());
+onClick("upload", () => $("voicefile").click());
 onClick("take", () => post("/demo/take"));
 onClick("return", () => post("/demo/return"));
 onClick("new", () => post("/demo/new"));

@@ -83,9 +83,12 @@ fn place(program: &Program, frame: &Frame) -> Json {
     json!({ "name": words(&frame.at), "line": line })
 }
 
-/// `order_tracking/ask_for_the_number.number` as people write it.
+/// `order_tracking/ask_for_the_number.number` as people write it: `order tracking / ask for the number · number`.
 fn words(state: &str) -> String {
-    state.replace('_', " ").replacen('/', " / ", 1)
+    state
+        .replace('_', " ")
+        .replacen('/', " / ", 1)
+        .replacen('.', " · ", 1)
 }
 
 fn timer(id: &str) -> &'static str {
@@ -96,22 +99,36 @@ fn timer(id: &str) -> &'static str {
     }
 }
 
-/// Values of the flow, the chat and the contact, by their written names.
+/// Values of the flow, the chat and the contact, by their written names; fields of records apart.
 fn values(conversation: &Conversation) -> Json {
-    let named = |prefix: &str, name: &str, value: &Value| json!([format!("{prefix}{name}"), value.to_json()]);
     let position = &conversation.session.position;
-    let locals = position.frames.last().into_iter().flat_map(|frame| &frame.locals);
-    let mut values: Vec<Json> = locals.map(|(name, value)| named("", name, value)).collect();
-    values.extend(
-        position
-            .chat
-            .iter()
-            .map(|(name, value)| named("chat.", name, value)),
-    );
-    let kept = &conversation.memory.fields;
-    values.extend(
-        kept.iter()
-            .map(|(name, kept)| named("contact.", name, &kept.value)),
-    );
-    values.into()
+    let mut shown = Vec::new();
+    for (name, value) in position.frames.last().into_iter().flat_map(|frame| &frame.locals) {
+        show(name, value, &mut shown);
+    }
+    for (name, value) in &position.chat {
+        show(&format!("chat.{name}"), value, &mut shown);
+    }
+    for (name, kept) in &conversation.memory.fields {
+        show(&format!("contact.{name}"), &kept.value, &mut shown);
+    }
+    shown.into()
+}
+
+fn show(name: &str, value: &Value, shown: &mut Vec<Json>) {
+    match value {
+        Value::Record(fields) => {
+            for (field, value) in fields {
+                show(&format!("{name}.{field}"), value, shown);
+            }
+        }
+        Value::Text(_)
+        | Value::Number(_)
+        | Value::YesNo(_)
+        | Value::Date(_)
+        | Value::Time(_)
+        | Value::List(_) => {
+            shown.push(json!([name, value.to_json()]));
+        }
+    }
 }
