@@ -312,11 +312,32 @@ async fn with_autopilot_off_everything_is_kept_and_nothing_is_answered() {
     let office = Office::open(None, "").await;
     assert!(office.handle.set_autopilot("sim", false).await.unwrap());
     let contact = office.says("Hi").await;
-    office
-        .until(contact, "the message", |thread| {
-            matches!(thread[0].line, Some(Line::Customer { .. }))
-        })
-        .await;
+    let applied = |wanted: u64| {
+        let office = &office;
+        async move {
+            let mut changes = office.handle.subscribe();
+            while office
+                .handle
+                .conversation(contact)
+                .await
+                .unwrap()
+                .unwrap()
+                .session
+                .position
+                .seq
+                < wanted
+            {
+                let _ = tokio::time::timeout(Duration::from_millis(200), changes.recv()).await;
+            }
+        }
+    };
+    // The takeover and the message.
+    tokio::time::timeout(bot::PATIENCE, applied(2))
+        .await
+        .expect("a turn");
+    let thread = office.handle.thread(contact, 100).await.unwrap();
+    assert!(thread.iter().all(|entry| entry.status.is_none()), "{thread:#?}");
+    assert!(matches!(thread[0].line, Some(Line::Customer { .. })));
     office.handle.set_autopilot("sim", true).await.unwrap();
     office.says("Hi").await;
     assert_eq!(office.hears(contact, 1).await, [HELLO]);

@@ -16,9 +16,9 @@ impl<'m> Run<'m> {
         self.outbox.push(Outgoing { body, said_at });
     }
 
-    /// The line that says it; `None` for what nobody wrote.
+    /// The line that says it. Only our own sentences have none.
     pub(super) fn said_at(&self, place: Place) -> Option<SourceLine> {
-        (place != Place::BUILT_IN).then(|| self.m.program.place(place))
+        Some(self.m.program.place(place))
     }
 
     /// Sends a text. One that comes out empty (all of it inside an `{% if %}`) is not a message.
@@ -185,6 +185,10 @@ impl<'m> Run<'m> {
                 m.program.states[state as usize].place,
             ),
         };
+        if matches!(&body, OutboundBody::Text { body, .. } | OutboundBody::Choices(Choices { body, .. }) if body.trim().is_empty())
+        {
+            return Err(self.failed("the text of the question comes out empty"));
+        }
         let said_at = self.said_at(said_at);
         self.send(body, said_at);
         self.top().options = options.into_iter().map(|(_, sent)| sent).collect();
@@ -216,7 +220,11 @@ impl<'m> Run<'m> {
                 Some(value) => self.eval(value)?,
                 None => None,
             };
-            let label = self.text(choice.label)?;
+            let mut label = self.text(choice.label)?;
+            if label.trim().is_empty() {
+                // WhatsApp refuses a button without a label; the id is made of the option's own words.
+                label.clone_from(&choice.id);
+            }
             options.push((
                 at,
                 SentOption {

@@ -101,6 +101,7 @@ impl<'m> Run<'m> {
         {
             self.keep_old(asked);
         }
+        self.forget_private();
         let timers = self.set_timers(&before, active);
         self.into_turn(timers)
     }

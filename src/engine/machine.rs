@@ -37,6 +37,8 @@ pub struct Machine {
     pub(super) starts: TriggerIndex,
     pub(super) business_ons: TriggerIndex,
     pub(super) flow_ons: HashMap<FlowIx, TriggerIndex>,
+    /// Values of `private` questions, by flow.
+    pub(super) private: HashMap<Box<str>, Vec<String>>,
     /// Regular expressions that the program writes out, for the whole of a text.
     pub(super) patterns: HashMap<Box<str>, Regex>,
 }
@@ -80,6 +82,7 @@ impl Machine {
         let mut renamed = HashMap::new();
         let mut labels = HashMap::new();
         let mut patterns = HashMap::new();
+        let mut private: HashMap<Box<str>, Vec<String>> = HashMap::new();
         for (ix, state) in program.states.iter().enumerate() {
             let ix = ix as StateIx;
             states.insert(boxed(&state.name), ix);
@@ -95,6 +98,10 @@ impl Machine {
                     }
                 });
                 labels.insert(ix, words.collect());
+                if let (true, Some(value), Some(flow)) = (question.private, &question.value, state.flow) {
+                    let flow = &program.flows[flow as usize].name;
+                    private.entry(boxed(flow)).or_default().push(value.clone());
+                }
                 for kind in &question.accept {
                     if let Kind::TextMatching(pattern) = kind
                         && let Some(regex) = whole_pattern(pattern)
@@ -147,6 +154,7 @@ impl Machine {
             starts,
             business_ons,
             flow_ons,
+            private,
             patterns,
             program,
         }

@@ -26,7 +26,7 @@ use super::sentences::sentences;
 use super::silence::Clock;
 use super::triggers::{Said, TriggerIndex};
 use super::turn::{Exit, Log};
-use crate::flow::fold::{distance, tolerance};
+use crate::flow::fold::{distance, fold, tolerance};
 use crate::flow::locale::Language;
 use crate::flow::program::{Question, StateIx};
 use crate::flow::source::SourceLine;
@@ -71,7 +71,7 @@ impl<'m> Run<'m> {
         if open && let Some(answer) = self.reader(|reader| reader.read(&Kind::Text, incoming)) {
             return self.accept(state, question, answer.value, false);
         }
-        if let Some(on) = self.first_on(|index| index.on_any_message().to_vec()) {
+        if let Some(on) = self.on_any_message() {
             return self.interrupt(on);
         }
         if unheard(incoming) {
@@ -122,7 +122,7 @@ impl<'m> Run<'m> {
         if let Some(start) = first.or_else(|| self.start_of(m.starts.on_any_message())) {
             return self.start(start);
         }
-        if let Some(on) = self.first_on(|index| index.on_any_message().to_vec()) {
+        if let Some(on) = self.on_any_message() {
             return self.interrupt(on);
         }
         let door = self.front_door();
@@ -144,43 +144,52 @@ impl<'m> Run<'m> {
     }
 
     /// The first `on` that fits and whose condition holds: of the flow, of its callers, of the business.
-    fn first_on(&self, of: impl Fn(&TriggerIndex) -> Vec<usize>) -> Option<usize> {
+    fn first_on(
+        &self,
+        mut fitting: impl FnMut(&TriggerIndex, &dyn Fn(usize) -> bool) -> Option<usize>,
+    ) -> Option<usize> {
         let m = self.m;
-        let flows = self
-            .p
-            .frames
-            .iter()
-            .rev()
-            .filter_map(|frame| m.flow_ons.get(&m.flow_named(&frame.flow)?));
-        flows.chain(std::iter::once(&m.business_ons)).find_map(|index| {
-            of(index)
-                .into_iter()
-                .find(|on| self.allows(m.program.ons[*on].condition))
-        })
+        let allowed = |on: usize| self.allows(m.program.ons[on].condition);
+        for frame in self.p.frames.iter().rev().filter(|_| !m.flow_ons.is_empty()) {
+            let index = m.flow_named(&frame.flow).and_then(|flow| m.flow_ons.get(&flow));
+            if let Some(on) = index.and_then(|index| fitting(index, &allowed)) {
+                return Some(on);
+            }
+        }
+        fitting(&m.business_ons, &allowed)
     }
 
     fn on_exactly(&self, said: &Said) -> Option<usize> {
-        self.first_on(|index| index.exactly(said).to_vec())
+        self.first_on(|index, allowed| index.exactly(said).iter().copied().find(|on| allowed(*on)))
     }
 
     fn on_inside(&self, said: &Said) -> Option<usize> {
-        self.first_on(|index| index.inside(said))
+        self.first_on(|index, allowed| index.inside(said).into_iter().find(|on| allowed(*on)))
+    }
+
+    fn on_any_message(&self) -> Option<usize> {
+        self.first_on(|index, allowed| index.on_any_message().iter().copied().find(|on| allowed(*on)))
     }
 
     fn on_other(&self, incoming: &Incoming, kind: Option<MediaKind>, open: bool) -> Option<usize> {
-        self.first_on(|index| {
-            let topic = incoming
-                .topic
-                .as_deref()
-                .filter(|_| !open)
-                .map_or(&[][..], |topic| index.on_topic(topic));
+        let topic = incoming.topic.as_deref().filter(|_| !open);
+        if topic.is_none() && incoming.place.is_none() && kind.is_none() {
+            return None;
+        }
+        self.first_on(|index, allowed| {
+            let topic = topic.map_or(&[][..], |topic| index.on_topic(topic));
             let place = if incoming.place.is_some() {
                 index.on_location()
             } else {
                 &[]
             };
             let media = kind.into_iter().flat_map(|kind| index.on_media(kind));
-            topic.iter().chain(place).copied().chain(media).collect()
+            topic
+                .iter()
+                .chain(place)
+                .copied()
+                .chain(media)
+                .find(|on| allowed(*on))
         })
     }
 
@@ -191,11 +200,7 @@ impl<'m> Run<'m> {
             return None;
         }
         for sent in &frame.options {
-            if self
-                .names_of(state, question, sent)
-                .iter()
-                .any(|name| **name == *said.whole)
-            {
+            if self.any_name(state, question, sent, |name| name == said.whole) {
                 return Some(sent.clone());
             }
         }
@@ -224,21 +229,23 @@ impl<'m> Run<'m> {
     /// The unique option nearest to what was typed.
     fn option_nearly(&self, state: StateIx, question: &Question, said: &Said) -> Option<SentOption> {
         let frame = self.p.frames.last()?;
+        let typed = said.whole.chars().count();
         let mut best: Option<(usize, &SentOption)> = None;
         let mut unique = true;
         for sent in &frame.options {
-            let near = self
-                .names_of(state, question, sent)
-                .iter()
-                .filter_map(|name| {
-                    let tolerated = tolerance(name);
-                    // Lengths further apart than the tolerance need no comparison.
-                    let lengths = name.chars().count().abs_diff(said.whole.chars().count());
-                    (tolerated > 0 && lengths <= tolerated)
-                        .then(|| distance(name, &said.whole))
-                        .filter(|edits| *edits <= tolerated)
-                })
-                .min();
+            let mut near: Option<usize> = None;
+            self.any_name(state, question, sent, |name| {
+                let letters = name.chars().count();
+                let tolerated = tolerance(name);
+                // Lengths further apart than the tolerance need no comparison.
+                if tolerated > 0 && letters.abs_diff(typed) <= tolerated {
+                    let edits = distance(name, &said.whole);
+                    if edits <= tolerated && near.is_none_or(|least| edits < least) {
+                        near = Some(edits);
+                    }
+                }
+                false
+            });
             match (near, best) {
                 (Some(edits), Some((least, _))) if edits == least => unique = false,
                 (Some(edits), Some((least, _))) if edits > least => {}
@@ -252,27 +259,23 @@ impl<'m> Run<'m> {
         best.filter(|_| unique).map(|(_, sent)| sent.clone())
     }
 
-    /// Folded label and synonyms of an option as sent.
-    fn names_of(
+    /// Whether a folded label or synonym of an option, as sent, is what is looked for.
+    fn any_name(
         &self,
         state: StateIx,
         question: &Question,
         sent: &SentOption,
-    ) -> Vec<std::borrow::Cow<'m, str>> {
+        mut wanted: impl FnMut(&str) -> bool,
+    ) -> bool {
         let at = question.options.iter().position(|choice| choice.id == sent.id);
         let words = at.and_then(|at| self.m.labels.get(&state)?.get(at));
-        let label = words.and_then(|words| words.label.as_deref());
-        let mut names: Vec<std::borrow::Cow<'m, str>> = vec![match label {
-            Some(label) => label.into(),
-            None => self.folded_label(&sent.label).into(),
-        }];
-        names.extend(
-            words
-                .into_iter()
-                .flat_map(|words| &words.also)
-                .map(|word| (&**word).into()),
-        );
-        names
+        match words.and_then(|words| words.label.as_deref()) {
+            Some(label) if wanted(label) => return true,
+            Some(_) => {}
+            None if wanted(&fold(&sent.label)) => return true,
+            None => {}
+        }
+        words.is_some_and(|words| words.also.iter().any(|word| wanted(word)))
     }
 
     fn reader<T>(&self, read: impl FnOnce(&Reader) -> T) -> T {
@@ -378,21 +381,17 @@ impl<'m> Run<'m> {
         frame.silences = 0;
         let misses = frame.misses;
         self.place = self.m.program.states[state as usize].place;
-        self.log.push(Log::Left {
-            state: name.clone(),
-            exit,
-        });
         let (say, up_to, run) = match &question.otherwise {
             Some(otherwise) => (otherwise.say, otherwise.up_to, otherwise.run),
             None => (None, Some(BUILT_IN_TRIES), None),
         };
         let at_once = up_to.is_none() && run.is_some() && matches!(missed, Missed::NotUnderstood);
         let used_up = up_to.is_some_and(|most| misses > most);
+        self.log.push(Log::Left {
+            state: name.clone(),
+            exit: if used_up { Exit::OtherwiseUsedUp } else { exit },
+        });
         if used_up || at_once {
-            self.log.push(Log::Left {
-                state: name.clone(),
-                exit: Exit::OtherwiseUsedUp,
-            });
             self.left = Some(name);
             match run {
                 Some(run) => {

@@ -177,4 +177,21 @@ impl Run<'_> {
             self.p.old.remove(0);
         }
     }
+
+    /// Private answers go when their flow is done, also out of what is kept for old buttons.
+    pub(super) fn forget_private(&mut self) {
+        if self.m.private.is_empty() {
+            return;
+        }
+        let running: Vec<String> = std::iter::once(&self.p.frames)
+            .chain(&self.p.interrupted)
+            .flatten()
+            .map(|frame| frame.flow.clone())
+            .collect();
+        for old in self.p.old.iter_mut().filter(|old| !running.contains(&old.flow)) {
+            for name in self.m.private.get(old.flow.as_str()).into_iter().flatten() {
+                old.locals.remove(name);
+            }
+        }
+    }
 }

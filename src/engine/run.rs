@@ -11,7 +11,6 @@ use super::position::{Frame, Position};
 use super::silence::Clock;
 use super::turn::{Closing, Effect, Log, MemoryWrite, Outgoing, Turn};
 use super::{Memory, SessionSettings};
-use crate::flow::fold::fold;
 use crate::flow::locale::Language;
 use crate::flow::program::{Emit, ExprIx, FlowIx, Jump, Op, Pc, Place, StateIx, StateKind, StepIx};
 use crate::flow::template::Moment;
@@ -19,6 +18,8 @@ use crate::flow::value::{Record, Value};
 
 /// Instructions a turn may take. The compiler refuses loops without a question; this backs it up.
 pub(super) const FUEL: u32 = 200;
+/// Messages a turn may send. More in a row would be taken for spam by people and platform alike.
+const MESSAGES: usize = 20;
 /// Flows that may stand on top of each other. The compiler refuses circles; this backs it up.
 const DEPTH: usize = 16;
 /// Questions that `back` can return to.
@@ -177,6 +178,9 @@ impl<'m> Run<'m> {
         }
         let on = Ok(Next::At(pc + 1));
         match &instruction.op {
+            Op::Send(_) if self.outbox.len() >= MESSAGES => {
+                Err(self.failed(format!("more than {MESSAGES} messages in one turn")))
+            }
             Op::Send(message) => {
                 self.say(message)?;
                 on
@@ -504,11 +508,6 @@ impl<'m> Run<'m> {
             (None, Some(title)) => title,
             (None, None) => "",
         }
-    }
-
-    /// Folded label of an option as it was sent.
-    pub fn folded_label(&self, label: &str) -> String {
-        fold(label)
     }
 }
 

@@ -10,6 +10,8 @@ use crate::message::MediaKind;
 
 /// Words of a message up to which a phrase inside it counts.
 const SHORT: usize = 6;
+/// So many phrases are compared one by one; among more, every choice of the message's words is looked up.
+const FEW: usize = 8;
 
 /// Triggers of one scope (all `starts`, or the `on`s of a flow or of the business), by index of the owner.
 #[derive(Debug, Default)]
@@ -57,6 +59,12 @@ fn key(folded: &str) -> String {
     }
 }
 
+/// Whether all words of the phrase are among the words, in their order.
+fn in_order(phrase: &str, words: &str) -> bool {
+    let mut words = words.split(' ');
+    phrase.split(' ').all(|wanted| words.any(|word| word == wanted))
+}
+
 impl TriggerIndex {
     pub fn new<'a>(triggers: impl Iterator<Item = (usize, &'a Trigger)>) -> TriggerIndex {
         let mut index = TriggerIndex::default();
@@ -98,9 +106,22 @@ impl TriggerIndex {
     /// Owners of phrases inside a short message: all their words in order. Longest phrase first, then as written.
     pub fn inside(&self, said: &Said) -> Vec<usize> {
         let mut found: Vec<(usize, usize)> = Vec::new();
-        let words: Vec<&str> = said.words.split(' ').filter(|word| !word.is_empty()).collect();
-        if !self.phrases.is_empty() && (2..=SHORT).contains(&words.len()) {
-            let mut candidate = String::new();
+        let count = if said.words.is_empty() {
+            0
+        } else {
+            said.words.split(' ').count()
+        };
+        if !(2..=SHORT).contains(&count) {
+            // Too long for phrases inside it, or a single word, which `exactly` has seen.
+        } else if self.phrases.len() <= FEW {
+            for (phrase, owners) in &self.phrases {
+                if phrase.len() < said.words.len() && in_order(phrase, &said.words) {
+                    found.extend(owners.iter().map(|owner| (phrase.len(), *owner)));
+                }
+            }
+        } else {
+            let words: Vec<&str> = said.words.split(' ').collect();
+            let mut candidate = String::with_capacity(said.words.len());
             for chosen in 1..(1_u32 << words.len()) - 1 {
                 candidate.clear();
                 for (at, word) in words.iter().enumerate() {

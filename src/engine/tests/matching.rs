@@ -192,6 +192,17 @@ fn line_10_otherwise_is_said_with_the_options_then_it_goes() {
 }
 
 #[test]
+fn a_way_without_a_count_is_taken_at_once() {
+    let flow = "flow once\nstarts on \"once\"\nstep a\n  menu x \"X?\"\n    \"A\"\n    \"B\"\n    otherwise \"Then not.\" -> b\n  end\n  say \"{{ x }}\"\n  done\nstep b\n  say \"Bye.\"\n  done\n";
+    let mut talk = Talk::plus(flow);
+    talk.says("once").skips().says("hm").sees(&["Then not.", "Bye."]);
+    assert!(talk.log().contains(&Log::Left {
+        state: "once/a.x".to_owned(),
+        exit: Exit::Otherwise
+    }));
+}
+
+#[test]
 fn the_count_starts_afresh_when_the_question_is_asked_again() {
     let mut talk = Talk::new();
     talk.says("track").says("eh").says("eh").says("help me").skips();

@@ -158,3 +158,30 @@ fn a_reopened_question_of_a_sub_flow_returns_to_its_caller() {
         .taps("Up")
         .sees(&["Blue"]);
 }
+
+#[test]
+fn a_private_answer_goes_when_its_flow_is_done() {
+    let flow = r#"
+flow secret
+starts on "secret"
+step a
+  ask pin "Pin?"
+    as number
+    private
+  end
+  menu ok "Sure?"
+    "Yes" if pin is 1
+    "No"
+  end
+  menu more "More?"
+    "A"
+    "B"
+  end
+  done
+"#;
+    let mut talk = Talk::plus(flow);
+    talk.says("secret").says("1").says("yes");
+    assert!(talk.position.old.iter().any(|old| old.locals.contains_key("pin")));
+    talk.says("a");
+    assert!(!serde_json::to_string(&talk.position).unwrap().contains("pin"));
+}

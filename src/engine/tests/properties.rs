@@ -33,7 +33,7 @@ step b
     check thing is not "no" else "Not {{ thing }}."
   end
   do called with given = "{{ thing }}" save got
-  say "{{ thing }} {{ got.back | default('') }} {{ message.text | short(10) }}"
+  say "{{ thing }} {{ got.back | default('') }} {{ message.text | default('') | short(10) }}"
   set chat.mood = "{{ thing | short(20) }}"
   close "Bye."
 on "help"
