@@ -193,17 +193,18 @@ fn webhooks(shared: Arc<Shared>) -> Router {
 }
 
 /// Whether webhooks can be taken now.
-async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {
+async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
     if shared.stopping.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping".to_owned());
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping");
     }
     match tokio::time::timeout(READY_WITHIN, shared.store.setting("ready")).await {
-        Ok(Ok(_)) => (StatusCode::OK, "ready".to_owned()),
-        Ok(Err(why)) => (StatusCode::SERVICE_UNAVAILABLE, why.to_string()),
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the store does not answer".to_owned(),
-        ),
+        Ok(Ok(_)) => (StatusCode::OK, "ready"),
+        // Anybody may ask; only the log says more.
+        Ok(Err(why)) => {
+            tracing::warn!(%why, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store can't be used")
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer"),
     }
 }
 

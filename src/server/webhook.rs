@@ -32,6 +32,8 @@ const LATE: SignedDuration = SignedDuration::from_mins(15);
 const TOGETHER: usize = 128;
 /// An event above this is kept in quarantine: stores take 64 KiB.
 const LARGEST: usize = 60 * 1024;
+/// Longest text that a mailbox takes whole, in bytes; twice in the store, once as event and once as line.
+const LONGEST_TEXT: usize = 24 * 1024;
 /// A burst is answered at the latest this many quiet times after its first message.
 const BURST_AT_MOST: u32 = 5;
 
@@ -245,6 +247,7 @@ async fn letter(shared: &Shared, number: &Number, event: Inbound) -> Result<Opti
         let new = identity::named(phone.as_deref(), bsuid.as_deref());
         shared.store.resolve_alias(&number.config.id, first, &new).await?;
     }
+    let event = shortened(shared, number, event).await?;
     let by_staff = event.who.role == Role::Agent;
     let quiet = quiet(shared, number, &event, late);
     let history = line_of(&event).map(|line| line.to_bytes());
@@ -267,6 +270,26 @@ async fn letter(shared: &Shared, number: &Number, event: Inbound) -> Result<Opti
         payload,
     };
     Ok(Some(Letter { ingest, by_staff }))
+}
+
+/// A text too long for a mailbox goes on without its end, which is kept in quarantine: an answer to most of it beats
+/// none.
+async fn shortened(shared: &Shared, number: &Number, mut event: Inbound) -> Result<Inbound, StoreError> {
+    if !matches!(&event.body, InboundBody::Text { body } if body.len() > LONGEST_TEXT) {
+        return Ok(event);
+    }
+    quarantine(
+        shared,
+        number,
+        &event,
+        "its text is too long for a mailbox and was cut",
+    )
+    .await?;
+    if let InboundBody::Text { body } = &mut event.body {
+        body.truncate(body.floor_char_boundary(LONGEST_TEXT));
+        body.push('…');
+    }
+    Ok(event)
 }
 
 async fn quarantine(
