@@ -115,7 +115,7 @@ fn ear(model: Option<&Path>, config: &mut Config) -> anyhow::Result<(Option<Arc<
     let usual = cache.join("models/ggml-tiny.en.bin");
     config.voice = Some(VoiceConfig {
         model: model.unwrap_or(&usual).to_owned(),
-        threads: 2,
+        threads: None,
         parallel: 1,
         // The usual model knows English only; one that was chosen finds out by itself.
         language: model.is_none().then(|| "en".to_owned()),
