@@ -10,7 +10,7 @@ use switchboard::voice::audio::{self, Limits};
 use switchboard::voice::{self, Settings};
 use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters};
 
-/// DESIGN.md, "Speed": a note of about ten seconds, tiny, two threads.
+/// For a note of about ten seconds with tiny on two threads.
 const BAR: f64 = 0.08;
 const THREADS: usize = 2;
 
@@ -28,8 +28,10 @@ fn main() {
     let model = given.unwrap_or_else(|| cache.join("models/ggml-tiny.en.bin"));
     let note = std::fs::read(root.join("fixtures/audio/ten-seconds.ogg")).expect("the fixture is committed");
 
+    // A busy machine makes the figure bad; it must not make it an error.
     let settings = Settings {
         threads: THREADS,
+        grace: Duration::from_secs(600),
         ..Settings::new(&model)
     };
     let ears = voice::load(settings).unwrap_or_else(|error| panic!("{error}; or run scripts/whisper-model"));
@@ -42,6 +44,7 @@ fn main() {
     });
     let plain = plain_call(&model, &note);
 
+    table::head();
     let measured = format!("{:.3}", ours / seconds);
     let ratio = format!("{:.2}", ours / seconds / BAR);
     let beside = format!("whisper's plain call {:.3} of {seconds:.1} s", plain / seconds);

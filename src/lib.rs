@@ -8,6 +8,7 @@
 pub mod channel;
 pub mod chat;
 pub mod cli;
+pub mod console;
 pub mod engine;
 pub mod flow;
 pub mod message;

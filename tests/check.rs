@@ -33,12 +33,19 @@ fn drawn(sources: &Sources, compiled: &Compiled) -> String {
 fn flow_files(directory: &str) -> Vec<(String, String)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     let mut files: Vec<(String, String)> = std::fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .expect("the directory is part of the repository")
+        .map(|entry| entry.expect("its entries can be read").path())
         .filter(|path| path.extension().is_some_and(|ending| ending == "flow"))
         .map(|path| {
-            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            (name, std::fs::read_to_string(&path).unwrap())
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            (
+                name,
+                std::fs::read_to_string(&path).expect("flow files are UTF-8"),
+            )
         })
         .collect();
     files.sort();
@@ -189,4 +196,90 @@ fn every_page_s_wrong_example_gives_exactly_its_code_and_the_right_one_gives_not
         }
     }
     assert!(surprises.is_empty(), "\n{surprises}");
+}
+
+/// Compiles and draws in every form; whatever happens, it must not panic, and every mistake must have its place.
+fn survives(files: &[(String, String)]) {
+    let (sources, compiled) = compiled(files);
+    for diagnostic in &compiled.diagnostics {
+        for label in &diagnostic.labels {
+            let text = &sources.file(label.span.file).text;
+            assert!(text.get(label.span.range()).is_some(), "{diagnostic:?}");
+        }
+        for edit in diagnostic.fixes.iter().flat_map(|fix| &fix.edits) {
+            let text = &sources.file(edit.span.file).text;
+            assert!(text.get(edit.span.range()).is_some(), "{diagnostic:?}");
+        }
+        assert!(!diagnostic.message.is_empty());
+    }
+    render::text(&sources, &compiled.diagnostics, true);
+    render::json(&sources, &compiled.diagnostics);
+    render::github(&sources, &compiled.diagnostics);
+    render::narrated(&sources, &compiled.diagnostics);
+}
+
+#[test]
+fn a_sample_with_lines_missing_doubled_or_cut_short_is_still_explained() {
+    let files = flow_files("flows");
+    for (index, (_, text)) in files.iter().enumerate() {
+        let lines: Vec<&str> = text.lines().collect();
+        for at in 0..lines.len() {
+            let half = lines[at].char_indices().nth(lines[at].chars().count() / 2);
+            let cut = half.map_or(lines[at], |(half, _)| &lines[at][..half]);
+            let replacement = match at % 3 {
+                0 => vec![],
+                1 => vec![lines[at], lines[at]],
+                _ => vec![cut],
+            };
+            let mut changed = lines.clone();
+            changed.splice(at..=at, replacement);
+            let mut files = files.clone();
+            files[index].1 = changed.join("\n");
+            survives(&files);
+        }
+    }
+}
+
+#[test]
+fn every_mistake_of_every_file_is_found_in_one_run_at_most_one_a_line() {
+    let mut files = flow_files("flows");
+    let mut plant = |file: &str, from: &str, to: &str| {
+        let (_, text) = files.iter_mut().find(|(name, _)| name == file).unwrap();
+        assert!(text.contains(from), "{file} has no {from:?} any more");
+        *text = text.replacen(from, to, 1);
+    };
+    plant("tracking.flow", "    not found \"I", "    not fuond \"I");
+    plant("tracking.flow", "-> shop is down", "-> shop is dwon");
+    plant(
+        "support.flow",
+        "hear from us {{ support.opens }}.\"\n      done",
+        "hear from us.\"",
+    );
+    plant(
+        "welcome.flow",
+        "\"Track my order\"",
+        "\"Track the order I made last week\"",
+    );
+    plant(
+        "welcome.flow",
+        "{{ contact.first_name | default('there') }}",
+        "{{ contact.first_name }}",
+    );
+    plant(
+        "repair.flow",
+        "fetch repair from shop.book_repair",
+        "fetch repair from shop.book_repiar",
+    );
+    plant("repair.flow", "money(\"EUR\")", "mony(\"EUR\")");
+    plant("identify.flow", "-> not verified\n", "-> not verfied\n");
+    let (sources, compiled) = compiled(&files);
+    let mut found: Vec<String> = compiled
+        .diagnostics
+        .iter()
+        .map(|diagnostic| format!("{} {}", diagnostic.code, sources.place(diagnostic.span())))
+        .collect();
+    let all = found.clone();
+    found.dedup_by_key(|line| line.split_once(' ').unwrap().1.to_owned());
+    assert_eq!(found, all, "two mistakes on one line");
+    insta::assert_snapshot!(all.join("\n"));
 }

@@ -255,6 +255,80 @@ async fn a_message_that_waited_past_the_window_is_never_attempted_and_the_team_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_whose_fate_nobody_knows_is_sent_once_more_and_never_a_third_time() {
+    let double = Double::with(Setup {
+        statuses: false,
+        ..Setup::default()
+    })
+    .await;
+    let office = Office::open(Some(&double), "").await;
+    double.fault(Fault {
+        to: Some(SARI.to_owned()),
+        times: Some(3),
+        fault: Faulty::Reset,
+    });
+    double.customer(SARI).says("Hi");
+    for tries in 1..=2 {
+        double.wait_for_sent(tries).await;
+        let contact = office.double_s_customer().await;
+        office
+            .until(contact, "doubt", |thread| {
+                state_of(thread, 0).starts_with("uncertain")
+            })
+            .await;
+        office.handle.advance_clock(Duration::from_secs(46));
+    }
+    let contact = office.double_s_customer().await;
+    let thread = office
+        .until(contact, "the end of the message", |thread| {
+            state_of(thread, 0).starts_with("dead")
+        })
+        .await;
+    assert!(notes(&thread, NoteKind::Sending)[0].contains("third time"));
+    assert_eq!(double.sent().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_that_the_provider_shut_out_stops_and_keeps_its_messages() {
+    let double = Double::start().await;
+    let office = Office::open(Some(&double), "").await;
+    double.fault(Fault {
+        to: None,
+        times: Some(1),
+        fault: Faulty::Refuse(190),
+    });
+    double.customer(SARI).says("Hi");
+    double
+        .wait_for_log("a refused message", |log| {
+            log.iter()
+                .any(|call| call.is_message() && call.json()["to"] == SARI)
+        })
+        .await;
+    let contact = office.double_s_customer().await;
+    let thread = office
+        .until(contact, "a message that waits", |thread| {
+            state_of(thread, 0).starts_with("queued:")
+        })
+        .await;
+    assert!(said(&thread).is_empty());
+    let main = office
+        .handle
+        .channels()
+        .into_iter()
+        .find(|channel| channel.id == "main")
+        .unwrap();
+    assert!(main.stopped.is_some());
+    assert!(double.sent().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_longer_than_any_mailbox_is_answered_too() {
+    let office = Office::open(None, "").await;
+    let contact = office.says(&"é".repeat(60_000)).await;
+    assert_eq!(office.hears(contact, 1).await, [HELLO]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silence_asks_after_five_minutes_and_ends_the_session_ten_minutes_later() {
     let office = Office::open(None, "").await;
     let contact = office.says("Hi").await;
@@ -312,11 +386,32 @@ async fn with_autopilot_off_everything_is_kept_and_nothing_is_answered() {
     let office = Office::open(None, "").await;
     assert!(office.handle.set_autopilot("sim", false).await.unwrap());
     let contact = office.says("Hi").await;
-    office
-        .until(contact, "the message", |thread| {
-            matches!(thread[0].line, Some(Line::Customer { .. }))
-        })
-        .await;
+    let applied = |wanted: u64| {
+        let office = &office;
+        async move {
+            let mut changes = office.handle.subscribe();
+            while office
+                .handle
+                .conversation(contact)
+                .await
+                .unwrap()
+                .unwrap()
+                .session
+                .position
+                .seq
+                < wanted
+            {
+                let _ = tokio::time::timeout(Duration::from_millis(200), changes.recv()).await;
+            }
+        }
+    };
+    // The takeover and the message.
+    tokio::time::timeout(bot::PATIENCE, applied(2))
+        .await
+        .expect("a turn");
+    let thread = office.handle.thread(contact, 100).await.unwrap();
+    assert!(thread.iter().all(|entry| entry.status.is_none()), "{thread:#?}");
+    assert!(matches!(thread[0].line, Some(Line::Customer { .. })));
     office.handle.set_autopilot("sim", true).await.unwrap();
     office.says("Hi").await;
     assert_eq!(office.hears(contact, 1).await, [HELLO]);

@@ -162,3 +162,51 @@ fn a_fix_mends_the_mistake_it_is_offered_for() {
         }
     }
 }
+
+#[test]
+fn the_formatter_sets_the_layout_and_keeps_texts_and_comments() {
+    let written = "\u{FEFF}# The shop\nFLOW  shop   “Shop”\r\nstarts on \"hi\",\"hello\"   # greetings\nstep hello\n\
+        \u{A0}say \"\"\"\n            One  \n\n              two\n      \"\"\"\n\n\n\n# which\nmenu“Which?”\n\"A\"   also\"b\",\"c\" → hello\n\
+        \"B\"\nset x=1+2*(y-3)|short( 200 )\n# then\n-> flow order  tracking with a=[1,2]\nno reply in 10minutes->hello\n# end of it\nend\n\
+        if not x is known\ndone\nelse\n-> again\nend\n# about the next\nstep two(was one)\ndone";
+    let wanted = "\
+# The shop
+flow shop \"Shop\"
+starts on \"hi\", \"hello\"  # greetings
+
+step hello
+  say \"\"\"
+    One  \u{20}
+
+      two
+    \"\"\"
+
+  # which
+  menu \"Which?\"
+    \"A\" also \"b\", \"c\" -> hello
+    \"B\"
+      set x = 1 + 2 * (y - 3) | short(200)
+      # then
+      -> flow order tracking with a = [1, 2]
+    no reply in 10 minutes -> hello
+    # end of it
+  end
+  if not x is known
+    done
+  else
+    -> again
+  end
+
+# about the next
+step two (was one)
+  done
+"
+    .replace("One  \u{20}", "One  ");
+    assert_eq!(format("shop.flow", written).expect("it can be read"), wanted);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_formatted() {
+    let mistakes = format("x.flow", "flow x\nstep y\n   say Hello\n").expect_err("a text without quotes");
+    assert_eq!(mistakes[0].code.as_str(), "F001");
+}

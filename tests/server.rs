@@ -111,11 +111,16 @@ async fn webhooks_that_come_twice_or_in_another_order_change_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_messages_in_one_webhook_are_taken_and_each_customer_is_answered() {
-    let double = Double::start().await;
+    let double = Double::with(Setup {
+        per_second: None,
+        statuses: false,
+        ..Setup::default()
+    })
+    .await;
     let mut bot = Bot::new(&double);
     bot.start(&double).await;
     double.hold_webhooks();
-    let customers: Vec<String> = (0..40).map(|n| format!("62811000001{n:02}")).collect();
+    let customers: Vec<String> = (0..1000).map(|n| format!("62811000{n:04}")).collect();
     for customer in &customers {
         double.customer(customer).says("Hi");
     }
@@ -123,9 +128,10 @@ async fn a_thousand_messages_in_one_webhook_are_taken_and_each_customer_is_answe
         batch: true,
         ..Release::default()
     });
-    for customer in &customers {
-        assert_eq!(heard(&double, customer, 1).await, [HELLO]);
-    }
+    let sent = double.wait_for_sent(customers.len()).await;
+    let mut greeted: Vec<&str> = sent.iter().map(|sent| sent.to.as_str()).collect();
+    greeted.sort_unstable();
+    assert_eq!(greeted, customers);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -341,6 +347,74 @@ async fn asked_to_stop_it_finishes_what_it_began_and_loses_nothing() {
         .iter()
         .filter(|customer| texts(&double.sent(), customer).len() > 1);
     assert_eq!(doubled.count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_hangs_does_not_keep_it_from_stopping_in_time() {
+    let double = Double::start().await;
+    let mut bot = Bot::new(&double).with(&double, "[limits]\ndrain_seconds = 1\n");
+    bot.start(&double).await;
+    double.fault(Fault {
+        to: Some(SARI.to_owned()),
+        times: Some(1),
+        fault: Faulty::Hang,
+    });
+    double.customer(SARI).says("Hi");
+    double.wait_for_sent(1).await;
+    let (status, took) = bot.stop();
+    assert!(status.success());
+    assert!(took < Duration::from_secs(15), "it took {took:?}");
+    // The provider had taken it, and its status says so: nothing is sent twice.
+    bot.env("SWITCHBOARD_CLOCK_AHEAD", "100");
+    bot.start(&double).await;
+    double.customer(SARI).taps("Leave a message");
+    assert_eq!(
+        heard(&double, SARI, 2).await,
+        [HELLO, "Tell me, typed or as a voice note."]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changed_flows_go_live_by_themselves_when_they_are_watched() {
+    let double = Double::start().await;
+    let mut bot = Bot::new(&double);
+    let address = bot.try_start(&double, &["--watch"]).await.expect("it starts");
+    double.point_at(format!("{address}/webhook/main"));
+    let desk = bot.flows().join("desk.flow");
+    let good = std::fs::read_to_string(&desk).unwrap();
+    std::fs::write(&desk, good.replace(HELLO, "Welcome!")).unwrap();
+    bot.line("new flows are live").await.expect("they go live");
+    double.customer(SARI).says("Hi");
+    assert_eq!(heard(&double, SARI, 1).await, ["Welcome!"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_staff_write_on_the_phone_silences_the_bot() {
+    let double = open_double().await;
+    let mut bot = Bot::new(&double);
+    bot.start(&double).await;
+    let sari = double.customer(SARI);
+    sari.says("Hi");
+    heard(&double, SARI, 1).await;
+    let mut echo = body(&double, &json!([]));
+    let change = &mut echo["entry"][0]["changes"][0];
+    change["field"] = json!("smb_message_echoes");
+    change["value"]["message_echoes"] = json!([{
+        "from": double.setup().display_phone_number, "to": SARI, "id": "wamid.echo",
+        "timestamp": double.now().to_string(), "type": "text", "text": { "body": "Ana here." },
+    }]);
+    let (signature, raw) = double.signed(&echo);
+    assert_eq!(
+        post(&webhook_of(&bot).await, Some(&signature), raw).await.status,
+        200
+    );
+    sari.taps("Leave a message");
+    sari.says("hello?");
+    double.customer(BUDI).says("Hi");
+    heard(&double, BUDI, 1).await;
+    double.settled().await;
+    let (_, _) = bot.stop();
+    assert_eq!(texts(&double.sent(), SARI), [HELLO]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -264,3 +264,28 @@ fn a_missing_or_wrong_model_says_what_to_do() {
             .contains("knows English only")
     );
 }
+
+#[test]
+fn the_transcribe_command_writes_the_words_and_ends_with_the_documented_codes() {
+    let model = model();
+    let transcribe = |file: &str, model: &Path| {
+        let file = root().join("fixtures/audio").join(file);
+        std::process::Command::new(env!("CARGO_BIN_EXE_switchboard"))
+            .args(["transcribe", "--threads", "1", "--model"])
+            .args([model, &file])
+            .output()
+            .unwrap()
+    };
+    let good = transcribe("track-my-order.ogg", &model);
+    assert_eq!(words(&String::from_utf8(good.stdout).unwrap()), "track my order");
+    assert_eq!(good.stderr, b"", "whisper.cpp is silent");
+    assert_eq!(good.status.code(), Some(0));
+
+    let bad = transcribe("hostile/amr-named.ogg", &model);
+    assert_eq!(bad.status.code(), Some(1));
+    let said = String::from_utf8(bad.stderr).unwrap();
+    assert!(said.starts_with("switchboard: this is AMR audio"), "{said}");
+
+    let missing = transcribe("track-my-order.ogg", &root().join("no-such-model.bin"));
+    assert_eq!(missing.status.code(), Some(3));
+}

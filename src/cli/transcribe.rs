@@ -61,13 +61,18 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         Format::Text => say(&heard)?,
         Format::Json => writeln!(std::io::stdout(), "{}", as_json(&heard))?,
     }
-    Ok(match &heard {
+    Ok(exit(&heard))
+}
+
+/// A file without words is a finding; everything else is for whoever runs this machine to mend.
+fn exit(heard: &Result<Transcript, VoiceError>) -> Exit {
+    match heard {
         Ok(_) => Exit::Good,
         Err(VoiceError::Silence { .. } | VoiceError::NotUsable(_)) => Exit::Findings,
         Err(VoiceError::TooSlow { .. } | VoiceError::Unavailable(_) | VoiceError::Failed { .. }) => {
             Exit::Environment
         }
-    })
+    }
 }
 
 /// A name stands for the file `switchboard voice fetch` puts into `dir`; everything else is a path.
@@ -122,4 +127,62 @@ fn timings(loading: Duration, heard: Option<&Transcript>) -> std::io::Result<()>
         )?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::voice::Unavailable;
+    use crate::voice::audio::{AudioError, Kind};
+
+    fn words() -> Transcript {
+        Transcript {
+            text: "Track my order.".into(),
+            language: "en".into(),
+            seconds: 1.5,
+            took: Duration::from_millis(250),
+            kind: Kind::OggOpus,
+            cut_short: false,
+        }
+    }
+
+    #[test]
+    fn every_outcome_has_its_exit_code_and_json() {
+        let path = PathBuf::from("models/ggml-tiny.bin");
+        let outcomes = [
+            (
+                Ok(words()),
+                Exit::Good,
+                json!({ "text": "Track my order.", "language": "en", "seconds": 1.5, "took": 0.25,
+                        "kind": "ogg_opus", "cut_short": false }),
+            ),
+            (
+                Err(VoiceError::Silence { seconds: 3.0 }),
+                Exit::Findings,
+                json!({ "error": "silence", "message": "nobody speaks in this note of 3.0 s" }),
+            ),
+            (
+                Err(AudioError::Empty.into()),
+                Exit::Findings,
+                json!({ "error": "empty", "message": "the audio is empty: the file has no bytes" }),
+            ),
+            (
+                Err(Unavailable::NoModel { path }.into()),
+                Exit::Environment,
+                json!({ "error": "unavailable", "message": "there is no speech model at models/ggml-tiny.bin; \
+                        get one with `switchboard voice fetch tiny`" }),
+            ),
+        ];
+        for (heard, code, shown) in outcomes {
+            assert_eq!(exit(&heard), code, "{heard:?}");
+            assert_eq!(as_json(&heard), shown);
+        }
+    }
+
+    #[test]
+    fn a_model_is_named_or_pointed_at() {
+        let dir = Path::new("models");
+        assert_eq!(model_path("tiny", dir), Path::new("models/ggml-tiny.bin"));
+        assert_eq!(model_path("elsewhere/my.bin", dir), Path::new("elsewhere/my.bin"));
+    }
 }

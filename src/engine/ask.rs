@@ -16,9 +16,9 @@ impl<'m> Run<'m> {
         self.outbox.push(Outgoing { body, said_at });
     }
 
-    /// The line that says it; `None` for what nobody wrote.
+    /// The line that says it. Only our own sentences have none.
     pub(super) fn said_at(&self, place: Place) -> Option<SourceLine> {
-        (place != Place::BUILT_IN).then(|| self.m.program.place(place))
+        Some(self.m.program.place(place))
     }
 
     /// Sends a text. One that comes out empty (all of it inside an `{% if %}`) is not a message.

@@ -312,3 +312,74 @@ fn resume_after_open_triple(text: &str, open: usize, indent: usize) -> usize {
 pub fn begins_with_quote(text: &str) -> bool {
     !text.is_empty() && (quote_at(text, 0).is_some() || text.starts_with('„'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Code and comment of each line that has any.
+    fn cut(text: &str) -> Vec<(&str, &str)> {
+        let lines = scan(text).into_iter().filter(|line| !line.is_blank());
+        lines
+            .map(|line| {
+                (
+                    &text[line.code],
+                    line.comment.map_or("", |comment| &text[comment]),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_comment_begins_outside_texts_only() {
+        assert_eq!(
+            cut("say \"#1 {{ x | default('#') }}\"  # really \n# alone\nas text like “A-#”#x"),
+            [
+                ("say \"#1 {{ x | default('#') }}\"", "# really"),
+                ("", "# alone"),
+                ("as text like “A-#”", "#x")
+            ]
+        );
+    }
+
+    #[test]
+    fn quotes_inside_a_slot_belong_to_the_slot() {
+        assert_eq!(cut("say \"{{ x | default(\"a # b\") }}\" -> y # c")[0].1, "# c");
+        assert_eq!(cut("say \"{% if x is \"#\" %}y{% endif %}\" # c")[0].1, "# c");
+        // A brace that opens no slot is a character.
+        assert_eq!(cut("say \"{{ x\" # c")[0], ("say \"{{ x\"", "# c"));
+    }
+
+    #[test]
+    fn a_text_over_several_lines_is_one_line() {
+        let lines = cut("say \"\"\"\n  one # not a comment\n  \"two\"\"\"\" # c\ndone");
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0].1, "# c");
+        assert_eq!(lines[1].0, "done");
+    }
+
+    #[test]
+    fn indentation_is_counted_in_columns_whatever_the_blank() {
+        let indents: Vec<usize> = scan("\u{FEFF}a\n  b\n\tc\n\u{A0}\u{A0}d\r\n \te")
+            .iter()
+            .map(|line| line.indent)
+            .collect();
+        assert_eq!(indents, [0, 2, 4, 2, 4]);
+    }
+
+    #[test]
+    fn after_a_text_that_never_closes_the_next_statement_is_read() {
+        let text = "say \"\"\"\n  open\nsay \"\"\"\n  closed\n  \"\"\"\ndone \"x";
+        let lines = scan(text);
+        assert!(matches!(
+            lines[0].fault,
+            Some(Fault::OpenText { triple: true, .. })
+        ));
+        assert_eq!(&text[lines[1].code.clone()], "say \"\"\"\n  closed\n  \"\"\"");
+        assert_eq!(lines[1].fault, None);
+        assert!(matches!(
+            lines[2].fault,
+            Some(Fault::OpenText { triple: false, .. })
+        ));
+    }
+}

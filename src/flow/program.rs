@@ -53,14 +53,6 @@ pub struct Place {
     pub line: u32,
 }
 
-impl Place {
-    /// Of what nobody wrote: Switchboard's own sentences and ways out. [`Program::place`] gives an empty path for it.
-    pub const BUILT_IN: Place = Place {
-        file: u16::MAX,
-        line: 0,
-    };
-}
-
 impl Program {
     pub fn place(&self, place: Place) -> SourceLine {
         SourceLine {
@@ -85,9 +77,9 @@ pub struct Business {
     pub contact_fields: BTreeMap<String, Field>,
     pub chat_fields: BTreeMap<String, Field>,
     pub services: Vec<Service>,
-    /// What happens after a fault without its own line.
+    /// What happens after a fault without its own line; `None`: our own sentence and a person.
     pub problem: Option<Pc>,
-    /// What the customer is told outside a team's hours; sees `team` and `opens`.
+    /// What the customer is told outside a team's hours; sees `team` and `opens`. `None`: our own sentence.
     pub closed: Option<TextIx>,
     pub old_buttons: OldButtons,
     pub takeover_pauses_seconds: Option<u64>,

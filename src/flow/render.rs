@@ -317,7 +317,9 @@ mod tests {
     fn sample() -> (Sources, Vec<Diagnostic>) {
         let mut sources = Sources::default();
         let file = sources.add("shop.flow", "flow shop\nstep hello\n  say \"Olá\"\n");
-        let at = Span::new(file, 26, 31);
+        let text = &sources.file(file).text;
+        let at = text.find("\"Olá\"").unwrap();
+        let at = Span::new(file, at, at + "\"Olá\"".len());
         let diagnostic = Diagnostic::new(
             Code::F201,
             at,
@@ -326,7 +328,7 @@ mod tests {
         )
         .label(Span::new(file, 10, 20), "in this step")
         .note("Add one of:\n  done")
-        .fix("done", Span::new(file, 32, 32), "\n  done");
+        .fix("done", Span::new(file, 33, 33), "  done\n");
         (sources, vec![diagnostic])
     }
 
@@ -345,9 +347,9 @@ mod tests {
         assert_eq!(object["version"], 1);
         assert_eq!(
             (object["line"].clone(), object["column"].clone()),
-            (3.into(), 6.into())
+            (3.into(), 7.into())
         );
-        assert_eq!(object["fixes"][0]["edits"][0]["replacement"], "\n  done");
+        assert_eq!(object["fixes"][0]["edits"][0]["replacement"], "  done\n");
     }
 
     #[test]

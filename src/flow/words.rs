@@ -400,9 +400,10 @@ pub fn first_word(code: &str) -> &str {
     &code[..end]
 }
 
-/// Bytes of the first word or, if none begins here, of the first character.
+/// Bytes of the first word or, if none begins here, of the arrow or the first character.
 pub fn first_len(code: &str) -> usize {
     match first_word(code).len() {
+        0 if code.starts_with("->") => 2,
         0 => code.chars().next().map_or(0, char::len_utf8),
         len => len,
     }

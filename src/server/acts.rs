@@ -5,10 +5,16 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::mailbox::Item;
+use super::masked::unreadable;
 use super::session::Act;
 use crate::engine::{EventKind, File, Heard, Incoming};
-use crate::message::{Inbound, InboundBody, Media, MediaHandle, MediaKind, Role};
+use crate::message::{Inbound, InboundBody, Media, MediaHandle, MediaKind, Role, clip};
 use crate::store::{MailboxEvent, Seq};
+
+/// Longest text that a flow is given, in characters. Customers can send sixteen times as much.
+const LONGEST: usize = 4096;
+/// Longest burst that is joined, in bytes.
+const LONGEST_BURST: usize = 8 * 1024;
 
 /// One mailbox event, or a burst of them, ready to be answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +47,7 @@ pub(super) fn arrived(events: &[MailboxEvent], quiet: Duration) -> Vec<Arrived> 
     for event in events {
         let what = match serde_json::from_slice(&event.payload) {
             Ok(item) => read(item),
-            Err(why) => What::Unreadable(why.to_string()),
+            Err(why) => What::Unreadable(unreadable(&why)),
         };
         if let What::Item(Item::Noted) = what {
             continue;
@@ -80,7 +86,7 @@ fn text_of(what: &What) -> Option<&str> {
 }
 
 fn join(last: &mut What, more: &str) -> bool {
-    if text_of(last).is_none() {
+    if text_of(last).is_none_or(|text| text.len() + more.len() > LONGEST_BURST) {
         return false;
     }
     if let What::Customer {
@@ -126,8 +132,9 @@ fn read(item: Item) -> What {
 
 fn act(body: InboundBody) -> Option<Act> {
     let message = |incoming| Some(Act::Event(EventKind::Message(incoming)));
-    let text = |text| Incoming {
-        text,
+    // The thread keeps all of it; a flow sees what a message may hold.
+    let text = |text: String| Incoming {
+        text: clip(&text, LONGEST).into_owned(),
         ..Incoming::default()
     };
     match body {

@@ -209,3 +209,6 @@ fn depth(raw: &[u8]) -> usize {
     }
     most
 }
+
+#[cfg(test)]
+mod tests;

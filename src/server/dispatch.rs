@@ -17,6 +17,8 @@ use crate::store::{ContactId, Due, StoreError};
 const BATCH: usize = 256;
 /// Nothing is overlooked for longer than this, whatever happened to the bell.
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
+/// A moment for what is due and in work already.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(20);
 /// How long to rest while the store is away.
 const STORE_AWAY: Duration = Duration::from_millis(500);
 
@@ -61,7 +63,7 @@ async fn look(shared: &Arc<Shared>, turning: &Busy, sending: &Busy) -> Result<Du
         }
     }
     // What is due and in work must not make this spin; its end rings the bell.
-    Ok(rest.max(Duration::from_millis(5)))
+    Ok(rest.max(SHORTEST_SLEEP))
 }
 
 fn until(now: Timestamp, at: Timestamp) -> Duration {

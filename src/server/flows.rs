@@ -39,11 +39,17 @@ pub(super) struct Flows {
     folder: PathBuf,
     store: Arc<dyn Store>,
     live: RwLock<Arc<Machine>>,
+    /// The files as they were just before they were compiled at the start.
+    at_start: Stamps,
 }
+
+/// When each file was changed last.
+type Stamps = BTreeMap<PathBuf, Option<SystemTime>>;
 
 impl Flows {
     /// Compiles the files. If they have mistakes, the last good program is used, loudly.
     pub async fn open(folder: PathBuf, store: Arc<dyn Store>) -> Result<Flows, FlowsError> {
+        let at_start = stamps(&folder);
         let program = match compiled(&folder).await {
             Ok(program) => {
                 keep(store.as_ref(), &program).await?;
@@ -64,6 +70,7 @@ impl Flows {
             folder,
             store,
             live: RwLock::new(Arc::new(Machine::load(program))),
+            at_start,
         })
     }
 
@@ -99,7 +106,7 @@ impl Flows {
 
     /// Reloads when a file changes.
     pub async fn watch(&self, stop: &CancellationToken) {
-        let mut seen = stamps(&self.folder);
+        let mut seen = self.at_start.clone();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -135,7 +142,7 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn stamps(folder: &Path) -> BTreeMap<PathBuf, Option<SystemTime>> {
+fn stamps(folder: &Path) -> Stamps {
     let stamp = |path: PathBuf| {
         let changed = std::fs::metadata(&path).and_then(|meta| meta.modified()).ok();
         (path, changed)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
+use super::config::Config;
 use super::identity;
 use super::mailbox::Item;
 use super::numbers;
@@ -97,8 +98,17 @@ impl Handle {
         Handle { shared }
     }
 
+    /// Ends once the server is asked to stop. Streams without an end of their own end then.
+    pub async fn stopped(&self) {
+        self.shared.stopping.cancelled().await;
+    }
+
     pub fn now(&self) -> Timestamp {
         self.shared.store.now()
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.shared.config
     }
 
     pub fn counts(&self) -> &Counts {

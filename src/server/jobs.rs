@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::mailbox::{Hearing, Item};
-use super::masked::Masked;
+use super::masked::{Masked, unreadable};
 use super::parts::Shared;
+use super::patience::repeated;
 use super::work::Work;
 use crate::failpoint;
 use crate::store::{JobClaim, StoreError};
@@ -39,12 +40,14 @@ async fn work(shared: &Shared, claim: &JobClaim) {
     let item = match serde_json::from_slice::<Work>(&claim.payload) {
         Ok(work) => result(shared, claim, work).await,
         Err(why) => {
-            tracing::error!(%contact, %why, "a job can't be read");
+            let why = unreadable(&why);
+            tracing::error!(%contact, why, "a job can't be read");
             Item::Noted
         }
     };
     failpoint!("before_job_done");
-    match shared.store.job_done(claim, item.to_bytes()).await {
+    let result = item.to_bytes();
+    match repeated(|| shared.store.job_done(claim, result.clone())).await {
         Ok(true) => {}
         Ok(false) => tracing::warn!(%contact, "a job took so long that somebody else did it too"),
         Err(StoreError::TooBig { .. }) => {

@@ -41,6 +41,17 @@ impl fmt::Display for MaskedAlias<'_> {
     }
 }
 
+/// Where a stored value can't be read, without the value: serde's own words may quote it.
+pub(super) fn unreadable(why: &serde_json::Error) -> String {
+    let kind = match why.classify() {
+        serde_json::error::Category::Io => "it can't be read",
+        serde_json::error::Category::Syntax => "it is damaged",
+        serde_json::error::Category::Data => "it has another shape, as from another version",
+        serde_json::error::Category::Eof => "its end is missing",
+    };
+    format!("{kind} (at byte {})", why.column())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,6 +23,8 @@ mod masked;
 mod notes;
 mod numbers;
 mod parts;
+mod patience;
+mod people;
 mod seen;
 mod sender;
 mod session;
@@ -53,6 +55,7 @@ use self::config::Config;
 use self::flows::Flows;
 use self::listen::Ear;
 use self::parts::Shared;
+use self::people::People;
 use crate::store::{MovableClock, Store, StoreError};
 use crate::voice::{Transcriber, Unavailable};
 
@@ -142,6 +145,7 @@ impl Server {
             store,
             clock: parts.clock,
             numbers,
+            people: People::default(),
             flows,
             ear: parts.voice.map(|voice| Ear::new(voice, parallel)),
             counts: Counts::default(),
@@ -189,17 +193,18 @@ fn webhooks(shared: Arc<Shared>) -> Router {
 }
 
 /// Whether webhooks can be taken now.
-async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {
+async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
     if shared.stopping.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping".to_owned());
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping");
     }
     match tokio::time::timeout(READY_WITHIN, shared.store.setting("ready")).await {
-        Ok(Ok(_)) => (StatusCode::OK, "ready".to_owned()),
-        Ok(Err(why)) => (StatusCode::SERVICE_UNAVAILABLE, why.to_string()),
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the store does not answer".to_owned(),
-        ),
+        Ok(Ok(_)) => (StatusCode::OK, "ready"),
+        // Anybody may ask; only the log says more.
+        Ok(Err(why)) => {
+            tracing::warn!(%why, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store can't be used")
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer"),
     }
 }
 

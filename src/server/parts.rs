@@ -13,6 +13,7 @@ use super::calls::Caller;
 use super::config::{ChannelConfig, Config};
 use super::flows::Flows;
 use super::listen::Ear;
+use super::people::People;
 use crate::channel::{Channel, Simulator, Transport};
 use crate::store::{ContactId, MovableClock, Store};
 
@@ -24,6 +25,7 @@ pub(super) struct Shared {
     /// Set where time may be moved by hand.
     pub clock: Option<Arc<MovableClock>>,
     pub numbers: HashMap<String, Number>,
+    pub people: People,
     pub flows: Flows,
     pub caller: Caller,
     /// Listens to voice notes; `None` if no model is configured.

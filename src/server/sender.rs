@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::masked::Masked;
+use super::masked::{Masked, unreadable};
 use super::notes;
 use super::parts::{Counts, Gate, Number, Shared, lock};
+use super::patience::repeated;
 use super::thread::{Line, NoteKind, Ours};
 use super::uploads;
 use crate::channel::{SendClass, SendError, Step};
@@ -51,7 +52,7 @@ async fn send_next(shared: &Arc<Shared>, contact: ContactId) -> bool {
     let outcome = attempt(shared, &claim).await;
     failpoint!("before_send_done");
     report(shared, &claim, &outcome).await;
-    match shared.store.send_done(&claim, &outcome).await {
+    match repeated(|| shared.store.send_done(&claim, &outcome)).await {
         Ok(true) => {}
         Ok(false) => {
             tracing::warn!(contact = %Masked(contact), "a status or another sender settled a message first")
@@ -70,7 +71,7 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim) -> SendOutcome {
     let ours = match serde_json::from_slice(&claim.entry.payload) {
         Ok(Line::Ours(ours)) => *ours,
         Ok(_) => return dead("it is not a message of ours"),
-        Err(why) => return dead(format!("it can't be read: {why}")),
+        Err(why) => return dead(unreadable(&why)),
     };
     let Some(number) = shared.numbers.get(&claim.channel) else {
         let why = format!("the channel {} is not configured any more", claim.channel);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::masked::unreadable;
 use crate::engine::{EventKind, Memory, Position};
 use crate::message::Media;
 use crate::store::{Claim, Seq};
@@ -67,10 +68,10 @@ impl Default for Session {
 
 /// A blob that this version can't read.
 #[derive(Debug, thiserror::Error)]
-#[error("the {what} of this contact can't be read: {why}")]
+#[error("the {what} of this contact is kept in a way this version can't use: {why}")]
 pub struct Unreadable {
     what: &'static str,
-    why: serde_json::Error,
+    why: String,
 }
 
 impl Session {
@@ -102,6 +103,9 @@ fn read<T: Default + for<'de> Deserialize<'de>>(
 ) -> Result<T, Unreadable> {
     match blob {
         None => Ok(T::default()),
-        Some(bytes) => serde_json::from_slice(bytes).map_err(|why| Unreadable { what, why }),
+        Some(bytes) => serde_json::from_slice(bytes).map_err(|why| Unreadable {
+            what,
+            why: unreadable(&why),
+        }),
     }
 }

@@ -24,6 +24,8 @@ use crate::store::{Claim, ContactId, Job, JobId, OutboxEntry, Owner, Sender, Seq
 const AFTER_A_FILE: SignedDuration = SignedDuration::from_millis(700);
 /// As many acts wait for an answer at most; further ones are in the thread, for people.
 const HELD_AT_MOST: usize = 40;
+/// And as many bytes: a session has 64 KiB for everything.
+const HELD_BYTES: usize = 16 * 1024;
 
 /// The engine, as far as a turn needs it.
 pub(super) type Advance<'a> = &'a dyn Fn(&Position, &Memory, &Event) -> Turn;
@@ -184,13 +186,14 @@ impl Table<'_> {
     }
 
     fn hold(&mut self, act: Act) {
-        let held = &mut self.out.session.held;
-        if held.len() < HELD_AT_MOST {
-            held.push(Held {
-                seq: self.seq,
-                at: self.at,
-                act,
-            });
+        let held = Held {
+            seq: self.seq,
+            at: self.at,
+            act,
+        };
+        let waiting = &mut self.out.session.held;
+        if waiting.len() < HELD_AT_MOST && size_of(waiting) + size_of(&held) <= HELD_BYTES {
+            waiting.push(held);
         } else {
             self.note(
                 NoteKind::Fault,
@@ -339,11 +342,10 @@ impl Table<'_> {
             "" => "The chat waits for people.".to_owned(),
             team => format!("The chat waits for {team}."),
         };
-        for extra in [handed.priority.map(|p| format!("Priority: {p}.")), handed.note] {
-            if let Some(extra) = extra {
-                text.push(' ');
-                text.push_str(&extra);
-            }
+        let priority = handed.priority.map(|priority| format!("Priority: {priority}."));
+        for more in [priority, handed.note].into_iter().flatten() {
+            text.push(' ');
+            text.push_str(&more);
         }
         if let Some(opens) = handed.opens {
             text.push_str(&format!(" The team is closed until {opens}."));
@@ -434,6 +436,11 @@ impl Table<'_> {
     }
 }
 
+/// As it will be stored.
+fn size_of(value: &impl serde::Serialize) -> usize {
+    serde_json::to_vec(value).map_or(0, |bytes| bytes.len())
+}
+
 fn job(id: String, work: &Work) -> Job {
     Job {
         id: JobId(id),
@@ -441,3 +448,6 @@ fn job(id: String, work: &Work) -> Job {
         not_before: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
 use super::identity;
@@ -27,8 +28,12 @@ const STORED_WITHIN: Duration = Duration::from_millis(1800);
 const OLDEST: SignedDuration = SignedDuration::from_hours(8 * 24);
 /// An event that is late by this much is answered without waiting for more.
 const LATE: SignedDuration = SignedDuration::from_mins(15);
+/// So many steps of the store are under way at the same time for one webhook.
+const TOGETHER: usize = 128;
 /// An event above this is kept in quarantine: stores take 64 KiB.
 const LARGEST: usize = 60 * 1024;
+/// Longest text that a mailbox takes whole, in bytes; twice in the store, once as event and once as line.
+const LONGEST_TEXT: usize = 24 * 1024;
 /// A burst is answered at the latest this many quiet times after its first message.
 const BURST_AT_MOST: u32 = 5;
 
@@ -157,7 +162,7 @@ pub(super) async fn deliver(
     events: Vec<Inbound>,
     trusted: impl Fn(&Number) -> bool,
 ) -> Result<(), StoreError> {
-    let mut batch = Vec::new();
+    let mut letters = Vec::new();
     let mut statuses = Vec::new();
     for event in events {
         let Some(number) = addressee(shared, number, &event, &trusted) else {
@@ -177,14 +182,25 @@ pub(super) async fn deliver(
                     "the provider has news about this account"
                 );
             }
-            _ => batch.extend(letter(shared, number, event).await?),
+            _ => letters.push((number, event)),
         }
     }
-    store_all(shared, &batch).await?;
-    for (number, status) in statuses {
-        reconcile(shared, number, status).await?;
-    }
-    Ok(())
+    // One after the other would be one sync of the disk each; together the store writes them in groups.
+    let letters: Vec<_> = letters
+        .into_iter()
+        .map(|(number, event)| letter(shared, number, event))
+        .collect();
+    let letters: Vec<Option<Letter>> = stream::iter(letters).buffered(TOGETHER).try_collect().await?;
+    let letters: Vec<Letter> = letters.into_iter().flatten().collect();
+    store_all(shared, &letters).await?;
+    let statuses: Vec<_> = statuses
+        .into_iter()
+        .map(|(number, status)| reconcile(shared, number, status))
+        .collect();
+    stream::iter(statuses)
+        .buffer_unordered(TOGETHER)
+        .try_collect()
+        .await
 }
 
 fn addressee<'a>(
@@ -203,8 +219,15 @@ fn addressee<'a>(
     })
 }
 
+/// An event on its way into a mailbox.
+struct Letter {
+    ingest: Ingest,
+    /// Somebody of the business wrote it, from the phone.
+    by_staff: bool,
+}
+
 /// The event as it goes into its contact's mailbox; `None` if it has no place there.
-async fn letter(shared: &Shared, number: &Number, event: Inbound) -> Result<Option<Ingest>, StoreError> {
+async fn letter(shared: &Shared, number: &Number, event: Inbound) -> Result<Option<Letter>, StoreError> {
     let now = shared.store.now();
     let late = event.at.map_or(SignedDuration::ZERO, |at| at.duration_until(now));
     if late > OLDEST {
@@ -217,41 +240,26 @@ async fn letter(shared: &Shared, number: &Number, event: Inbound) -> Result<Opti
     }
     let aliases = identity::aliases(&event.who);
     let Some((first, also)) = aliases.split_first() else {
-        Counts::add(&shared.counts.undecodable);
-        let raw = serde_json::to_vec(&event).unwrap_or_default();
-        shared
-            .store
-            .quarantine(&number.config.id, &raw, "nobody is named in it")
-            .await?;
-        return Ok(None);
+        return quarantine(shared, number, &event, "nobody is named in it").await;
     };
-    let resolved = shared.store.resolve_alias(&number.config.id, first, also).await?;
-    let contact = resolved.contact();
-    if let crate::store::Resolved::Clash { first, second } = resolved {
-        tracing::warn!(
-            channel = number.config.id, contact = %Masked(first), other = %Masked(second),
-            "two contacts turn out to be one person; they stay apart until somebody merges them"
-        );
-    }
+    let contact = shared.people.find(shared, number, first, also).await?;
     if let InboundBody::Identity { phone, bsuid, .. } = &event.body {
         let new = identity::named(phone.as_deref(), bsuid.as_deref());
         shared.store.resolve_alias(&number.config.id, first, &new).await?;
     }
-    if event.who.role == Role::Agent {
-        // Somebody of the business answers from the phone: at once, not when the event's turn comes.
-        shared.store.set_owner(contact, Owner::Human).await?;
-    }
+    let event = shortened(shared, number, event).await?;
+    let by_staff = event.who.role == Role::Agent;
     let quiet = quiet(shared, number, &event, late);
     let history = line_of(&event).map(|line| line.to_bytes());
     let (dedupe, said_at) = (event.key.0.clone(), said_at(&event, now));
-    let payload = Item::Inbound(Box::new(event)).to_bytes();
-    if payload.len() > LARGEST {
-        Counts::add(&shared.counts.undecodable);
-        let why = "it is too large for a mailbox";
-        shared.store.quarantine(&number.config.id, &payload, why).await?;
-        return Ok(None);
+    let item = Item::Inbound(Box::new(event));
+    let payload = item.to_bytes();
+    if payload.len() > LARGEST
+        && let Item::Inbound(event) = item
+    {
+        return quarantine(shared, number, &event, "it is too large for a mailbox").await;
     }
-    Ok(Some(Ingest {
+    let ingest = Ingest {
         channel: number.config.id.clone(),
         contact,
         dedupe,
@@ -260,7 +268,46 @@ async fn letter(shared: &Shared, number: &Number, event: Inbound) -> Result<Opti
         quiet_max: quiet * BURST_AT_MOST,
         history,
         payload,
-    }))
+    };
+    Ok(Some(Letter { ingest, by_staff }))
+}
+
+/// A text too long for a mailbox goes on without its end, which is kept in quarantine: an answer to most of it beats
+/// none.
+async fn shortened(shared: &Shared, number: &Number, mut event: Inbound) -> Result<Inbound, StoreError> {
+    if !matches!(&event.body, InboundBody::Text { body } if body.len() > LONGEST_TEXT) {
+        return Ok(event);
+    }
+    quarantine(
+        shared,
+        number,
+        &event,
+        "its text is too long for a mailbox and was cut",
+    )
+    .await?;
+    if let InboundBody::Text { body } = &mut event.body {
+        body.truncate(body.floor_char_boundary(LONGEST_TEXT));
+        body.push('…');
+    }
+    Ok(event)
+}
+
+async fn quarantine(
+    shared: &Shared,
+    number: &Number,
+    event: &Inbound,
+    why: &str,
+) -> Result<Option<Letter>, StoreError> {
+    Counts::add(&shared.counts.undecodable);
+    tracing::warn!(
+        channel = number.config.id,
+        why,
+        "an event is kept in quarantine and the rest goes on"
+    );
+    // Names of fields, strings and finite numbers only: nothing in it can fail to be written.
+    let raw = serde_json::to_vec(event).unwrap_or_default();
+    shared.store.quarantine(&number.config.id, &raw, why).await?;
+    Ok(None)
 }
 
 /// Only what the customer says opens the window.
@@ -325,27 +372,37 @@ fn quiet(shared: &Shared, number: &Number, event: &Inbound, late: SignedDuration
     }
 }
 
-async fn store_all(shared: &Shared, batch: &[Ingest]) -> Result<(), StoreError> {
-    if batch.is_empty() {
+async fn store_all(shared: &Shared, letters: &[Letter]) -> Result<(), StoreError> {
+    if letters.is_empty() {
         return Ok(());
     }
-    let outcomes = shared.store.ingest(batch).await?;
-    for (letter, outcome) in batch.iter().zip(outcomes) {
+    let batch: Vec<Ingest> = letters.iter().map(|letter| letter.ingest.clone()).collect();
+    let outcomes = shared.store.ingest(&batch).await?;
+    let mut full = false;
+    for (letter, outcome) in letters.iter().zip(outcomes) {
+        let Ingest { channel, contact, .. } = &letter.ingest;
         match outcome {
             Ingested::New(seq) => {
-                tracing::info!(channel = letter.channel, contact = %Masked(letter.contact), seq, "received");
+                tracing::info!(channel, contact = %Masked(*contact), seq, "received");
+                if letter.by_staff {
+                    // At once, not when the event's turn comes; and not again when the provider repeats itself.
+                    shared.store.set_owner(*contact, Owner::Human).await?;
+                }
             }
             Ingested::Duplicate => Counts::add(&shared.counts.duplicates),
             Ingested::MailboxFull => {
                 Counts::add(&shared.counts.full);
                 tracing::error!(
-                    channel = letter.channel, contact = %Masked(letter.contact),
+                    channel, contact = %Masked(*contact),
                     "the mailbox of this contact is full; the provider is asked to repeat"
                 );
-                return Err(StoreError::Full("the mailbox of a contact".to_owned()));
+                full = true;
             }
         }
-        shared.ring(letter.contact);
+        shared.ring(*contact);
+    }
+    if full {
+        return Err(StoreError::Full("the mailbox of a contact".to_owned()));
     }
     Ok(())
 }

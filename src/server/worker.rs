@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::masked::Masked;
 use super::parts::{Counts, Number, Shared};
+use super::patience::repeated;
 use super::session::{self, Session};
 use super::thread::{Line, NoteKind};
 use super::turn::{self, Outcome, Rules, Told};
@@ -15,8 +16,6 @@ use crate::store::{CLAIM_EVENTS, Claim, Committed, ContactId, Failed, Keep, Nonc
 
 /// A turn takes milliseconds; a holder that is silent for this long is dead.
 const LEASE: Duration = Duration::from_secs(20);
-/// How often a commit is repeated whose answer was lost.
-const COMMIT_TRIES: u32 = 3;
 
 /// Takes one turn of this contact, if it is due.
 pub(super) async fn take_turn(shared: Arc<Shared>, contact: ContactId) {
@@ -79,7 +78,9 @@ fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<Told>)
                 .map(|s| (*s).to_owned())
                 .or_else(|| panic.downcast_ref::<String>().cloned())
                 .unwrap_or_default();
-            Err(format!("the turn panicked: {why}"))
+            // What a panic says may quote what the customer said.
+            tracing::debug!(contact = %Masked(claim.contact), why, "panic");
+            Err("a turn panicked, which is a fault of Switchboard".to_owned())
         }
     }
 }
@@ -130,16 +131,7 @@ fn pack(claim: &Claim, outcome: Outcome, quiet: Duration) -> (TurnCommit, Vec<To
 async fn commit(shared: &Arc<Shared>, claim: &Claim, turn: TurnCommit, told: Vec<Told>) {
     failpoint!("before_commit");
     let contact = Masked(claim.contact);
-    let mut tries = 0;
-    let committed = loop {
-        tries += 1;
-        match shared.store.commit(&turn).await {
-            Err(StoreError::Unknown(why)) if tries < COMMIT_TRIES => {
-                tracing::warn!(%contact, why, "the answer to a commit was lost; asking again");
-            }
-            other => break other,
-        }
-    };
+    let committed = repeated(|| shared.store.commit(&turn)).await;
     failpoint!("after_commit");
     match committed {
         Ok(Committed::Done | Committed::Already) => {

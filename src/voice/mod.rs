@@ -103,8 +103,8 @@ pub enum Unavailable {
     NotBuilt,
 }
 
-/// What speech costs and which model is used. One place of the pool needs about 100 MB with tiny, 200 MB with base
-/// and 600 MB with small, besides the model itself, which is loaded once.
+/// What speech costs and which model is used. The model is loaded once (85 MB for tiny); each place of the pool
+/// adds its own buffers (60 MB with tiny and a note of ten seconds, more for larger models and longer notes).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// The GGML file.

@@ -37,7 +37,7 @@ fn outside_hours_the_customer_is_told_when_the_team_opens_and_the_chat_is_queued
     let mut talk = Talk::plus(DESK);
     talk.now = "2026-03-02T20:00:00Z".parse().unwrap();
     talk.says("desk").skips().says("late");
-    talk.sees(&["We're away right now and back tomorrow at 09:00. Your message waits for us."]);
+    talk.sees(&["We're closed right now and back tomorrow at 09:00. Your message is waiting for us."]);
     assert_eq!(
         talk.handed_over().opens,
         Some("2026-03-03T09:00:00Z".parse().unwrap())

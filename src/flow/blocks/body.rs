@@ -213,7 +213,7 @@ impl<'a> Cursor<'a> {
         }
         let mistake = match &self.lines[next.line].fault {
             Some(fault) => mistake::fault(next.code, fault),
-            None => parse::unknown_word(next.code, &self.candidates()).0,
+            None => parse::unknown_word(next.code, &self.candidates()),
         };
         self.mistakes.push(mistake);
         self.skip(next);

@@ -7,6 +7,25 @@ use crate::flow::parse::{Parsed, Rule};
 use crate::flow::tree::{Action, Business, Defaults, Method, Name, Service, Team, Template, Text};
 use crate::flow::words::{self, Place, Role};
 
+/// Adds what one section says to what those before it said. What may be said once is in one section only.
+pub(super) fn absorb(business: &mut Business, mut part: Business) {
+    if part.name.span.start < part.name.span.end {
+        business.name = part.name;
+    }
+    if part.defaults != Defaults::default() {
+        business.defaults = part.defaults;
+    }
+    business.timezone = business.timezone.take().or(part.timezone);
+    business.front_door = business.front_door.take().or(part.front_door);
+    business.languages.append(&mut part.languages);
+    business.teams.append(&mut part.teams);
+    business.topics.append(&mut part.topics);
+    business.templates.append(&mut part.templates);
+    business.memory.append(&mut part.memory);
+    business.services.append(&mut part.services);
+    business.ons.append(&mut part.ons);
+}
+
 impl<'a> Cursor<'a> {
     /// Reads one section into the business. `once` knows what the file has said so far.
     pub fn business_section(&mut self, business: &mut Business, once: &mut Once) {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::{Laid, mistake, salvage};
 use crate::flow::diagnostic::Diagnostic;
 use crate::flow::lines::Line;
-use crate::flow::parse::{self, Code, Parsed, Rule};
+use crate::flow::parse::{self, Code, Misspelt, Parsed, Rule};
 use crate::flow::source::{FileId, SourceFile, Span};
 use crate::flow::words::{self, Place, Role};
 
@@ -148,12 +148,7 @@ impl<'a> Cursor<'a> {
     /// The place of a line's first word or mark.
     pub fn word(&self, line: usize) -> Span {
         let range = self.lines[line].code.clone();
-        let code = &self.source.text[range.clone()];
-        let len = match words::first_word(code).len() {
-            0 if code.starts_with("->") => 2,
-            0 => code.chars().next().map_or(1, char::len_utf8),
-            len => len,
-        };
+        let len = words::first_len(&self.source.text[range.clone()]);
         Span::new(self.file, range.start, range.start + len)
     }
 
@@ -184,7 +179,7 @@ impl<'a> Cursor<'a> {
             meant: None,
         };
         if next.rule.is_none() && parse::later(code.text).is_none() {
-            next.meant = parse::unknown_word(code, &self.candidates()).1;
+            next.meant = parse::meant_word(words::first_word(code.text), &self.candidates());
             next.rule = next.meant.and_then(|meant| {
                 let text = corrected(code.text, meant);
                 words::rule_of(&text, code.place)
@@ -253,11 +248,14 @@ impl<'a> Cursor<'a> {
         }
         if let Some(meant) = next.meant {
             self.mistakes
-                .push(parse::unknown_word(next.code, &self.candidates()).0);
+                .push(parse::unknown_word(next.code, &self.candidates()));
             let text = corrected(next.code.text, meant);
             let code = Code {
                 text: &text,
-                misspelt: Some(words::first_word(next.code.text).len()),
+                misspelt: Some(Misspelt {
+                    written: words::first_word(next.code.text).len(),
+                    meant: meant.len(),
+                }),
                 ..next.code
             };
             return parse::read(code, rule).0.or_else(|| salvage::line(code, rule));

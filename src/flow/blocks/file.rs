@@ -243,12 +243,9 @@ impl<'a> File<'a> {
         tree.flows.push(flow);
     }
 
-    fn business_file(&mut self, sources: &Sources, sections: Vec<Range<usize>>, tree: &mut Tree) {
-        let start = self.lines[sections[0].clone()]
-            .iter()
-            .find(|line| line.has_code())
-            .map_or(0, |line| line.code.start);
-        let mut business = Business {
+    /// A business file that says nothing yet.
+    fn no_business(&self, start: usize) -> Business {
+        Business {
             file: self.id,
             name: Text {
                 source: self.stem(),
@@ -264,17 +261,25 @@ impl<'a> File<'a> {
             services: Vec::new(),
             defaults: Defaults::default(),
             ons: Vec::new(),
-        };
+        }
+    }
+
+    fn business_file(&mut self, sources: &Sources, sections: Vec<Range<usize>>, tree: &mut Tree) {
+        let start = self.lines[sections[0].clone()]
+            .iter()
+            .find(|line| line.has_code())
+            .map_or(0, |line| line.code.start);
+        let mut business = self.no_business(start);
         let mut once = super::clause::Once::default();
         for section in sections {
-            // Attempts at a section must not leave anything behind, so each works on a copy.
-            let (next, seen) = self.section(section, Place::Business, |cursor| {
-                let mut attempt = business.clone();
-                let mut seen = once.clone();
-                cursor.business_section(&mut attempt, &mut seen);
-                (attempt, seen)
+            // Attempts at a section must not leave anything behind, so each begins anew.
+            let empty = self.no_business(start);
+            let (part, seen) = self.section(section, Place::Business, |cursor| {
+                let (mut part, mut seen) = (empty.clone(), once.clone());
+                cursor.business_section(&mut part, &mut seen);
+                (part, seen)
             });
-            business = next;
+            super::business::absorb(&mut business, part);
             once = seen;
         }
         match &tree.business {

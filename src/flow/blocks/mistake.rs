@@ -16,17 +16,32 @@ pub(super) fn fault(code: Code<'_>, fault: &Fault) -> Diagnostic {
             let rest = &code.text[from..];
             let arrow = rest.rfind(" -> ").map(|found| from + found);
             let stop = arrow.map_or(code.text.len(), |arrow| code.text[..arrow].trim_end().len());
-            let close = Span::new(code.file, code.start + stop, code.start + stop);
+            let closing = match rest.chars().next() {
+                Some('“' | '”') => "”",
+                Some('„') => "“",
+                _ => "\"",
+            };
+            // Opened in one form and closed in another: that one is exchanged.
+            let text = &code.text[from..stop];
+            let other = text
+                .chars()
+                .next_back()
+                .filter(|last| text.chars().count() > 1 && matches!(last, '"' | '“' | '”'));
+            let end_of_text = stop - other.map_or(0, char::len_utf8);
+            let close = Span::new(code.file, code.start + end_of_text, code.start + stop);
             Diagnostic::new(
                 Check::F003,
                 Span::new(code.file, *at, end),
                 "this text is never closed",
-                "it opens here, and the line ends before it closes",
+                match other {
+                    Some(other) => format!("it opens here, and {other} doesn't close it"),
+                    None => "it opens here, and the line ends before it closes".to_owned(),
+                },
             )
             .note(
                 "A text on one line stands between quotes. For several lines write \"\"\" before and after.",
             )
-            .fix("put a quote at the end of the text", close, "\"")
+            .fix("put a quote at the end of the text", close, closing)
         }
         Fault::OpenText { at, triple: true } => {
             let first = code.text[*at - code.start..].lines().next().unwrap_or_default();

@@ -10,8 +10,8 @@ impl Lowering<'_> {
         let none = Defaults::default();
         let defaults = business.map_or(&none, |business| &business.defaults);
         self.inherit(defaults);
-        let problem = Some(self.problem(defaults));
-        let closed = Some(self.closed(defaults));
+        let problem = self.problem(defaults);
+        let closed = self.closed(defaults);
         let mut lowered = Business {
             name: String::new(),
             timezone: built_in::TIMEZONE.to_owned(),

@@ -11,6 +11,9 @@
 //! - a step whose last line says nothing of what comes next finishes the flow;
 //! - a flow without steps has one that finishes at once.
 //!
+//! What neither flow nor business file says stays out of the program: the machine has its own sentences, in the
+//! customer's language, and its own way to a person.
+//!
 //! Lines that can never run (after `->`, `done`, `close`, `handoff`) are not lowered.
 //!
 //! The code of a question's or call's own lines stands right behind its `Ask`, `Effect` or `Handoff`, in the order

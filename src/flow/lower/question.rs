@@ -28,7 +28,7 @@ impl Lowering<'_> {
             .map(|check| (self.expr(&check.condition), self.text(&check.otherwise)))
             .collect();
         let otherwise = match &question.otherwise {
-            Some(own) => self.otherwise(own),
+            Some(own) => Some(self.otherwise(own)),
             None => self.inherited.otherwise.clone(),
         };
         let silence = if question.no_reply.is_empty() {
@@ -50,7 +50,7 @@ impl Lowering<'_> {
             value,
             accept: accepted(question),
             checks,
-            otherwise: Some(otherwise),
+            otherwise,
             silence,
             private: question.private,
             next,

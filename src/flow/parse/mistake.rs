@@ -5,7 +5,7 @@
 
 use pest::error::{Error, ErrorVariant, InputLocation};
 
-use super::{Code, Rule};
+use super::{Code, Rule, slip};
 use crate::flow::diagnostic::{Code as Check, Diagnostic};
 use crate::flow::lines::{begins_with_quote, is_space};
 use crate::flow::words::{self, Place};
@@ -201,21 +201,35 @@ impl Later {
     }
 }
 
-/// A line whose first word means nothing. Also gives the word that was probably meant.
-pub fn unknown_word(code: Code<'_>, candidates: &[&'static str]) -> (Diagnostic, Option<&'static str>) {
+/// The word that was probably meant by one that means nothing.
+pub fn meant_word(word: &str, candidates: &[&'static str]) -> Option<&'static str> {
+    slip::other_word(word, candidates).or_else(|| words::nearest(word, candidates.iter().copied()))
+}
+
+/// A line whose first word means nothing.
+pub fn unknown_word(code: Code<'_>, candidates: &[&'static str]) -> Diagnostic {
     let word = words::first_word(code.text);
+    if code.text.starts_with("//") {
+        let span = code.span(0, 2);
+        return Diagnostic::new(
+            Check::F001,
+            span,
+            "this line can't be read",
+            "comments begin with `#`",
+        )
+        .fix("#", span, "#");
+    }
     if word.is_empty() {
         let mark: String = code.text.chars().take(1).collect();
-        let diagnostic = Diagnostic::new(
+        return Diagnostic::new(
             Check::F001,
             code.whole(),
             "this line can't be read",
             format!("no line begins with `{mark}`"),
         )
         .note(allowed_list(code.place));
-        return (diagnostic, None);
     }
-    let meant = words::nearest(word, candidates.iter().copied());
+    let meant = meant_word(word, candidates);
     let span = code.span(0, word.len());
     let mut diagnostic = Diagnostic::new(
         Check::F004,
@@ -229,7 +243,7 @@ pub fn unknown_word(code: Code<'_>, candidates: &[&'static str]) -> (Diagnostic,
     if let Some(meant) = meant {
         diagnostic = diagnostic.fix(meant, span, meant);
     }
-    (diagnostic, meant)
+    diagnostic
 }
 
 /// "Under `fetch` you can write: not found, refused, status, problem."
@@ -272,6 +286,21 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
             "something is missing after this"
         };
         return Diagnostic::new(Check::F001, end, "this line stops too early", missing).note(shape);
+    }
+    if let Some(number) = decimal_comma(code.text, at) {
+        let span = code.span(number.start, number.end);
+        let meant = code.text[number].replace(',', ".");
+        return Diagnostic::new(
+            Check::F008,
+            span,
+            "numbers are written with a point",
+            format!("did you mean `{meant}`?"),
+        )
+        .note("A comma parts one thing from the next. Customers may answer with a comma all the same.")
+        .fix(meant.clone(), span, meant);
+    }
+    if let Some(slip) = slip::at(code, rule, expected, at) {
+        return slip.note(shape);
     }
     let keywords: Vec<String> = expected.iter().flat_map(|rule| words_of(*rule)).collect();
     if let Some(meant) = words::nearest(word, keywords.iter().map(String::as_str)) {
@@ -348,6 +377,14 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
         },
     )
     .note(shape)
+}
+
+/// The `1,5` around a comma where reading stopped.
+fn decimal_comma(code: &str, at: usize) -> Option<std::ops::Range<usize>> {
+    let (before, after) = (&code[..at], code[at..].strip_prefix(',')?);
+    let whole = before.len() - before.trim_end_matches(|char: char| char.is_ascii_digit()).len();
+    let part = after.len() - after.trim_start_matches(|char: char| char.is_ascii_digit()).len();
+    (whole > 0 && part > 0).then_some(at - whole..at + 1 + part)
 }
 
 /// The words that a rule can begin with. pest names the rule around them if it tried several.

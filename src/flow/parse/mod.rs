@@ -9,6 +9,7 @@ mod kind;
 mod line;
 mod mistake;
 mod reader;
+mod slip;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ use super::source::{FileId, Span};
 use super::words::Place;
 
 pub use line::{Parsed, read};
-pub use mistake::{Later, allowed_list, later, unknown_word};
+pub use mistake::{Later, allowed_list, later, meant_word, unknown_word};
 pub use reader::phrase;
 
 /// Bounds the work for one line; the longest line the scanner lets through stays far below.
@@ -40,8 +41,17 @@ pub struct Code<'a> {
     pub start: usize,
     pub text: &'a str,
     pub place: Place,
-    /// The first word was misspelt: `text` holds the word that was meant instead of this many bytes in the file.
-    pub misspelt: Option<usize>,
+    /// The first word is not the one in the file.
+    pub misspelt: Option<Misspelt>,
+}
+
+/// A line is read with the word that was meant; places after it are moved back to the file's.
+#[derive(Debug, Clone, Copy)]
+pub struct Misspelt {
+    /// Bytes of the word in the file.
+    pub written: usize,
+    /// Bytes of the word that was meant.
+    pub meant: usize,
 }
 
 impl Code<'_> {
@@ -52,10 +62,8 @@ impl Code<'_> {
 
     fn offset(&self, at: usize) -> usize {
         match self.misspelt {
-            Some(written) if at > 0 => {
-                let meant = super::words::first_word(self.text).len();
-                self.start + (at + written).saturating_sub(meant)
-            }
+            Some(Misspelt { written, meant }) if at >= meant => self.start + at - meant + written,
+            Some(Misspelt { written, .. }) => self.start + at.min(written),
             _ => self.start + at,
         }
     }

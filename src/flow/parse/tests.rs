@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::civil::{Weekday, date, time};
 use rust_decimal::Decimal;
 
-use super::{Code, Parsed, Rule, read};
+use super::{Code, Misspelt, Parsed, Rule, read};
 use crate::flow::diagnostic::Diagnostic;
 use crate::flow::source::FileId;
 use crate::flow::tree::*;
@@ -411,7 +411,7 @@ fn a_misspelt_first_word_keeps_the_places_of_the_rest() {
         start: 100,
         text: "menu pick \"Which?\"",
         place: Place::Body,
-        misspelt: Some("meunu".len()),
+        misspelt: Some(Misspelt { written: 5, meant: 4 }),
     };
     let (Some(Parsed::Statement(StmtKind::Question(question))), None) = read(code, Rule::question_line)
     else {

@@ -100,7 +100,7 @@ impl Reader<'_> {
         }
         let voice = file.voice.as_ref().map(|voice| VoiceConfig {
             model: self.path(&voice.model),
-            threads: voice.threads.max(1),
+            threads: voice.threads,
             parallel: voice.parallel.max(1),
             language: (voice.language != "auto").then(|| voice.language.clone()),
             longest: Duration::from_secs(u64::from(voice.max_minutes) * 60),
@@ -240,8 +240,8 @@ impl Reader<'_> {
             let id = channel.id.get_ref();
             self.missing("app_secret", id, span);
         }
-        let mut secrets: Vec<SecretString> = envs.iter().filter_map(|name| self.from_env(name)).collect();
-        secrets.extend(files.iter().filter_map(|path| self.from_file(path)));
+        let mut secrets: Vec<SecretString> = envs.iter().filter_map(|name| self.read_env(name)).collect();
+        secrets.extend(files.iter().filter_map(|path| self.read_file(path)));
         secrets
     }
 
@@ -261,8 +261,8 @@ impl Reader<'_> {
         span: &Range<usize>,
     ) -> Option<SecretString> {
         match (env, file) {
-            (Some(name), None) => self.from_env(name),
-            (None, Some(path)) => self.from_file(path),
+            (Some(name), None) => self.read_env(name),
+            (None, Some(path)) => self.read_file(path),
             (Some(_), Some(path)) => {
                 self.wrong(
                     path.span(),
@@ -281,8 +281,8 @@ impl Reader<'_> {
     fn secret_of(&mut self, source: &Spanned<Source>, what: &str) -> Option<SecretString> {
         let spanned = |name: &String| Spanned::new(source.span(), name.clone());
         match (&source.get_ref().env, &source.get_ref().file) {
-            (Some(name), None) => self.from_env(&spanned(name)),
-            (None, Some(path)) => self.from_file(&spanned(path)),
+            (Some(name), None) => self.read_env(&spanned(name)),
+            (None, Some(path)) => self.read_file(&spanned(path)),
             (Some(_), Some(_)) | (None, None) => {
                 self.wrong(
                     source.span(),
@@ -294,7 +294,7 @@ impl Reader<'_> {
         }
     }
 
-    fn from_env(&mut self, name: &Spanned<String>) -> Option<SecretString> {
+    fn read_env(&mut self, name: &Spanned<String>) -> Option<SecretString> {
         match (self.env)(name.get_ref()).filter(|value| !value.trim().is_empty()) {
             Some(value) => Some(SecretString::from(value.trim().to_owned())),
             None => {
@@ -309,7 +309,7 @@ impl Reader<'_> {
         }
     }
 
-    fn from_file(&mut self, path: &Spanned<String>) -> Option<SecretString> {
+    fn read_file(&mut self, path: &Spanned<String>) -> Option<SecretString> {
         let found = self.path(path.get_ref());
         match std::fs::read_to_string(&found) {
             Ok(value) if !value.trim().is_empty() => Some(SecretString::from(value.trim().to_owned())),

@@ -34,6 +34,12 @@ pub(super) fn decode(bytes: &[u8], pcm: &mut Pcm) -> Result<End, AudioError> {
             Err(OggReadError::ReadError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
                 return Ok(End::CutShort);
             }
+            // Rubbish after the end of the last stream harms nobody.
+            Err(OggReadError::NoCapturePatternFound)
+                if hearing.as_ref().is_some_and(|stream| stream.ended) =>
+            {
+                return Ok(End::Whole);
+            }
             Err(error) => {
                 return Err(AudioError::Corrupt {
                     kind,
@@ -49,11 +55,15 @@ pub(super) fn decode(bytes: &[u8], pcm: &mut Pcm) -> Result<End, AudioError> {
                 serial: packet.stream_serial(),
                 decoder,
                 tags_read: false,
+                ended: false,
             });
             continue;
         }
         match &mut hearing {
-            Some(stream) if stream.serial == packet.stream_serial() => stream.packet(&packet.data, pcm)?,
+            Some(stream) if stream.serial == packet.stream_serial() => {
+                stream.packet(&packet.data, pcm)?;
+                stream.ended = packet.last_in_stream();
+            }
             // Pages of another stream beside the audio (a skeleton, a picture).
             Some(_) | None => {}
         }
@@ -71,6 +81,7 @@ struct Hearing {
     serial: u32,
     decoder: Decoder,
     tags_read: bool,
+    ended: bool,
 }
 
 impl Hearing {

@@ -57,7 +57,7 @@ pub const MODELS: [Model; 4] = [
         bytes: 487_601_967,
         sha256: "1be3a9b2063867b937e64e2ec7483364a79917e157fa98c5d94b5c1fffea987b",
         multilingual: true,
-        about: "six times the time of tiny; for noisy notes and small languages",
+        about: "the most careful and the slowest; for noisy notes and small languages",
     },
 ];
 
