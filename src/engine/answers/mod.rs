@@ -60,7 +60,14 @@ impl Reader<'_> {
         match kind {
             Kind::Text => sure(Value::text(text)),
             Kind::TextLike(pattern) => {
-                patterns::like(pattern, text).and_then(|value| sure(Value::Text(value)))
+                let heard = incoming
+                    .file
+                    .as_ref()
+                    .is_some_and(|file| file.heard == Heard::Words);
+                let spoken = || heard.then(|| patterns::spoken(pattern, text)).flatten();
+                patterns::like(pattern, text)
+                    .or_else(spoken)
+                    .and_then(|value| sure(Value::Text(value)))
             }
             Kind::TextMatching(pattern) => {
                 let regex = (self.pattern)(pattern)?;

@@ -25,6 +25,67 @@ pub(super) fn like(pattern: &str, text: &str) -> Option<String> {
     found.all(|other| other == first).then_some(first)
 }
 
+/// A pattern spoken aloud: "it is order a 1 2 3 4 5" answers `A-#####`. Only letters and digits count, and the run of
+/// whole words that fits must be the only one.
+pub(super) fn spoken(pattern: &str, text: &str) -> Option<String> {
+    if !pattern.contains('#') || pattern.contains('*') {
+        return None;
+    }
+    let written: Vec<char> = pattern.chars().collect();
+    let heard = |part: &char| part.is_alphanumeric() || matches!(part, '#' | '@');
+    let said: Vec<char> = written.iter().copied().filter(heard).collect();
+    let words: Vec<String> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(|word| digit(word).map_or_else(|| word.to_owned(), |digit| digit.to_string()))
+        .collect();
+    let mut found = (0..words.len()).filter_map(|first| {
+        let mut run: Vec<char> = Vec::with_capacity(said.len());
+        let mut behind = first;
+        while run.len() < said.len()
+            && let Some(word) = words.get(behind)
+        {
+            run.extend(word.chars());
+            behind += 1;
+        }
+        // A number that goes on is another number.
+        let goes_on = |part: Option<&char>, word: Option<&String>| {
+            part == Some(&'#') && word.is_some_and(|word| word.chars().all(|c| c.is_ascii_digit()))
+        };
+        let before = first.checked_sub(1).and_then(|before| words.get(before));
+        let fits = run.len() == said.len()
+            && said.iter().zip(&run).all(|(part, c)| fits(*part, *c))
+            && !goes_on(said.last(), words.get(behind))
+            && !goes_on(said.first(), before);
+        let mut run = run.into_iter();
+        fits.then(|| {
+            let put = |part: &char| match part {
+                '#' | '@' => run.next().unwrap_or(*part),
+                part if heard(part) => {
+                    run.next();
+                    *part
+                }
+                part => *part,
+            };
+            written.iter().map(put).collect::<String>()
+        })
+    });
+    let first = found.next()?;
+    found.all(|other| other == first).then_some(first)
+}
+
+/// Digits as they are said in English, which speech recognition sometimes writes out.
+fn digit(word: &str) -> Option<usize> {
+    let words = [
+        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+    ];
+    let word = word.to_lowercase();
+    words
+        .iter()
+        .position(|digit| *digit == word)
+        .or_else(|| (word == "oh").then_some(0))
+}
+
 fn fitted(pattern: &[char], text: &str) -> Option<String> {
     let text: Vec<char> = text.trim().chars().collect();
     // Long texts against patterns with several `*` would take their product; no pattern needs more than this.

@@ -283,3 +283,49 @@ fn what_a_service_gives_is_fitted_to_what_it_declares() {
     );
     assert_eq!(fit(&Kind::List(None), &Value::text("x")), None);
 }
+
+#[test]
+fn a_pattern_can_be_spoken_in_a_voice_note() {
+    let order = Kind::TextLike("A-#####".to_owned());
+    let said = |kind: &Kind, words: &str| {
+        let pattern = |_: &str| None;
+        let reader = Reader {
+            language: Language::of("en"),
+            day_first: true,
+            today: date(2026, 3, 2),
+            pattern: &pattern,
+        };
+        let note = Incoming {
+            text: words.to_owned(),
+            file: Some(File {
+                kind: MediaKind::Voice,
+                url: "note".to_owned(),
+                size: None,
+                seconds: Some(4),
+                heard: Heard::Words,
+            }),
+            ..Incoming::default()
+        };
+        reader.read(kind, &note).map(|answer| answer.value)
+    };
+    for words in [
+        "It is order A 1 2 3 4 5.",
+        "order a12345",
+        "A one two three, four five",
+        "a-12345",
+    ] {
+        assert_eq!(said(&order, words), Some(Value::text("A-12345")), "{words}");
+    }
+    for words in [
+        "1 2 3 4 5",
+        "A 1 2 3 4",
+        "A 1 2 3 4 5 6",
+        "A 1 1 1 1 1 or A 2 2 2 2 2",
+    ] {
+        assert_eq!(said(&order, words), None, "{words}");
+    }
+    let postcode = Kind::TextLike("####-###".to_owned());
+    assert_eq!(said(&postcode, "it's 1200 109"), Some(Value::text("1200-109")));
+    // Typed, the same words are no order number: there a person can see what was written.
+    is_not(&order, &["order a 1 2 3 4 5"]);
+}
