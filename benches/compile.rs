@@ -35,11 +35,11 @@ fn main() {
 fn stages(sources: &Sources, lines: usize) {
     let (tree, _) = blocks::parse(sources);
     let program = lower::lower(sources, &tree);
-    let rounds = 15.max(20_000 / lines);
-    let parse = median(rounds, || blocks::parse(sources));
-    let check = median(rounds, || check::check(sources, &tree));
-    let lower = median(rounds, || lower::lower(sources, &tree));
-    let whole = median(rounds, || compile(sources));
+    let rounds = u32::try_from(400_000 / lines).unwrap_or(1).max(1);
+    let parse = mean(rounds, || blocks::parse(sources));
+    let check = mean(rounds, || check::check(sources, &tree));
+    let lower = mean(rounds, || lower::lower(sources, &tree));
+    let whole = mean(rounds, || compile(sources));
 
     let bar = BAR_MS * lines as f64 / 10_000.0;
     let share = |part: Duration| {
@@ -84,15 +84,11 @@ fn stages(sources: &Sources, lines: usize) {
     }
 }
 
-/// Disturbances from outside make a mean too large, and a minimum too good.
-fn median<T>(rounds: usize, mut work: impl FnMut() -> T) -> Duration {
-    let mut times: Vec<Duration> = (0..rounds)
-        .map(|_| {
-            let start = clock::on_processor();
-            black_box(work());
-            clock::on_processor() - start
-        })
-        .collect();
-    times.sort_unstable();
-    times[rounds / 2]
+/// The mean of many rounds: the clock of the processor moves in steps of some milliseconds.
+fn mean<T>(rounds: u32, mut work: impl FnMut() -> T) -> Duration {
+    let start = clock::on_processor();
+    for _ in 0..rounds {
+        black_box(work());
+    }
+    (clock::on_processor() - start) / rounds
 }
