@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::acts::{self, Arrived, What};
@@ -39,6 +40,8 @@ pub(super) struct Rules<'a> {
     /// Somebody can listen to voice notes.
     pub listens: bool,
     pub quiet: Duration,
+    /// The business's, as an IANA name: times in notes are those of its people.
+    pub timezone: &'a str,
 }
 
 /// What one turn leads to.
@@ -342,13 +345,16 @@ impl Table<'_> {
             "" => "The chat waits for people.".to_owned(),
             team => format!("The chat waits for {team}."),
         };
-        let priority = handed.priority.map(|priority| format!("Priority: {priority}."));
-        for more in [priority, handed.note].into_iter().flatten() {
-            text.push(' ');
-            text.push_str(&more);
-        }
         if let Some(opens) = handed.opens {
+            let zone = TimeZone::get(self.rules.timezone).unwrap_or(TimeZone::UTC);
+            let opens = opens.to_zoned(zone).strftime("%a %-d %b, %H:%M");
             text.push_str(&format!(" The team is closed until {opens}."));
+        }
+        if let Some(priority) = handed.priority {
+            text.push_str(&format!(" Priority: {priority}."));
+        }
+        if let Some(note) = handed.note {
+            text.push_str(&format!("\n{note}"));
         }
         self.out.told.push(Told::Handoff {
             team: handed.team,

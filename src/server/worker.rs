@@ -61,6 +61,7 @@ fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<Told>)
             .config
             .burst_quiet
             .unwrap_or_else(|| shared.flows.burst_quiet()),
+        timezone: &live.program().business.timezone,
     };
     if rules.autopilot && claim.owner.lets_bot_speak(shared.store.now()) {
         show_that_we_read(shared, number, claim, rules.quiet);

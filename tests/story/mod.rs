@@ -1,5 +1,8 @@
 //! Tests of the command line as stories: files, a command, what it must say.
 
+// Each test binary that includes this uses a part of it.
+#![allow(dead_code)]
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -108,6 +111,17 @@ impl Ran {
             self.stderr
         );
         self
+    }
+
+    /// Whether it said this line, to whom it may be.
+    #[track_caller]
+    pub fn has(&self, line: &str) {
+        let said = format!("{}\n{}", self.stdout, self.stderr);
+        assert!(
+            said.lines().any(|said| said == line),
+            "{}: no line {line:?} in\n{said}",
+            self.command
+        );
     }
 
     pub fn stdout_text(&self) -> String {

@@ -8,7 +8,7 @@ use crate::engine::Frame;
 use crate::flow::program::Program;
 use crate::flow::value::Value;
 use crate::server::{Conversation, ThreadEntry};
-use crate::store::{Owner, StoreError};
+use crate::store::StoreError;
 
 /// Lines of the thread that are shown.
 const LINES: usize = 200;
@@ -19,7 +19,7 @@ pub(super) async fn of(demo: &Demo) -> Result<Json, StoreError> {
     let mut view = json!({
         "business": program.business.name,
         "timezone": program.business.timezone,
-        "ahead": ahead(demo.handle.now()),
+        "ahead": ahead(demo.handle.now(), Timestamp::now()),
         "customer": demo.customer().phone,
         "owner": "bot",
         "shop_down": demo.shop.is_down(),
@@ -37,7 +37,7 @@ pub(super) async fn of(demo: &Demo) -> Result<Json, StoreError> {
         .collect();
     if let Some(conversation) = demo.handle.conversation(contact).await? {
         let position = &conversation.session.position;
-        let bot = conversation.owner == Owner::Bot;
+        let bot = conversation.owner.lets_bot_speak(demo.handle.now());
         view["owner"] = if bot { "bot" } else { "human" }.into();
         view["busy"] = (bot && (conversation.waiting > 0 || conversation.session.waits())).into();
         view["where"] = position.frames.last().map(|frame| place(program, frame)).into();
@@ -60,8 +60,8 @@ pub(super) async fn of(demo: &Demo) -> Result<Json, StoreError> {
 }
 
 /// How far the clock was moved, in whole seconds: so it stays the same while time goes on.
-fn ahead(now: Timestamp) -> i64 {
-    let moved = now.duration_since(Timestamp::now());
+fn ahead(now: Timestamp, system: Timestamp) -> i64 {
+    let moved = now.duration_since(system);
     moved
         .round(SignedDurationRound::new().smallest(Unit::Second))
         .unwrap_or(SignedDuration::ZERO)
@@ -130,5 +130,32 @@ fn show(name: &str, value: &Value, shown: &mut Vec<Json>) {
         | Value::List(_) => {
             shown.push(json!([name, value.to_json()]));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_named_as_its_author_wrote_it() {
+        let shown = words("order_tracking/ask_for_the_number.number");
+        assert_eq!(shown, "order tracking / ask for the number · number");
+    }
+
+    #[test]
+    fn a_clock_that_was_not_moved_is_not_ahead_and_a_moved_one_keeps_its_distance() {
+        let (read_first, read_then) = (Timestamp::from_millisecond(0), Timestamp::from_millisecond(3));
+        let (first, then) = (read_first.unwrap(), read_then.unwrap());
+        assert_eq!(ahead(first, then), 0);
+        assert_eq!(ahead(first + SignedDuration::from_mins(10), then), 600);
+    }
+
+    #[test]
+    fn fields_of_an_answer_are_shown_each_by_its_name() {
+        let order = Value::Record([("status".to_owned(), Value::text("shipped"))].into());
+        let mut shown = Vec::new();
+        show("order", &order, &mut shown);
+        assert_eq!(shown, [json!(["order.status", "shipped"])]);
     }
 }

@@ -163,6 +163,7 @@ fn played(claim: &Claim, session: Session, autopilot: bool) -> (Outcome, Vec<Eve
         autopilot,
         listens: true,
         quiet: Duration::ZERO,
+        timezone: "Europe/Lisbon",
     };
     let advance = |position: &Position, _: &Memory, event: &Event| parrot.advance(position, event);
     let outcome = play(claim, session, Memory::default(), rules, &advance);
