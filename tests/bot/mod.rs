@@ -206,8 +206,7 @@ impl Bot {
         self.signal("-TERM");
         self.ended();
         while lines.changed().await.is_ok() {}
-        let said = lines.borrow().join("\n");
-        said
+        lines.borrow().join("\n")
     }
 
     /// Runs another command to its end.
