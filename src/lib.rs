@@ -5,9 +5,12 @@
 //! a provider's wire format, a [`store`] keeps every promise across crashes, and [`server`] ties them together.
 //! [`chat`] replays the same engine on transcripts. Nothing imports [`server`], `console` or [`cli`].
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
 pub mod channel;
 pub mod chat;
 pub mod cli;
+pub mod console;
 pub mod engine;
 pub mod flow;
 pub mod message;

@@ -33,12 +33,19 @@ fn drawn(sources: &Sources, compiled: &Compiled) -> String {
 fn flow_files(directory: &str) -> Vec<(String, String)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     let mut files: Vec<(String, String)> = std::fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .expect("the directory is part of the repository")
+        .map(|entry| entry.expect("its entries can be read").path())
         .filter(|path| path.extension().is_some_and(|ending| ending == "flow"))
         .map(|path| {
-            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            (name, std::fs::read_to_string(&path).unwrap())
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            (
+                name,
+                std::fs::read_to_string(&path).expect("flow files are UTF-8"),
+            )
         })
         .collect();
     files.sort();

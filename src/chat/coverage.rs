@@ -11,8 +11,16 @@ use crate::flow::slug;
 /// Exits of every state that has any, in the order of the program.
 #[derive(Debug, Clone)]
 pub struct Coverage {
-    states: Vec<(String, String, Vec<(Exit, String)>)>,
+    states: Vec<Counted>,
     taken: BTreeMap<String, BTreeSet<Exit>>,
+}
+
+/// A state with its exits and their names for people.
+#[derive(Debug, Clone)]
+struct Counted {
+    name: String,
+    place: String,
+    exits: Vec<(Exit, String)>,
 }
 
 impl Coverage {
@@ -20,11 +28,12 @@ impl Coverage {
         let states = program
             .states
             .iter()
-            .map(|state| {
-                let exits = exits(program, &state.kind);
-                (state.name.clone(), program.place(state.place).to_string(), exits)
+            .map(|state| Counted {
+                name: state.name.clone(),
+                place: program.place(state.place).to_string(),
+                exits: exits(program, &state.kind),
             })
-            .filter(|(_, _, exits)| !exits.is_empty())
+            .filter(|state| !state.exits.is_empty())
             .collect();
         Coverage {
             states,
@@ -42,11 +51,11 @@ impl Coverage {
 
     /// Exits taken and exits there are.
     pub fn count(&self) -> (usize, usize) {
-        let all = self.states.iter().map(|(_, _, exits)| exits.len()).sum();
+        let all = self.states.iter().map(|state| state.exits.len()).sum();
         let taken = self
             .states
             .iter()
-            .map(|(name, _, exits)| self.taken_of(name, exits).count())
+            .map(|state| self.taken_of(&state.name, &state.exits).count())
             .sum();
         (taken, all)
     }
@@ -65,10 +74,10 @@ impl Coverage {
         let width = self
             .states
             .iter()
-            .map(|(name, _, _)| name.chars().count())
+            .map(|state| state.name.chars().count())
             .max()
             .unwrap_or(0);
-        for (name, place, exits) in &self.states {
+        for Counted { name, place, exits } in &self.states {
             let taken: BTreeSet<&str> = self.taken_of(name, exits).collect();
             let mark = if taken.len() == exits.len() { "✓" } else { "·" };
             let missing: Vec<&str> = exits

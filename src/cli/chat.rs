@@ -105,7 +105,7 @@ fn answer(dialogue: &mut Dialogue<'_>, line: &str) -> Result<bool> {
                 .append(true)
                 .open(&file)
                 .with_context(|| format!("can't write {file}"))?;
-            write!(kept, "{transcript}\n")?;
+            writeln!(kept, "{transcript}")?;
             writeln!(out, "(added to {file})")?;
         }
     }

@@ -2,6 +2,7 @@
 
 mod chat;
 mod check;
+mod demo;
 mod doctor;
 mod exit;
 mod explain;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::Exit;
+use super::{Exit, demo};
 use crate::server::config::{Config, Log, LogFormat, REFERENCE, StoreAddress};
 use crate::server::{self, Parts, Running, Server};
 use crate::store::{Caps, SqliteStore, Store};
@@ -18,13 +18,22 @@ pub(super) struct Args {
     config: PathBuf,
     /// Listen here instead of where the configuration says.
     #[arg(long, value_name = "ADDRESS:PORT")]
-    bind: Option<SocketAddr>,
+    pub(super) bind: Option<SocketAddr>,
     /// Make changed flows live as soon as they compile. Without it, send SIGHUP.
     #[arg(long)]
     watch: bool,
     /// Print every key of the configuration with its default, and end.
     #[arg(long)]
     print_config: bool,
+    /// Try the sample business on a page of this machine: a simulated number, no account, nothing kept.
+    #[arg(long, conflicts_with_all = ["config", "watch", "print_config"])]
+    demo: bool,
+    /// With --demo: flows of your own. A service named "shop" is answered by a stand-in, others are really called.
+    #[arg(long, value_name = "DIR", requires = "demo")]
+    pub(super) flows: Option<PathBuf>,
+    /// With --demo: the speech model, instead of the one that `make model` gets.
+    #[arg(long, value_name = "FILE", requires = "demo")]
+    pub(super) model: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -32,16 +41,26 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         print!("{REFERENCE}");
         return Ok(Exit::Good);
     }
-    let mut config = Config::load(&args.config)?;
-    if let Some(bind) = args.bind {
-        config.bind = bind;
-    }
-    log_to_stderr(&config.log);
+    let served = if args.demo {
+        log_to_stderr(&demo::log());
+        in_runtime(demo::run(args))
+    } else {
+        let mut config = Config::load(&args.config)?;
+        if let Some(bind) = args.bind {
+            config.bind = bind;
+        }
+        log_to_stderr(&config.log);
+        in_runtime(serve(config, args.watch))
+    };
+    served.map(|()| Exit::Good)
+}
+
+fn in_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
-    let served = runtime.block_on(serve(config, args.watch));
+    let done = runtime.block_on(work);
     // Work that did not finish in time must not hold the process back.
     runtime.shutdown_background();
-    served.map(|()| Exit::Good)
+    done
 }
 
 async fn serve(config: Config, watch: bool) -> anyhow::Result<()> {

@@ -3,8 +3,9 @@
 use super::choice_id::ChoiceId;
 use super::event::{Event, EventKind, Incoming};
 use super::legal::{LegalWord, legal_word};
+use super::places::BUSINESS;
 use super::position::Mode;
-use super::run::{BUSINESS, Next, Run};
+use super::run::{Next, Run};
 use super::sentences::sentences;
 use super::silence::Clock;
 use super::triggers::Said;

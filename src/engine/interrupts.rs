@@ -1,8 +1,9 @@
 //! Interrupting a question and coming back to it: `on` bodies, `no reply` lines, `resume`.
 
 use super::faults::Failed;
+use super::places::BUSINESS;
 use super::position::Frame;
-use super::run::{BUSINESS, Next, Pending, Run};
+use super::run::{Next, Pending, Run};
 use super::silence::Clock;
 use super::turn::{Exit, Log};
 use crate::flow::value::Record;

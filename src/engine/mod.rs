@@ -20,6 +20,7 @@ mod legal;
 mod machine;
 mod matching;
 mod old_buttons;
+mod places;
 mod position;
 mod render;
 mod run;

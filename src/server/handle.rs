@@ -98,6 +98,11 @@ impl Handle {
         Handle { shared }
     }
 
+    /// Ends once the server is asked to stop. Streams without an end of their own end then.
+    pub async fn stopped(&self) {
+        self.shared.stopping.cancelled().await;
+    }
+
     pub fn now(&self) -> Timestamp {
         self.shared.store.now()
     }

@@ -72,7 +72,7 @@ pub fn ear(config: &Config) -> Result<Option<Arc<dyn Transcriber>>, Unavailable>
 fn settings(config: &VoiceConfig) -> Settings {
     let mut settings = Settings::new(Path::new(&config.model));
     settings.language.clone_from(&config.language);
-    settings.threads = config.threads;
+    settings.threads = config.threads.unwrap_or(settings.threads);
     settings.parallel = config.parallel;
     settings.limits.length = config.longest;
     settings

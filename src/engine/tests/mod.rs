@@ -338,6 +338,16 @@ impl Talk {
     }
 }
 
+#[test]
+fn one_machine_serves_all_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&machine(&[
+        ("business.flow", BUSINESS),
+        ("welcome.flow", WELCOME),
+        ("tracking.flow", TRACKING),
+    ]));
+}
+
 fn drawn(body: &OutboundBody) -> String {
     match body {
         OutboundBody::Text { body, .. } => body.clone(),

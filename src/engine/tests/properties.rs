@@ -88,6 +88,7 @@ enum Happening {
     Answers(u16, Json),
     Fails,
     Agent(u8),
+    Starts(&'static str),
 }
 
 fn words() -> impl Strategy<Value = String> {
@@ -95,7 +96,7 @@ fn words() -> impl Strategy<Value = String> {
         8 => prop::sample::select(vec![
             "hi", "track", "everything", "a-12345", "1", "2", "3", "9", "agent", "help", "help me", "stop", "start", "thanks",
             "First", "secnd", "back", "again", "resume", "start over", "friday", "4/3", "no", "yes", "x@y.example", "a refund",
-            "", "beta", "gamma", "can I have a person please", "I can't find it",
+            "", "beta", "gamma", "repair", "help", "e-bike", "no thanks", "something else", "can I have a person please", "I can't find it",
         ]).prop_map(str::to_owned),
         1 => ".{0,40}",
         1 => "[a-z ]{0,30}",
@@ -133,10 +134,24 @@ fn happening() -> impl Strategy<Value = Happening> {
         5 => (prop::sample::select(vec![200_u16, 200, 201, 302, 404, 409, 500]), body).prop_map(|(status, body)| Happening::Answers(status, body)),
         1 => Just(Happening::Fails),
         2 => (0..4_u8).prop_map(Happening::Agent),
+        1 => prop::sample::select(vec!["tracking", "welcome", "nowhere"]).prop_map(Happening::Starts),
     ]
 }
 
+/// The sample business of the demo and the documentation.
+static SAMPLE: LazyLock<Machine> = LazyLock::new(|| {
+    machine(&[
+        ("business.flow", include_str!("../../../flows/business.flow")),
+        ("welcome.flow", include_str!("../../../flows/welcome.flow")),
+        ("tracking.flow", include_str!("../../../flows/tracking.flow")),
+        ("repair.flow", include_str!("../../../flows/repair.flow")),
+        ("support.flow", include_str!("../../../flows/support.flow")),
+        ("identify.flow", include_str!("../../../flows/identify.flow")),
+    ])
+});
+
 struct Walk {
+    machine: &'static Machine,
     position: Position,
     memory: Memory,
     now: Timestamp,
@@ -217,6 +232,9 @@ impl Walk {
             },
             Happening::Agent(2) => EventKind::Returned,
             Happening::Agent(_) => EventKind::Close,
+            Happening::Starts(flow) => EventKind::Start {
+                flow: (*flow).to_owned(),
+            },
         };
         self.now += jiff::SignedDuration::from_secs(7);
         Event { at: self.now, kind }
@@ -232,8 +250,12 @@ impl Walk {
     /// Applies the event twice and checks what must hold of every turn.
     fn step(&mut self, event: &Event) -> Result<Turn, TestCaseError> {
         let settings = SessionSettings::default();
-        let turn = MACHINE.advance(&settings, &self.position, &self.memory, event);
-        let twin = MACHINE.advance(&settings, &self.position, &self.memory, event);
+        let turn = self
+            .machine
+            .advance(&settings, &self.position, &self.memory, event);
+        let twin = self
+            .machine
+            .advance(&settings, &self.position, &self.memory, event);
         prop_assert_eq!(&turn, &twin);
         prop_assert_eq!(
             serde_json::to_vec(&turn.position).unwrap(),
@@ -289,8 +311,9 @@ impl Walk {
     }
 }
 
-fn walk() -> Walk {
+fn walk(sample: bool) -> Walk {
     Walk {
+        machine: if sample { &SAMPLE } else { &MACHINE },
         position: Position::default(),
         memory: Memory::default(),
         now: MONDAY.parse().unwrap(),
@@ -316,8 +339,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_conversation_gives_sound_turns(happenings in prop::collection::vec(happening(), 1..60)) {
-        let mut walk = walk();
+    fn any_conversation_gives_sound_turns(sample: bool, happenings in prop::collection::vec(happening(), 1..60)) {
+        let mut walk = walk(sample);
         for happening in &happenings {
             let event = walk.event(happening);
             let turn = walk.step(&event)?;
@@ -338,11 +361,12 @@ proptest! {
 
     #[test]
     fn a_position_that_was_tampered_with_gives_a_turn_all_the_same(
+        sample: bool,
         happenings in prop::collection::vec(happening(), 1..20),
         changes in prop::collection::vec((any::<prop::sample::Index>(), 0..9_usize), 1..6),
         then in prop::collection::vec(happening(), 1..5),
     ) {
-        let mut walk = walk();
+        let mut walk = walk(sample);
         for happening in &happenings {
             let event = walk.event(happening);
             let turn = walk.step(&event)?;
@@ -363,8 +387,8 @@ proptest! {
             walk.position = position;
             for happening in &then {
                 let event = walk.event(happening);
-                let turn = MACHINE.advance(&SessionSettings::default(), &walk.position, &walk.memory, &event);
-                prop_assert_eq!(&turn, &MACHINE.advance(&SessionSettings::default(), &walk.position, &walk.memory, &event));
+                let turn = walk.machine.advance(&SessionSettings::default(), &walk.position, &walk.memory, &event);
+                prop_assert_eq!(&turn, &walk.machine.advance(&SessionSettings::default(), &walk.position, &walk.memory, &event));
                 walk.position = turn.position;
             }
         }

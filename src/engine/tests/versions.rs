@@ -96,3 +96,40 @@ fn a_flow_that_is_gone_leads_to_the_front_door() {
     talk.says("hello")
         .sees(&["How can we help? [Track my order] [Opening hours] [Talk to us]"]);
 }
+
+#[test]
+fn the_stored_position_keeps_its_form() {
+    let mut talk = Talk::new();
+    talk.says("track").says("thanks");
+    let hash = talk.machine.program().hash.clone();
+    let anchor = talk.position.frames[0].anchor.clone();
+    let stored = serde_json::to_value(&talk.position).unwrap();
+    let expected = json!({
+        "v": 1,
+        "mode": "autopilot",
+        "session": 1,
+        "open": true,
+        "seq": 2,
+        "visits": 2,
+        "frames": [{
+            "flow": "tracking",
+            "program": hash,
+            "at": "tracking/ask_for_the_number.number",
+            "anchor": anchor,
+            "visit": 2,
+            "options": [{"id": "i_can_t_find_it", "label": "I can't find it"}]
+        }],
+        "timers": {"q2/0": "2026-03-02T10:30:00Z", "resolve": "2026-03-02T22:00:00Z"},
+        "old": [{
+            "visit": 1,
+            "at": "tracking/ask_for_the_number.number",
+            "flow": "tracking",
+            "anchor": anchor,
+            "locals": {},
+            "options": [{"id": "i_can_t_find_it", "label": "I can't find it"}],
+            "used": false
+        }],
+        "last": "2026-03-02T10:00:00Z"
+    });
+    assert_eq!(stored, expected);
+}

@@ -381,24 +381,13 @@ fn flow_args(flow: &Flow, args: &[Arg], at: Span, found: &mut Vec<Diagnostic>) {
     let needs: Vec<&str> = flow
         .needs
         .iter()
-        .filter(|field| field.default.is_none())
-        .filter_map(|field| field.path.parts.first().map(String::as_str))
-        .collect();
-    let optional: Vec<&str> = flow
-        .needs
-        .iter()
-        .filter(|field| field.default.is_some())
         .filter_map(|field| field.path.parts.first().map(String::as_str))
         .collect();
     let declared = flow.needs.first().map(|field| field.span);
-    let rest: Vec<&Arg> = args
-        .iter()
-        .filter(|arg| !optional.contains(&arg.name.text.as_str()))
-        .collect();
-    compare(
+    arguments(
         &format!("flow {}", flow.name.words),
         &needs,
-        &rest,
+        args,
         at,
         declared,
         found,
@@ -409,17 +398,6 @@ fn arguments(
     what: &str,
     needs: &[&str],
     args: &[Arg],
-    at: Span,
-    declared: Option<Span>,
-    found: &mut Vec<Diagnostic>,
-) {
-    compare(what, needs, &args.iter().collect::<Vec<_>>(), at, declared, found);
-}
-
-fn compare(
-    what: &str,
-    needs: &[&str],
-    args: &[&Arg],
     at: Span,
     declared: Option<Span>,
     found: &mut Vec<Diagnostic>,

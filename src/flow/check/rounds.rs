@@ -11,13 +11,9 @@ use crate::flow::tree::{Flow, Stmt, StmtKind, Tail, Target, TargetKind, Text};
 pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
     calls_in_a_circle(shop, found);
     let steps = Steps::of(shop);
-    let circles = steps.circles(shop);
-    let round = !circles.is_empty();
-    found.extend(circles);
-    // In a circle every message is one of endlessly many: said once is enough.
-    if !round {
-        steps.too_many_messages(shop, found);
-    }
+    let mut in_circles = vec![false; steps.of.len()];
+    found.extend(steps.circles(shop, &mut in_circles));
+    steps.too_many_messages(shop, &in_circles, found);
 }
 
 /// Steps of all flows under one number, and how they lead to each other.
@@ -38,6 +34,8 @@ struct Way {
     unasked: bool,
     /// Messages since the step began or the last question was answered.
     messages: u32,
+    /// `do`, not an arrow.
+    call: bool,
 }
 
 /// More messages than this in a row are too many.
@@ -93,27 +91,28 @@ impl Steps {
                 if !flows[flow].called || flows[flow].steps.is_empty() {
                     return false;
                 }
-                let mut seen = vec![self.first[flow]];
-                let mut next = 0;
-                while let Some(step) = seen.get(next).copied() {
-                    next += 1;
+                let mut seen = vec![false; flows[flow].steps.len()];
+                let mut next = vec![self.first[flow]];
+                while let Some(step) = next.pop() {
+                    if std::mem::replace(&mut seen[step - self.first[flow]], true) {
+                        continue;
+                    }
                     if done_unasked[step] {
                         return true;
                     }
-                    for way in self.ways[step].iter().filter(|way| way.unasked) {
-                        // `-> flow x` doesn't come back here.
-                        if self.of[way.to].0 == flow && !seen.contains(&way.to) {
-                            seen.push(way.to);
-                        }
-                    }
+                    // `-> flow x` doesn't come back here.
+                    let own = self.ways[step]
+                        .iter()
+                        .filter(|way| way.unasked && self.of[way.to].0 == flow);
+                    next.extend(own.map(|way| way.to));
                 }
                 false
             })
             .collect()
     }
 
-    /// One diagnostic for each arrow that closes a circle.
-    fn circles(&self, shop: &Shop) -> Vec<Diagnostic> {
+    /// One diagnostic for each arrow that closes a circle. Marks the steps that are part of one.
+    fn circles(&self, shop: &Shop, in_circles: &mut [bool]) -> Vec<Diagnostic> {
         #[derive(Clone, Copy, PartialEq)]
         enum Seen {
             No,
@@ -153,7 +152,11 @@ impl Steps {
                             .map(|(step, next)| self.ways[*step][*next - 1])
                             .collect();
                         let members: Vec<usize> = path[from..].iter().map(|(step, _)| *step).collect();
-                        found.push(self.circle(shop, &arrows, &members));
+                        members.iter().for_each(|step| in_circles[*step] = true);
+                        // Calls alone are F205.
+                        if arrows.iter().any(|way| !way.call) {
+                            found.push(self.circle(shop, &arrows, &members));
+                        }
                     }
                 }
             }
@@ -226,12 +229,22 @@ impl Steps {
         diagnostic.note(format!("{what}\n{advice}"))
     }
 
-    fn too_many_messages(&self, shop: &Shop, found: &mut Vec<Diagnostic>) {
+    fn too_many_messages(&self, shop: &Shop, in_circles: &[bool], found: &mut Vec<Diagnostic>) {
+        // In a circle, and behind it, every message is one of endlessly many: that was said once.
+        let mut endless = in_circles.to_vec();
+        let mut next: Vec<usize> = (0..endless.len()).filter(|step| endless[*step]).collect();
+        while let Some(step) = next.pop() {
+            for way in self.ways[step].iter().filter(|way| way.unasked) {
+                if !std::mem::replace(&mut endless[way.to], true) {
+                    next.push(way.to);
+                }
+            }
+        }
         // Most messages that can have been sent in a row when a step begins. Without circles this settles.
         let mut before = vec![0u32; self.of.len()];
         let mut changed: Vec<usize> = (0..self.of.len()).collect();
         while let Some(step) = changed.pop() {
-            for way in &self.ways[step] {
+            for way in self.ways[step].iter().filter(|way| !endless[way.to]) {
                 let sent = if way.unasked {
                     before[step] + way.messages
                 } else {
@@ -245,7 +258,7 @@ impl Steps {
             }
         }
         let comes_back = vec![false; shop.tree.flows.len()];
-        for (number, (flow, step)) in self.of.iter().enumerate() {
+        for (number, (flow, step)) in self.of.iter().enumerate().filter(|(number, _)| !endless[*number]) {
             let mut walk = Walk {
                 shop,
                 flow: *flow,
@@ -361,7 +374,7 @@ impl Walk<'_, '_> {
             }
             StmtKind::Do(call) => {
                 let flow = self.shop.names.flow_index(&call.flow)?;
-                self.way(self.first[flow], call.flow.span, here, flow);
+                self.way(self.first[flow], call.flow.span, here, flow, true);
                 Some(if self.comes_back[flow] {
                     here
                 } else {
@@ -414,15 +427,15 @@ impl Walk<'_, '_> {
         match &target.kind {
             TargetKind::Step(name) => {
                 if let Some(step) = self.shop.names.step_index(self.flow, name) {
-                    self.way(self.first[self.flow] + step, target.span, here, self.flow);
+                    self.way(self.first[self.flow] + step, target.span, here, self.flow, false);
                 }
             }
             TargetKind::Flow(name, _) => {
                 if let Some(flow) = self.shop.names.flow_index(name) {
-                    self.way(self.first[flow], target.span, here, flow);
+                    self.way(self.first[flow], target.span, here, flow, false);
                 }
             }
-            TargetKind::Start => self.way(self.first[self.flow], target.span, here, self.flow),
+            TargetKind::Start => self.way(self.first[self.flow], target.span, here, self.flow, false),
             TargetKind::Done(_) => self.done_unasked |= here.unasked,
             TargetKind::Again
             | TargetKind::Resume
@@ -432,7 +445,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn way(&mut self, to: usize, at: Span, here: Here, flow: usize) {
+    fn way(&mut self, to: usize, at: Span, here: Here, flow: usize, call: bool) {
         // A flow without steps has no first one.
         if self.shop.tree.flows[flow].steps.is_empty() {
             return;
@@ -442,6 +455,7 @@ impl Walk<'_, '_> {
             at,
             unasked: here.unasked,
             messages: here.messages,
+            call,
         });
     }
 }

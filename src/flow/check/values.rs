@@ -11,6 +11,7 @@ use jiff::civil;
 
 use super::Shop;
 use super::walk::{self, Home};
+use crate::flow::names::ROOTS;
 use crate::flow::source::Span;
 use crate::flow::tree::{BinaryOp, Expr, ExprKind, Field, Kind, Question, QuestionWord, StmtKind, Text};
 use crate::flow::value::{Record, Value};
@@ -47,6 +48,9 @@ pub(crate) const PLACE_FIELDS: [(&str, Type); 4] = [
     ("lat", Type::Number),
     ("lng", Type::Number),
 ];
+
+pub(crate) const TEAM_FIELDS: [(&str, Type); 3] =
+    [("opens", Type::Text), ("name", Type::Text), ("open", Type::YesNo)];
 
 impl Type {
     pub fn of_kind(kind: &Kind) -> Type {
@@ -129,7 +133,8 @@ impl Type {
             Value::Record(all.collect())
         };
         match self {
-            Type::Anything | Type::Text | Type::Team => Value::text("Maria"),
+            Type::Anything | Type::Text => Value::text("Maria"),
+            Type::Team => fields(&TEAM_FIELDS),
             Type::Number => Value::Number(42.into()),
             Type::Duration => Value::Number(1.into()),
             Type::YesNo => Value::YesNo(true),
@@ -159,6 +164,7 @@ impl Type {
             Type::Anything => Some(Type::Anything),
             Type::File => among(&FILE_FIELDS),
             Type::Place => among(&PLACE_FIELDS),
+            Type::Team => among(&TEAM_FIELDS),
             Type::Record(fields) => fields
                 .iter()
                 .find(|(field, _)| field == name)
@@ -169,8 +175,7 @@ impl Type {
             | Type::Date
             | Type::Time
             | Type::Duration
-            | Type::List(_)
-            | Type::Team => None,
+            | Type::List(_) => None,
         }
     }
 
@@ -179,6 +184,7 @@ impl Type {
         match self {
             Type::File => FILE_FIELDS.iter().map(|(name, _)| *name).collect(),
             Type::Place => PLACE_FIELDS.iter().map(|(name, _)| *name).collect(),
+            Type::Team => TEAM_FIELDS.iter().map(|(name, _)| *name).collect(),
             Type::Record(fields) => fields.iter().map(|(name, _)| name.as_str()).collect(),
             Type::Anything
             | Type::Text
@@ -187,8 +193,7 @@ impl Type {
             | Type::Date
             | Type::Time
             | Type::Duration
-            | Type::List(_)
-            | Type::Team => Vec::new(),
+            | Type::List(_) => Vec::new(),
         }
     }
 }
@@ -234,6 +239,7 @@ impl<'t> Scope<'t> {
         self.index.get(name).copied()
     }
 
+    /// Notes a value; gives its number. Another value of the name makes its type uncertain.
     fn learn(&mut self, name: &'t str, kind: Type, at: Span, origin: Origin) -> usize {
         if let Some(index) = self.index.get(name).copied() {
             let var = &mut self.vars[index];
@@ -296,12 +302,14 @@ impl<'t> Values<'t> {
             }
         }
         let gives_surely = gives_surely(shop);
+        // Said once, by F108; the name keeps its own meaning.
+        let taken = |name: &str| ROOTS.contains(&name) || shop.names.team(name).is_some();
         // `set` may copy a value that a later line learns: its type comes second.
         walk::statements(tree, |home, stmt| {
             let Some(flow) = home.flow else { return };
             match &stmt.kind {
                 StmtKind::Question(question) => {
-                    if let Some(name) = &question.name {
+                    if let Some(name) = question.name.as_ref().filter(|name| !taken(&name.text)) {
                         let kind = values.answer(home, question);
                         let origin = if super::paths::takes_typed_answers(question)
                             || question
@@ -316,6 +324,7 @@ impl<'t> Values<'t> {
                         values.flows[flow].learn(&name.text, kind, name.span, origin);
                     }
                 }
+                StmtKind::Fetch(fetch) if taken(&fetch.name.text) => {}
                 StmtKind::Fetch(fetch) => {
                     let action = shop.names.action(&fetch.action.parts);
                     let (kind, origin) = match action {
@@ -329,7 +338,9 @@ impl<'t> Values<'t> {
                     values.flows[flow].learn(&fetch.name.text, kind, fetch.name.span, origin);
                 }
                 StmtKind::Do(call) => {
-                    let Some(name) = &call.save else { return };
+                    let Some(name) = call.save.as_ref().filter(|name| !taken(&name.text)) else {
+                        return;
+                    };
                     let called = shop.names.flow_index(&call.flow);
                     let kind = called.map_or(Type::Anything, |called| record(&tree.flows[called].gives));
                     let index = values.flows[flow].learn(&name.text, kind, name.span, Origin::Called);
@@ -380,7 +391,7 @@ impl<'t> Values<'t> {
                 return;
             };
             let Some(root) = path.parts.first() else { return };
-            if matches!(root.as_str(), "contact" | "chat") {
+            if taken(root) {
                 return;
             }
             let kind = if path.parts.len() == 1 {
@@ -477,11 +488,7 @@ impl<'t> Values<'t> {
                 if self.shop_names.team(root).is_some() {
                     return match rest {
                         [] => known(Type::Team),
-                        _ => {
-                            let fields = [("opens", Type::Text), ("name", Type::Text), ("open", Type::YesNo)];
-                            let fields = fields.map(|(name, kind)| (name.to_owned(), kind));
-                            inside(Cow::Owned(Type::Record(fields.into())), path, 1)
-                        }
+                        _ => inside(Cow::Owned(Type::Team), path, 1),
                     };
                 }
                 Meaning::NoName

@@ -102,8 +102,7 @@ impl Default for Limits {
 #[serde(deny_unknown_fields)]
 pub(super) struct Voice {
     pub model: String,
-    #[serde(default = "two")]
-    pub threads: usize,
+    pub threads: Option<usize>,
     #[serde(default = "one")]
     pub parallel: usize,
     #[serde(default = "auto")]
@@ -200,10 +199,6 @@ fn yes() -> bool {
 
 fn one() -> usize {
     1
-}
-
-fn two() -> usize {
-    2
 }
 
 fn ten() -> u32 {

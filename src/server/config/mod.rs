@@ -50,7 +50,8 @@ pub enum StoreAddress {
 pub struct VoiceConfig {
     /// A GGML file.
     pub model: PathBuf,
-    pub threads: usize,
+    /// `None`: half of the processor's cores.
+    pub threads: Option<usize>,
     /// Voice notes that are transcribed at the same time.
     pub parallel: usize,
     /// `None`: detected for each note.

@@ -100,7 +100,7 @@ impl Reader<'_> {
         }
         let voice = file.voice.as_ref().map(|voice| VoiceConfig {
             model: self.path(&voice.model),
-            threads: voice.threads.max(1),
+            threads: voice.threads,
             parallel: voice.parallel.max(1),
             language: (voice.language != "auto").then(|| voice.language.clone()),
             longest: Duration::from_secs(u64::from(voice.max_minutes) * 60),

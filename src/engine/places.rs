@@ -1,0 +1,237 @@
+//! Moving between places: arrows, flows on top of flows, and the frames that remember where each of them is.
+
+use super::faults::Failed;
+use super::position::Frame;
+use super::run::{Next, Run};
+use super::silence::Clock;
+use super::turn::Log;
+use crate::flow::program::{ExprIx, FlowIx, Jump, Pc, StateIx, StateKind, StepIx};
+use crate::flow::value::{Record, Value};
+
+/// Flows that may stand on top of each other. The compiler refuses circles; this backs it up.
+const DEPTH: usize = 16;
+/// Questions that `back` can return to.
+const BACK: usize = 16;
+/// The flow of frames that run the business file's own code. Not a slug that a flow file could have.
+pub(super) const BUSINESS: &str = "(business)";
+
+impl Run<'_> {
+    pub(super) fn jump(&mut self, jump: &Jump) -> Result<Next, Failed> {
+        let m = self.m;
+        if !matches!(jump, Jump::To(_) | Jump::Again)
+            && self.pending.as_ref().is_some_and(|pending| pending.from_on)
+        {
+            self.pending = None;
+        }
+        match jump {
+            Jump::To(pc) => Ok(Next::At(*pc)),
+            Jump::Step(step) => Ok(Next::At(self.enter(*step))),
+            Jump::Flow { flow, args } => {
+                let locals = self.args(args)?;
+                Ok(Next::At(self.begin(*flow, locals)))
+            }
+            Jump::Again => {
+                self.ask_top_again()?;
+                Ok(Next::Rest)
+            }
+            Jump::Back => {
+                let present = self
+                    .left
+                    .take()
+                    .or_else(|| self.p.frames.last().map(|frame| frame.at.clone()));
+                while let Some(name) = self.p.back.pop() {
+                    if present.as_deref() == Some(&name) {
+                        continue;
+                    }
+                    if let Some(state) = self.question_named(&name) {
+                        self.ask(state, true)?;
+                        return Ok(Next::Rest);
+                    }
+                }
+                Ok(self.restart())
+            }
+            Jump::Start => {
+                let flow = self.p.frames.last().and_then(|frame| m.flow_named(&frame.flow));
+                Ok(match flow {
+                    Some(flow) => Next::At(self.enter(m.program.flows[flow as usize].entry)),
+                    None => self.front_door(),
+                })
+            }
+        }
+    }
+
+    /// The present flow from its first step, or the front door.
+    pub(super) fn restart(&mut self) -> Next {
+        let flow = self
+            .p
+            .frames
+            .last()
+            .and_then(|frame| self.m.flow_named(&frame.flow));
+        match flow {
+            Some(flow) => Next::At(self.enter(self.m.program.flows[flow as usize].entry)),
+            None => self.front_door(),
+        }
+    }
+
+    /// Where customers are led when nothing else fits.
+    pub(super) fn front_door(&mut self) -> Next {
+        match self.m.program.business.front_door {
+            Some(flow) => Next::At(self.begin(flow, Record::new())),
+            None => {
+                self.idle();
+                self.log.push(Log::Unanswered);
+                Next::Rest
+            }
+        }
+    }
+
+    /// Starts a flow in place of whatever runs.
+    pub(super) fn begin(&mut self, flow: FlowIx, locals: Record) -> Pc {
+        let described = &self.m.program.flows[flow as usize];
+        self.idle();
+        self.push_frame(&described.name, locals);
+        self.log.push(Log::Started {
+            flow: described.name.clone(),
+        });
+        self.enter(described.entry)
+    }
+
+    fn enter(&mut self, step: StepIx) -> Pc {
+        let m = self.m;
+        let described = &m.program.steps[step as usize];
+        let flow = &m.program.flows[described.flow as usize].name;
+        if self.p.frames.last().is_none_or(|frame| frame.flow != *flow) {
+            // An arrow out of the business file's own code, or a frame that lost its flow.
+            self.p.frames.clear();
+            self.push_frame(flow, Record::new());
+        }
+        self.log.push(Log::Entered {
+            flow: flow.clone(),
+            step: described.name.clone(),
+        });
+        described.entry
+    }
+
+    pub(super) fn push_frame(&mut self, flow: &str, locals: Record) {
+        self.p.frames.push(Frame {
+            flow: flow.to_owned(),
+            program: self.m.program.hash.clone(),
+            at: String::new(),
+            anchor: String::new(),
+            visit: 0,
+            misses: 0,
+            silences: 0,
+            locals,
+            options: Vec::new(),
+        });
+    }
+
+    /// The running flow's frame; the business's own code gets one if nothing runs.
+    pub(super) fn top(&mut self) -> &mut Frame {
+        if self.p.frames.is_empty() {
+            self.push_frame(BUSINESS, Record::new());
+        }
+        let last = self.p.frames.len() - 1;
+        &mut self.p.frames[last]
+    }
+
+    /// Rests the running flow at a state, with a visit number of its own.
+    pub(super) fn rest_at(&mut self, state: StateIx) -> u64 {
+        let m = self.m;
+        let described = &m.program.states[state as usize];
+        self.p.visits = self.p.visits.saturating_add(1);
+        let visit = self.p.visits;
+        let frame = self.top();
+        frame.program.clone_from(&m.program.hash);
+        frame.at.clone_from(&described.name);
+        frame.anchor.clone_from(&described.anchor);
+        frame.visit = visit;
+        frame.misses = 0;
+        frame.silences = 0;
+        frame.options.clear();
+        self.clock = Clock::FromNow;
+        visit
+    }
+
+    /// Notes the question that was answered, for `back`.
+    pub(super) fn note_left(&mut self) {
+        if let Some(name) = self.left.take() {
+            self.p.back.push(name);
+            if self.p.back.len() > BACK {
+                self.p.back.remove(0);
+            }
+        }
+    }
+
+    /// Nothing runs; the session stays open.
+    pub(super) fn idle(&mut self) {
+        self.p.frames.clear();
+        self.p.interrupted.clear();
+        self.p.back.clear();
+        self.pending = None;
+        self.left = None;
+        self.clock = Clock::FromNow;
+    }
+
+    pub(super) fn args(&self, args: &[(String, ExprIx)]) -> Result<Record, Failed> {
+        let mut record = Record::new();
+        for (name, value) in args {
+            if let Some(value) = self.eval(*value)? {
+                record.insert(name.clone(), value);
+            }
+        }
+        Ok(record)
+    }
+
+    pub(super) fn call_flow(&mut self, state: StateIx) -> Result<Next, Failed> {
+        let m = self.m;
+        let StateKind::Call(call) = &m.program.states[state as usize].kind else {
+            return Err(self.failed("a `do` without a flow"));
+        };
+        if self.p.frames.len() >= DEPTH {
+            return Err(self.failed(format!("more than {DEPTH} flows on top of each other")));
+        }
+        let locals = self.args(&call.args)?;
+        self.commit_pending();
+        self.note_left();
+        self.rest_at(state);
+        self.p.back.clear();
+        let flow = &m.program.flows[call.flow as usize];
+        self.push_frame(&flow.name, locals);
+        self.log.push(Log::Started {
+            flow: flow.name.clone(),
+        });
+        Ok(Next::At(self.enter(flow.entry)))
+    }
+
+    pub(super) fn give_back(&mut self, gives: &[(String, ExprIx)]) -> Result<Next, Failed> {
+        let m = self.m;
+        let results = self.args(gives)?;
+        self.p.frames.pop();
+        let Some(caller) = self.p.frames.last_mut() else {
+            self.idle();
+            return Ok(Next::Rest);
+        };
+        self.left = None;
+        self.p.back.clear();
+        let state = m
+            .state_named(&caller.at)
+            .map(|ix| &m.program.states[ix as usize].kind);
+        let Some(StateKind::Call(call)) = state else {
+            // The step that called is gone in this version: its flow starts again.
+            self.log.push(Log::Stale {
+                what: format!("the flow went back to {}, which is gone", caller.at),
+            });
+            return Ok(self.restart());
+        };
+        if let Some(save) = &call.save {
+            caller.locals.insert(save.clone(), Value::Record(results));
+        }
+        Ok(Next::At(call.next))
+    }
+
+    pub(super) fn question_named(&self, name: &str) -> Option<StateIx> {
+        let state = self.m.state_named(name)?;
+        matches!(self.m.program.states[state as usize].kind, StateKind::Question(_)).then_some(state)
+    }
+}
