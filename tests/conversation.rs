@@ -1,6 +1,9 @@
 //! Conversations with a server in this process, whose clock can be moved: people who take over, windows that close,
 //! silence, sessions, and a store that can't take more.
 
+// Helpers of tests stand outside test functions here; a panic is how they say that a promise was broken.
+#![allow(clippy::unwrap_used)]
+
 mod bot;
 mod double;
 

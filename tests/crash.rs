@@ -1,6 +1,9 @@
 //! The process dies at any point, as by `kill -9`, and is started again: what was promised to the provider and to the
 //! customer still happens, once.
 
+// Helpers of tests stand outside test functions here; a panic is how they say that a promise was broken.
+#![allow(clippy::unwrap_used)]
+
 mod bot;
 mod double;
 

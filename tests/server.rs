@@ -1,5 +1,8 @@
 //! The running server, as its neighbours see it: the real binary between the provider double and a service.
 
+// Helpers of tests stand outside test functions here; a panic is how they say that a promise was broken.
+#![allow(clippy::unwrap_used)]
+
 mod bot;
 mod double;
 

@@ -48,7 +48,11 @@ type Busy = Arc<Mutex<HashSet<ContactId>>>;
 /// Hands out what is due; says how long nothing will be.
 async fn look(shared: &Arc<Shared>, turning: &Busy, sending: &Busy) -> Result<Duration, StoreError> {
     let store = &shared.store;
-    while store.fire_due_timers(BATCH).await? == BATCH {}
+    // Firing is a write; looking is not.
+    let soonest = store.next_due(Due::Timer).await?;
+    if soonest.is_some_and(|at| at <= store.now()) {
+        while store.fire_due_timers(BATCH).await? == BATCH {}
+    }
     for contact in store.due(Due::Run, BATCH).await? {
         hand_out(shared, contact, turning, &shared.turns, worker::take_turn);
     }

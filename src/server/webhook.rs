@@ -286,7 +286,8 @@ async fn shortened(shared: &Shared, number: &Number, mut event: Inbound) -> Resu
     )
     .await?;
     if let InboundBody::Text { body } = &mut event.body {
-        body.truncate(body.floor_char_boundary(LONGEST_TEXT));
+        let end = (0..=LONGEST_TEXT).rev().find(|end| body.is_char_boundary(*end));
+        body.truncate(end.unwrap_or_default());
         body.push('…');
     }
     Ok(event)
