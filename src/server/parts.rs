@@ -44,8 +44,8 @@ pub(super) struct Shared {
     pub jobs: Arc<Semaphore>,
     /// Entries that may have been sent already, and how often they were tried since this process knows.
     pub uncertain: Mutex<HashMap<String, u32>>,
-    /// Files of the business that a number has at its provider, by channel and path.
-    pub uploads: Mutex<HashMap<(String, String), String>>,
+    /// Files of the business that a number has at its provider, by channel and path, and since when.
+    pub uploads: Mutex<HashMap<(String, String), (String, Instant)>>,
 }
 
 /// One number of the business and what is known of it while this process runs.

@@ -1,9 +1,13 @@
 //! Files of the business on their way to a provider: uploaded once, sent by the provider's id.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::parts::{Number, Shared, lock};
 use crate::channel::{SendClass, SendError, Step, Upload};
+
+/// Meta keeps an upload for 30 days.
+const KEPT_FOR: Duration = Duration::from_secs(25 * 24 * 3600);
 
 /// The step with its file uploaded. Uploading shows nothing to the customer, so it may be repeated.
 pub(super) async fn ready(shared: &Shared, number: &Number, step: &Step) -> Result<Step, SendError> {
@@ -11,8 +15,10 @@ pub(super) async fn ready(shared: &Shared, number: &Number, step: &Step) -> Resu
         return Ok(step.clone());
     };
     let known = (number.config.id.clone(), path.to_owned());
-    if let Some(id) = lock(&shared.uploads).get(&known).cloned() {
-        return Ok(step.clone().uploaded(id));
+    if let Some((id, since)) = lock(&shared.uploads).get(&known)
+        && since.elapsed() < KEPT_FOR
+    {
+        return Ok(step.clone().uploaded(id.clone()));
     }
     let upload = read(&shared.config.flows, path).await?;
     let request = number
@@ -24,7 +30,7 @@ pub(super) async fn ready(shared: &Shared, number: &Number, step: &Step) -> Resu
         Ok(receipt) => receipt,
         // Whether the file arrived is all the same: nobody has seen it.
         Err(error) if error.class == SendClass::Ambiguous => {
-            let class = SendClass::Retry(std::time::Duration::from_secs(2));
+            let class = SendClass::Retry(Duration::from_secs(2));
             return Err(SendError { class, ..error });
         }
         Err(error) => return Err(error),
@@ -32,7 +38,7 @@ pub(super) async fn ready(shared: &Shared, number: &Number, step: &Step) -> Resu
     let id = receipt
         .message_id
         .ok_or_else(|| fault(format!("the provider took the file {path} and gave no id")))?;
-    lock(&shared.uploads).insert(known, id.clone());
+    lock(&shared.uploads).insert(known, (id.clone(), Instant::now()));
     Ok(step.clone().uploaded(id))
 }
 
