@@ -16,6 +16,7 @@ use crate::engine::{
     Memory, Outgoing, Position, SessionSettings, TimerChange,
 };
 use crate::flow::source::SourceLine;
+use crate::flow::value::Value;
 use crate::message::{MediaKind, OutboundBody, Place};
 
 /// One customer talking to one program.
@@ -423,15 +424,21 @@ pub(super) fn same(said: &Json, wanted: &Json) -> bool {
 
 /// The `given` line that would answer this call.
 fn suggestion(call: &Call) -> String {
-    let args: Vec<String> = call
-        .args
-        .iter()
-        .map(|(name, value)| format!("{name} {}", value.to_json()))
-        .collect();
-    let with = if args.is_empty() {
+    format!(
+        "given {}.{}{} answers 200 {{}}",
+        call.service,
+        call.action,
+        with_args(call)
+    )
+}
+
+/// The arguments of a call as `given` and stage directions write them: ` with number "A-1"`, or nothing.
+pub(super) fn with_args(call: &Call) -> String {
+    let written = |(name, value): &(String, Value)| format!("{name} {}", value.to_json());
+    let args: Vec<String> = call.args.iter().map(written).collect();
+    if args.is_empty() {
         String::new()
     } else {
         format!(" with {}", args.join(", "))
-    };
-    format!("given {}.{}{with} answers 200 {{}}", call.service, call.action)
+    }
 }

@@ -2,7 +2,7 @@
 //! Effects are lenient: a call or timer that nobody mentions is fine.
 
 use super::check;
-use super::rehearsal::{Happened, Rehearsal, Said, Stuck, same};
+use super::rehearsal::{Happened, Rehearsal, Said, Stuck, same, with_args};
 use super::story::{Act, Beat, BeatKind, Expected, Story};
 use crate::engine::{EventKind, Log, Machine, SessionSettings};
 
@@ -342,17 +342,7 @@ fn untrue(beat: &Beat, what: &str, why: impl Into<String>) -> Different {
 pub(super) fn describe(happened: &Happened) -> String {
     match happened {
         Happened::Called(call) => {
-            let args: Vec<String> = call
-                .args
-                .iter()
-                .map(|(name, value)| format!("{name} {}", value.to_json()))
-                .collect();
-            let with = if args.is_empty() {
-                String::new()
-            } else {
-                format!(" with {}", args.join(", "))
-            };
-            format!("({}.{} is called{with})", call.service, call.action)
+            format!("({}.{} is called{})", call.service, call.action, with_args(call))
         }
         Happened::Handed(handed) => {
             let note = handed
