@@ -524,3 +524,91 @@ async fn the_doctor_names_what_is_wrong_with_the_next_step() {
     assert_eq!(report.status.code(), Some(0), "{text}");
     assert!(text.contains("✓ good"), "{text}");
 }
+
+/// One request to the operators' API.
+async fn ask(bot: &Bot, method: reqwest::Method, path: &str, token: &str, body: Value) -> (u16, Value) {
+    let request = reqwest::Client::new()
+        .request(method, webhook_of(bot).await.replace("/webhook/main", path))
+        .header("authorization", format!("Bearer {token}"))
+        .json(&body);
+    let answer = request.send().await.expect("it answers");
+    let status = answer.status().as_u16();
+    (status, answer.json().await.unwrap_or(Value::Null))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_read_take_answer_give_back_and_switch_autopilot_with_their_token_only() {
+    use reqwest::Method;
+
+    let double = Double::start().await;
+    let mut bot = Bot::new(&double).with(&double, "admin_token = { env = \"ADMIN\" }\n");
+    bot.env("ADMIN", "operators-token");
+    bot.start(&double).await;
+    let sari = double.customer(SARI);
+    sari.says("Hi");
+    heard(&double, SARI, 1).await;
+
+    let (refused, _) = ask(&bot, Method::GET, "/api/conversations", "wrong", Value::Null).await;
+    assert_eq!(refused, 401);
+    let token = "operators-token";
+    let (_, all) = ask(&bot, Method::GET, "/api/conversations", token, Value::Null).await;
+    let contact = all[0]["contact"].as_str().expect("a conversation").to_owned();
+    assert_eq!(
+        (&all[0]["owner"], &all[0]["channel"]),
+        (&json!("bot"), &json!("main"))
+    );
+
+    let path = |what: &str| format!("/api/conversations/{contact}{what}");
+    let say = json!({ "agent": "Ana", "text": "Ana here, I'll take this." });
+    assert_eq!(ask(&bot, Method::POST, &path("/say"), token, say).await.0, 200);
+    assert_eq!(heard(&double, SARI, 2).await[1], "Ana here, I'll take this.");
+    let (_, shown) = ask(&bot, Method::GET, &path(""), token, Value::Null).await;
+    assert_eq!(shown["owner"], "human");
+    assert!(
+        shown["thread"].as_array().is_some_and(|lines| lines.len() >= 3),
+        "{shown}"
+    );
+
+    assert_eq!(
+        ask(&bot, Method::POST, &path("/return"), token, json!({}))
+            .await
+            .0,
+        200
+    );
+    sari.says("Hi");
+    assert_eq!(heard(&double, SARI, 3).await[2], HELLO);
+
+    let off = json!({ "on": false });
+    assert_eq!(
+        ask(
+            &bot,
+            Method::POST,
+            "/api/channels/main/autopilot",
+            token,
+            off.clone()
+        )
+        .await
+        .0,
+        200
+    );
+    let (_, numbers) = ask(&bot, Method::GET, "/api/channels", token, Value::Null).await;
+    assert_eq!(numbers[0]["autopilot"], false);
+    assert_eq!(
+        ask(&bot, Method::POST, "/api/channels/other/autopilot", token, off)
+            .await
+            .0,
+        404
+    );
+    assert_eq!(
+        ask(
+            &bot,
+            Method::POST,
+            "/api/conversations/nonsense/take",
+            token,
+            json!({ "agent": "Ana" })
+        )
+        .await
+        .0,
+        400
+    );
+}

@@ -22,6 +22,7 @@ mod mailbox;
 mod masked;
 mod notes;
 mod numbers;
+mod operators;
 mod parts;
 mod patience;
 mod people;
@@ -160,6 +161,9 @@ impl Server {
             uploads: Mutex::new(HashMap::new()),
         });
         let mut router = webhooks(shared.clone());
+        if let Some(token) = shared.config.admin_token.clone() {
+            router = router.merge(operators::routes(Handle::new(shared.clone()), token));
+        }
         if let Some(pages) = parts.pages {
             router = router.merge(pages(Handle::new(shared.clone())));
         }

@@ -1,0 +1,233 @@
+//! What operators can ask and do over HTTP, until there is a console: read conversations with their notes, take a chat,
+//! answer, give it back, end it, and switch Autopilot on or off for a number.
+//!
+//! Every route wants `Authorization: Bearer <admin_token>`. Without a token in the configuration there are no routes.
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Value as Body, json};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::handle::Handle;
+use crate::store::{ContactId, Owner, StoreError};
+
+/// Conversations and lines of a thread that one request gives at most.
+const MOST: usize = 500;
+const BODY_BYTES: usize = 64 * 1024;
+
+/// The routes below `/api`.
+pub(super) fn routes(handle: Handle, token: SecretString) -> Router {
+    let token = Arc::new(token);
+    Router::new()
+        .route("/api/channels", get(channels))
+        .route("/api/channels/{id}/autopilot", post(autopilot))
+        .route("/api/conversations", get(conversations))
+        .route("/api/conversations/{contact}", get(conversation))
+        .route("/api/conversations/{contact}/take", post(take))
+        .route("/api/conversations/{contact}/say", post(say))
+        .route("/api/conversations/{contact}/return", post(give_back))
+        .route("/api/conversations/{contact}/close", post(close))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(middleware::from_fn(move |request, next| {
+            guard(token.clone(), request, next)
+        }))
+        .with_state(handle)
+}
+
+/// Compares hashes, so that neither length nor content of the token shows in the time it takes.
+async fn guard(token: Arc<SecretString>, request: Request, next: Next) -> Response {
+    let given = bearer(request.headers()).unwrap_or_default();
+    let (given, wanted) = (Sha256::digest(given), Sha256::digest(token.expose_secret()));
+    if bool::from(given.ct_eq(&wanted)) {
+        next.run(request).await
+    } else {
+        (StatusCode::UNAUTHORIZED, "unauthorized").into_response()
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .strip_prefix("Bearer ")
+}
+
+async fn channels(State(handle): State<Handle>) -> Json<Body> {
+    let shown = |channel: super::ChannelView| {
+        json!({ "id": channel.id, "number": channel.number, "provider": channel.provider,
+                "autopilot": channel.autopilot, "stopped": channel.stopped })
+    };
+    Json(handle.channels().into_iter().map(shown).collect())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Switch {
+    on: bool,
+}
+
+async fn autopilot(
+    State(handle): State<Handle>,
+    Path(id): Path<String>,
+    Json(Switch { on }): Json<Switch>,
+) -> Result<Json<Body>, Refused> {
+    if !handle.set_autopilot(&id, on).await? {
+        return Err(Refused(StatusCode::NOT_FOUND, format!("there is no number {id}")));
+    }
+    tracing::info!(channel = id, on, "Autopilot was switched by an operator");
+    Ok(Json(json!({ "id": id, "autopilot": on })))
+}
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default = "fifty")]
+    limit: usize,
+}
+
+fn fifty() -> usize {
+    50
+}
+
+async fn conversations(
+    State(handle): State<Handle>,
+    Query(page): Query<Page>,
+) -> Result<Json<Body>, Refused> {
+    let mut shown = Vec::new();
+    for contact in handle.contacts(page.limit.min(MOST)).await? {
+        shown.extend(summary(&handle, contact).await?);
+    }
+    Ok(Json(shown.into()))
+}
+
+async fn conversation(
+    State(handle): State<Handle>,
+    Path(contact): Path<String>,
+    Query(page): Query<Page>,
+) -> Result<Json<Body>, Refused> {
+    let contact = known(&contact)?;
+    let mut shown = summary(&handle, contact).await?.ok_or_else(nobody)?;
+    let lines = handle.thread(contact, page.limit.min(MOST)).await?;
+    shown["thread"] = lines
+        .into_iter()
+        .map(|entry| {
+            let status = entry.status.map(|(_, state)| state);
+            json!({ "seq": entry.seq, "at": entry.at.to_string(), "line": entry.line, "status": status })
+        })
+        .collect();
+    Ok(Json(shown))
+}
+
+async fn summary(handle: &Handle, contact: ContactId) -> Result<Option<Body>, StoreError> {
+    let conversation = handle.conversation(contact).await?;
+    Ok(conversation.map(|conversation| {
+        let owner = match conversation.owner {
+            Owner::Bot => "bot".to_owned(),
+            Owner::Human => "human".to_owned(),
+            Owner::PausedUntil(until) => format!("paused until {until}"),
+        };
+        let at = conversation
+            .session
+            .position
+            .frames
+            .last()
+            .map(|frame| frame.at.clone());
+        json!({ "contact": contact, "channel": conversation.channel, "aliases": conversation.aliases,
+                "owner": owner, "at": at, "waiting": conversation.waiting })
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Agent {
+    agent: String,
+}
+
+async fn take(
+    State(handle): State<Handle>,
+    Path(contact): Path<String>,
+    Json(Agent { agent }): Json<Agent>,
+) -> Result<Json<Body>, Refused> {
+    let contact = existing(&handle, &contact).await?;
+    handle.take_over(contact, &agent).await?;
+    done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saying {
+    agent: String,
+    text: String,
+}
+
+async fn say(
+    State(handle): State<Handle>,
+    Path(contact): Path<String>,
+    Json(Saying { agent, text }): Json<Saying>,
+) -> Result<Json<Body>, Refused> {
+    let contact = existing(&handle, &contact).await?;
+    if text.trim().is_empty() {
+        return Err(Refused(StatusCode::BAD_REQUEST, "the text is empty".to_owned()));
+    }
+    handle.say_as_person(contact, &agent, &text).await?;
+    done()
+}
+
+async fn give_back(State(handle): State<Handle>, Path(contact): Path<String>) -> Result<Json<Body>, Refused> {
+    let contact = existing(&handle, &contact).await?;
+    handle.give_back(contact).await?;
+    done()
+}
+
+async fn close(State(handle): State<Handle>, Path(contact): Path<String>) -> Result<Json<Body>, Refused> {
+    let contact = existing(&handle, &contact).await?;
+    handle.close(contact).await?;
+    done()
+}
+
+fn done() -> Result<Json<Body>, Refused> {
+    Ok(Json(json!({ "done": true })))
+}
+
+fn known(contact: &str) -> Result<ContactId, Refused> {
+    contact
+        .parse()
+        .map_err(|why| Refused(StatusCode::BAD_REQUEST, why))
+}
+
+/// The contact, if anything is known of it.
+async fn existing(handle: &Handle, contact: &str) -> Result<ContactId, Refused> {
+    let contact = known(contact)?;
+    if handle.conversation(contact).await?.is_none() {
+        return Err(nobody());
+    }
+    Ok(contact)
+}
+
+fn nobody() -> Refused {
+    Refused(StatusCode::NOT_FOUND, "there is no such conversation".to_owned())
+}
+
+/// What could not be done, in a sentence.
+struct Refused(StatusCode, String);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({ "error": self.1 }))).into_response()
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(why: StoreError) -> Refused {
+        Refused(StatusCode::SERVICE_UNAVAILABLE, why.to_string())
+    }
+}
