@@ -231,6 +231,31 @@ fn a_call_without_a_mock_prints_the_line_to_add() {
 }
 
 #[test]
+fn a_call_that_was_down_by_hand_is_down_in_the_saved_test() {
+    let with_service = format!(
+        "{SMALL}\nservice shop \"https://api.example\"\n  action hours needs day\n    get \"/hours?day={{{{ day }}}}\"\n    gives text: text\nend\n"
+    );
+    let flow = FLOW.replace(
+        "  say \"We are open every day.\"\n",
+        "  fetch hours from shop.hours with day = \"today\"\n    problem -> handoff to people\n  end\n  say \"{{ hours.text }}\"\n",
+    );
+    let story = shop()
+        .file("flows/business.flow", &with_service)
+        .file("flows/front.flow", &flow);
+    story
+        .input("hi\n1\n/save \"Nobody answers\" flows/down.chat\n")
+        .run(["chat"])
+        .code(0)
+        .stdout_has("try  /given shop.hours with day \"today\" answers 200 {}");
+    assert!(
+        story
+            .read("flows/down.chat")
+            .contains("  given shop.hours with day \"today\" is down\n")
+    );
+    story.run(["test"]).code(0).stdout_has("1 passed, 0 failed");
+}
+
+#[test]
 fn one_conversation_can_be_picked_and_the_result_written_for_machines() {
     let story = shop().file(
         "flows/a.chat",
@@ -302,4 +327,20 @@ fn flows_with_mistakes_are_not_played_or_drawn() {
     story.run(["test"]).code(1).stderr_has("F101");
     story.run(["graph"]).code(1).stderr_has("F101");
     story.input("hi\n").run(["chat"]).code(1).stderr_has("F101");
+}
+
+#[test]
+fn what_the_machine_lacks_ends_with_3_and_what_the_other_side_refuses_with_4() {
+    Story::new()
+        .run(["serve", "--config", "switchboard.toml"])
+        .code(3)
+        .stderr_has("--print-config");
+    Story::new()
+        .run(["doctor", "--config", "switchboard.toml"])
+        .code(3);
+    Story::new().run(["transcribe", "nothing.ogg"]).code(3);
+    // Nobody listens on port 9 of this machine.
+    Story::new()
+        .run(["voice", "fetch", "tiny", "--from", "http://127.0.0.1:9/tiny.bin"])
+        .code(4);
 }
