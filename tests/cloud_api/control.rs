@@ -422,3 +422,21 @@ async fn a_raw_message_keeps_its_context_and_its_errors() {
         heard[0].body
     );
 }
+
+#[tokio::test]
+async fn a_system_message_comes_without_contacts() {
+    let double = Double::start().await;
+    let outside = Outside::of(&double);
+    let inbox = Inbox::open(vec![]).await;
+    double.point_at(&inbox.url);
+    let raw = json!({ "type": "system", "system": { "type": "user_changed_number",
+        "body": "User Sari changed from 6281100000011 to 6281100000012", "wa_id": "6281100000012" } });
+    outside
+        .control("customer-message", json!({ "from": SARI, "raw": raw }))
+        .await;
+    let taken = inbox.wait_for(1).await;
+    let webhook: Value = serde_json::from_slice(&taken[0].raw).unwrap();
+    let value = &webhook["entry"][0]["changes"][0]["value"];
+    assert_eq!(value.get("contacts"), None, "{value}");
+    assert_eq!(value["messages"][0]["from"], SARI);
+}

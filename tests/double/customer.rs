@@ -192,7 +192,10 @@ impl Customer {
         }
         merge(&mut message, more);
         let mut value = self.inner.frame();
-        value["contacts"] = json!([known.contact()]);
+        // News of WhatsApp's own about a customer comes without them.
+        if kind != "system" {
+            value["contacts"] = json!([known.contact()]);
+        }
         value["messages"] = json!([message]);
         self.inner.touch();
         let is_blocked = {
