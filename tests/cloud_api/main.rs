@@ -10,6 +10,7 @@ mod control;
 mod inbox;
 mod media;
 mod plans;
+mod program;
 mod refusals;
 mod sending;
 mod webhooks;

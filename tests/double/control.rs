@@ -102,7 +102,7 @@ fn customer_message(inner: &Arc<Inner>, said: Said) -> Result<Value, String> {
                 .and_then(Value::as_str)
                 .ok_or("raw without type")?
                 .to_owned();
-            customer.sends(&kind, raw.get(&kind).cloned().unwrap_or_default())
+            customer.sends_raw(&kind, raw)
         }
         _ => return Err("one of text, tap, location, media or raw is needed".to_owned()),
     };

@@ -72,6 +72,14 @@ impl Customer {
             let Some((id, title, description)) = found else {
                 continue;
             };
+            let context = json!({ "from": self.inner.setup.display_phone_number, "id": message.id });
+            if message.kind == "template" {
+                return Ok(self.send(
+                    "button",
+                    json!({ "payload": id, "text": title }),
+                    json!({ "context": context }),
+                ));
+            }
             let kind = if message.body["interactive"]["type"] == "list" {
                 "list_reply"
             } else {
@@ -81,7 +89,6 @@ impl Customer {
             if let Some(description) = description {
                 reply["description"] = json!(description);
             }
-            let context = json!({ "from": self.inner.setup.display_phone_number, "id": message.id });
             return Ok(self.send(
                 "interactive",
                 json!({ "type": kind, kind: reply }),
@@ -157,6 +164,15 @@ impl Customer {
         self.send(kind, content, json!({}))
     }
 
+    /// Sends a message as it stands: its `type`, the member of that name if there is one, and whatever else.
+    pub fn sends_raw(&self, kind: &str, mut message: Value) -> String {
+        let content = message
+            .as_object_mut()
+            .and_then(|members| members.remove(kind))
+            .unwrap_or_default();
+        self.send(kind, content, message)
+    }
+
     fn send(&self, kind: &str, content: Value, more: Value) -> String {
         let now = self.inner.clock.now();
         let (id, known) = {
@@ -167,19 +183,31 @@ impl Customer {
             (state.wamid(&self.id), state.customers[&self.id].clone())
         };
         let mut message = json!({ "from_user_id": known.user_id, "id": id, "timestamp": now.as_second().to_string(),
-            "type": kind, kind: content });
+            "type": kind });
+        if !content.is_null() {
+            message[kind] = content;
+        }
         if let Some(phone) = &known.phone {
             message["from"] = json!(phone);
         }
         merge(&mut message, more);
         let mut value = self.inner.frame();
-        value["contacts"] = json!([known.contact()]);
+        // News of WhatsApp's own about a customer comes without them.
+        if kind != "system" {
+            value["contacts"] = json!([known.contact()]);
+        }
         value["messages"] = json!([message]);
         self.inner.touch();
-        self.inner.tell(Webhook {
-            field: "messages",
-            value,
-        });
+        let is_blocked = {
+            let blocked = &self.inner.state().kept.blocked;
+            blocked.contains(&self.id) || blocked.contains(&known.user_id)
+        };
+        if !is_blocked {
+            self.inner.tell(Webhook {
+                field: "messages",
+                value,
+            });
+        }
         id
     }
 }

@@ -148,6 +148,7 @@ pub fn title_of(code: i64) -> (&'static str, u16) {
         132001 => ("Template does not exist", 404),
         132015 => ("Template is paused", 400),
         133004 => ("Server temporarily unavailable", 503),
+        133005 => ("Two step verification PIN Mismatch", 400),
         133010 => ("Phone number not registered", 400),
         135000 => ("Generic user error", 400),
         _ => ("Unknown error", 400),

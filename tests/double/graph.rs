@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::error::Refusal;
 use super::serve::{Asked, Reply};
 use super::state::Inner;
-use super::{media, number, outgoing, webhook};
+use super::{edges, media, number, outgoing, webhook};
 
 /// Whether a good access token came with the request.
 pub fn is_authorised(inner: &Inner, asked: &Asked) -> bool {
@@ -39,6 +39,12 @@ async fn routed(inner: &Arc<Inner>, asked: &Asked) -> Result<Reply, Refusal> {
     if !is_authorised(inner, asked) {
         return Err(Refusal::no_token(asked.token.is_some()));
     }
+    if let [first, rest @ ..] = &segments[..]
+        && *first == setup.phone_number_id
+        && let Some(answer) = edges::of_number(inner, asked, rest)
+    {
+        return answer;
+    }
     let (first, edge) = match &segments[..] {
         [first] => (*first, None),
         [first, edge] => (*first, Some(*edge)),
@@ -63,14 +69,6 @@ async fn routed(inner: &Arc<Inner>, asked: &Asked) -> Result<Reply, Refusal> {
             ("GET", None) => Ok(number::fields(inner, asked)),
             ("POST", None) => number::set_webhook(inner, asked).await,
             ("GET" | "POST", Some("whatsapp_business_profile")) => number::profile(inner, asked),
-            ("POST", Some(edge @ ("register" | "deregister"))) => {
-                inner.state().registered = edge == "register";
-                Ok(success())
-            }
-            ("GET", Some(edge)) => {
-                let held = number::quiet_edge(edge).ok_or_else(|| Refusal::no_path(&asked.path))?;
-                Ok(Reply::Json(200, held))
-            }
             _ => Err(Refusal::no_path(&asked.path)),
         };
     }
@@ -80,8 +78,12 @@ async fn routed(inner: &Arc<Inner>, asked: &Asked) -> Result<Reply, Refusal> {
             ("GET", Some("phone_numbers")) => Ok(number::numbers(inner, asked)),
             ("GET" | "POST" | "DELETE", Some("subscribed_apps")) => number::subscribed(inner, asked).await,
             ("GET" | "POST" | "DELETE", Some("message_templates")) => number::message_templates(inner, asked),
+            ("GET" | "POST", Some("flows")) => edges::flows(inner, asked),
             _ => Err(Refusal::no_path(&asked.path)),
         };
+    }
+    if let Some(answer) = edges::by_id(inner, asked, first, edge) {
+        return answer;
     }
     match (method, edge) {
         ("GET", None) => media::resolve(inner, first),

@@ -59,6 +59,12 @@ const TYPES: &[(&str, usize)] = &[
     ),
 ];
 
+/// A text of a multipart form.
+pub fn form_text(asked: &Asked, name: &str) -> Option<String> {
+    let part = parts_of(asked)?.into_iter().find(|part| part.name == name)?;
+    Some(String::from_utf8_lossy(part.bytes).into_owned())
+}
+
 pub fn upload(inner: &Inner, asked: &Asked) -> Result<Reply, Refusal> {
     let parts = parts_of(asked).ok_or_else(|| Refusal::parameter("The request is not a multipart form."))?;
     let field = |name: &str| parts.iter().find(|part| part.name == name);
@@ -73,7 +79,9 @@ pub fn upload(inner: &Inner, asked: &Asked) -> Result<Reply, Refusal> {
         None => return Err(Refusal::required("messaging_product")),
     }
     let file = field("file").ok_or_else(|| Refusal::required("file"))?;
+    // Some clients put the kind of message there; then the file's own type counts.
     let mime = text("type")
+        .filter(|kind| kind.contains('/'))
         .or_else(|| file.mime.clone())
         .ok_or_else(|| Refusal::required("type"))?;
     let plain = mime.split(';').next().unwrap_or_default().trim().to_lowercase();

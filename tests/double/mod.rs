@@ -19,8 +19,10 @@
 //! |---|---|
 //! | `POST /{number}/messages` | every kind of message, read receipts, typing; refuses what Meta refuses, in Meta's error shape |
 //! | `POST /{number}/media`, `GET|DELETE /{media}`, the media address | upload, two-hop download; an address lives five minutes |
-//! | `GET|POST /{number}`, `/{number}/whatsapp_business_profile`, `/register`, `/deregister` | the number's fields, its webhook, its profile |
+//! | `GET|POST /{number}`, `/{number}/whatsapp_business_profile`, `/register`, `/deregister` | the number's fields, its webhook, its PIN, its profile |
+//! | `/{number}/settings`, `/whatsapp_commerce_settings`, `/conversational_automation`, `/whatsapp_business_encryption`, `/message_qrdls`, `/block_users`, `/request_code`, `/verify_code` | kept and given back; only a blocked customer is not heard any more |
 //! | `GET /{account}/phone_numbers`, `/message_templates`, `GET|POST|DELETE /{account}/subscribed_apps` | the account |
+//! | `GET|POST /{template}`, `GET|POST /{account}/flows`, `GET|POST|DELETE /{flow}`, `/publish`, `/deprecate`, `/assets` | templates and flows, kept and not checked |
 //! | `POST /{app}/subscriptions`, `GET /debug_token`, `GET /oauth/access_token` | the app |
 //!
 //! Every webhook is signed over bytes escaped as Meta escapes them. A sent message gets the statuses `sent` at once,
@@ -51,6 +53,7 @@
 mod clock;
 mod control;
 mod customer;
+mod edges;
 mod error;
 mod faults;
 mod graph;

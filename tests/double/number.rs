@@ -37,6 +37,10 @@ fn only<'a>(all: &Value, names: impl Iterator<Item = &'a str>) -> Value {
 fn described(inner: &Inner) -> Value {
     let state = inner.state();
     let setup = &inner.setup;
+    let mut automation = json!({ "enable_welcome_message": false, "id": setup.phone_number_id });
+    for (name, value) in &state.kept.automation {
+        automation[name] = value.clone();
+    }
     json!({
         "id": setup.phone_number_id,
         "display_phone_number": setup.display_phone_number,
@@ -51,17 +55,20 @@ fn described(inner: &Inner) -> Value {
         "is_official_business_account": false,
         "is_pin_enabled": true,
         "messaging_limit_tier": "TIER_1K",
-        "conversational_automation": { "enable_welcome_message": false, "id": setup.phone_number_id },
+        "conversational_automation": automation,
         "health_status": { "can_send_message": "AVAILABLE", "entities": [] },
         "webhook_configuration": { "application": state.webhook_url },
     })
 }
 
-/// `POST /{number}` with `webhook_configuration`: an address of its own for this number.
+/// `POST /{number}`: with `webhook_configuration` an address of its own for this number, with `pin` its PIN.
 pub async fn set_webhook(inner: &Inner, asked: &Asked) -> Result<Reply, Refusal> {
     let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
     let Some(configuration) = body.get("webhook_configuration") else {
-        return Ok(success());
+        // Two-step verification is set up by the same call.
+        return asked
+            .parameter("pin")
+            .map_or_else(|| Ok(success()), |pin| super::edges::set_pin(inner, &pin));
     };
     let url = configuration
         .get("override_callback_uri")
@@ -142,21 +149,6 @@ pub fn profile(inner: &Inner, asked: &Asked) -> Result<Reply, Refusal> {
     Ok(success())
 }
 
-/// Edges that clients read at their start and that hold nothing here.
-pub fn quiet_edge(edge: &str) -> Option<Value> {
-    Some(match edge {
-        "settings" => {
-            json!({ "calling": { "status": "DISABLED" }, "storage_configuration": { "status": "DEFAULT" },
-            "user_identity_change": { "enable_identity_key_check": false } })
-        }
-        "whatsapp_commerce_settings" => paged(vec![
-            json!({ "is_cart_enabled": true, "is_catalog_visible": false, "id": "1" }),
-        ]),
-        "block_users" | "message_qrdls" => paged(vec![]),
-        _ => return None,
-    })
-}
-
 pub fn account(inner: &Inner) -> Reply {
     let id = &inner.setup.business_account_id;
     Reply::Json(
@@ -171,7 +163,8 @@ pub fn numbers(inner: &Inner, asked: &Asked) -> Reply {
     Reply::Json(200, paged(vec![number]))
 }
 
-fn paged(data: Vec<Value>) -> Value {
+/// A page of a list that has only one.
+pub fn paged(data: Vec<Value>) -> Value {
     json!({ "data": data, "paging": { "cursors": { "before": "QVFI", "after": "QVFJ" } } })
 }
 

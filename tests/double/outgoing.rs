@@ -101,7 +101,20 @@ fn parameters(asked: &Asked) -> Result<Value, Refusal> {
             *value = inner;
         }
     }
+    drop_nulls(&mut body);
     Ok(body)
+}
+
+/// The Graph API reads a member that is null as one that is not there; several clients rely on it.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(drop_nulls),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// Window and rates.

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::PATIENCE;
 use super::clock::Clock;
+use super::edges::Kept;
 use super::faults::Fault;
 use super::log::Logged;
 use super::media::File;
@@ -59,17 +60,24 @@ impl Sent {
             .map(|button| &button["reply"]);
         let sections = action["sections"].as_array().into_iter().flatten();
         let rows = sections.flat_map(|section| section["rows"].as_array().into_iter().flatten());
-        buttons
-            .chain(rows)
-            .map(|option| {
-                let text = |name: &str| option[name].as_str().map(str::to_owned);
-                (
-                    text("id").unwrap_or_default(),
-                    text("title").unwrap_or_default(),
-                    text("description"),
-                )
-            })
-            .collect()
+        // A quick reply of a template: its payload; its text stands in the template, which is not looked up.
+        let components = self.body["template"]["components"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let quick_replies = components.filter_map(|component| {
+            let payload = component.pointer("/parameters/0/payload")?.as_str()?.to_owned();
+            Some((payload.clone(), payload, None))
+        });
+        let options = buttons.chain(rows).map(|option| {
+            let text = |name: &str| option[name].as_str().map(str::to_owned);
+            (
+                text("id").unwrap_or_default(),
+                text("title").unwrap_or_default(),
+                text("description"),
+            )
+        });
+        options.chain(quick_replies).collect()
     }
 }
 
@@ -133,6 +141,7 @@ pub struct State {
     pub subscribed: bool,
     pub profile: Value,
     pub templates: Vec<Value>,
+    pub kept: Kept,
     pub log: Vec<Logged>,
     pub sent: Vec<Sent>,
     pub customers: HashMap<String, Known>,
@@ -214,6 +223,7 @@ impl Inner {
             subscribed: true,
             profile: serde_json::json!({ "messaging_product": "whatsapp", "about": "Open daily", "vertical": "RESTAURANT" }),
             templates: super::number::templates(),
+            kept: Kept::default(),
             log: Vec::new(),
             sent: Vec::new(),
             customers: HashMap::new(),
