@@ -142,12 +142,21 @@ async fn accept(shared: &Shared, number: &Number, headers: &HeaderMap, raw: &[u8
             place = problem.place,
             "a part of a webhook can't be read; it is kept in quarantine and the rest goes on"
         );
-        let why = format!("{}: {}", problem.place, problem.why);
-        shared
-            .store
-            .quarantine(&number.config.id, problem.raw.as_bytes(), &why)
-            .await?;
     }
+    // Together, as below: one sync each would keep a large webhook from ever being stored in time.
+    let kept: Vec<_> = decoded
+        .problems
+        .into_iter()
+        .map(|problem| async move {
+            let why = format!("{}: {}", problem.place, problem.why);
+            let raw = problem.raw.as_bytes();
+            shared.store.quarantine(&number.config.id, raw, &why).await
+        })
+        .collect();
+    stream::iter(kept)
+        .buffer_unordered(TOGETHER)
+        .try_collect::<()>()
+        .await?;
     deliver(shared, number, decoded.events, |other| {
         other.channel.authenticate(headers, raw).is_ok()
     })
