@@ -30,8 +30,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
 pub enum FlowsError {
-    #[error("the flows in {folder} can't be read: {why}", folder = folder.display())]
-    Unreadable { folder: PathBuf, why: std::io::Error },
+    /// `place` is the folder, or the file in it.
+    #[error("the flows in {place} can't be read: {why}", place = place.display())]
+    Unreadable { place: PathBuf, why: std::io::Error },
     #[error("there are no .flow files in {folder}; write one, or name another folder as `flows` in switchboard.toml", folder = folder.display())]
     Empty { folder: PathBuf },
     /// `drawn` shows every mistake.
@@ -170,13 +171,13 @@ async fn compiled(folder: &Path) -> Result<Program, FlowsError> {
 
 /// Reads and compiles the flows of a folder.
 pub(super) fn compile_folder(folder: &Path) -> Result<Program, FlowsError> {
-    let unreadable = |why| FlowsError::Unreadable {
-        folder: folder.to_owned(),
+    let unreadable = |place: &Path, why| FlowsError::Unreadable {
+        place: place.to_owned(),
         why,
     };
     let mut sources = Sources::default();
-    for path in files(folder).map_err(unreadable)? {
-        let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+    for path in files(folder).map_err(|why| unreadable(folder, why))? {
+        let text = std::fs::read_to_string(&path).map_err(|why| unreadable(&path, why))?;
         // As people name it, whatever folder the server was started in.
         let shown = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
         sources.add(shown, text);
@@ -305,5 +306,13 @@ mod tests {
         assert_eq!(kept(&store, &programs[..1]).await, 1, "it was live until now");
         let good = last_good(&store).await.unwrap().expect("a program");
         assert_eq!(good.hash, newest.hash);
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("photo.flow"), b"\xff\xd8\xff").unwrap();
+        let why = compile_folder(folder.path()).unwrap_err().to_string();
+        assert!(why.contains("photo.flow"), "{why}");
     }
 }

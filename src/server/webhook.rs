@@ -96,11 +96,12 @@ async fn read(body: Body, cap: usize) -> Result<Bytes, Answer> {
 }
 
 /// The number of this address, if the body is signed by its provider. An address that does not exist is answered as a
-/// forgery is.
+/// forgery is, and no sooner: the signature is compared in vain.
 fn authentic<'a>(shared: &'a Shared, id: &str, headers: &HeaderMap, raw: &[u8]) -> Option<&'a Number> {
-    let number = shared.numbers.get(id)?;
-    number.channel.authenticate(headers, raw).ok()?;
-    Some(number)
+    let number = shared.numbers.get(id);
+    let compared = number.or_else(|| shared.numbers.values().next())?;
+    let holds = compared.channel.authenticate(headers, raw).is_ok();
+    number.filter(|_| holds)
 }
 
 /// Only names of our own go into the log.
