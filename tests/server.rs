@@ -406,6 +406,45 @@ async fn changed_flows_go_live_by_themselves_when_they_are_watched() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_waits_for_the_one_before_is_not_sent_once_a_person_has_the_chat() {
+    // Without statuses the menu waits in vain for the delivery of the text before it.
+    let double = Double::with(Setup {
+        statuses: false,
+        ..Setup::default()
+    })
+    .await;
+    let mut bot = Bot::new(&double).with(&double, "admin_token = { env = \"ADMIN\" }\n");
+    bot.env("ADMIN", "operators-token");
+    let desk = bot.flows().join("desk.flow");
+    let flow = std::fs::read_to_string(&desk).unwrap();
+    let asks = "  menu \"Noted: {{ story }}\"\n    \"Good\" -> goodbye\n  end\n";
+    let flow = flow.replace("  say \"Noted: {{ story }}\"\n  done\n", asks);
+    std::fs::write(&desk, flow).unwrap();
+    bot.start(&double).await;
+    let sari = double.customer(SARI);
+    sari.says("Hi");
+    heard(&double, SARI, 1).await;
+    sari.taps("Leave a message");
+    heard(&double, SARI, 2).await;
+    sari.says(&"My bike is broken. ".repeat(80));
+    assert!(heard(&double, SARI, 3).await[2].starts_with("Noted: My bike"));
+
+    let token = "operators-token";
+    let (_, all) = ask(
+        &bot,
+        reqwest::Method::GET,
+        "/api/conversations",
+        token,
+        Value::Null,
+    )
+    .await;
+    let path = format!("/api/conversations/{}/say", all[0]["contact"].as_str().unwrap());
+    let say = json!({ "agent": "Ana", "text": "Ana here." });
+    assert_eq!(ask(&bot, reqwest::Method::POST, &path, token, say).await.0, 200);
+    assert_eq!(heard(&double, SARI, 4).await[3], "Ana here.");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_staff_write_on_the_phone_silences_the_bot() {
     let double = open_double().await;
     let mut bot = Bot::new(&double);
