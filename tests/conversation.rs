@@ -19,7 +19,7 @@ use switchboard::engine::Mode;
 use switchboard::message::{MediaKind, Place};
 use switchboard::server::config::Config;
 use switchboard::server::{Handle, Line, NoteKind, Parts, Running, Said, Server, ThreadEntry};
-use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore, Store};
+use switchboard::store::{Caps, ContactId, Due, Ingest, MovableClock, SqliteStore, Store, StoreError};
 use tempfile::TempDir;
 
 const SARI: &str = "6281100000011";
@@ -505,6 +505,65 @@ async fn what_is_said_while_a_service_is_asked_is_answered_afterwards_in_order()
     shop.release();
     let heard = office.hears(contact, 5).await;
     assert_eq!(heard[2..], ["Order A-12345 is on its way.", "Bye!", HELLO]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_outlives_its_lease_is_done_once_and_its_result_counts() {
+    let shop = Shop::start().await;
+    let office = Office::open(None, &shop.config()).await;
+    shop.hold();
+    let contact = office.says("Hi").await;
+    office.hears(contact, 1).await;
+    office.says("track").await;
+    office.hears(contact, 2).await;
+    office.says("A-12345").await;
+    shop.asked(1).await;
+    // Oftener than a job is tried whose holders died.
+    for _ in 0..5 {
+        office.handle.advance_clock(Duration::from_secs(100));
+        let prolonged = async {
+            while office
+                .store
+                .next_due(Due::Job)
+                .await
+                .unwrap()
+                .is_some_and(|at| at <= office.store.now())
+            {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(bot::PATIENCE, prolonged).await.unwrap();
+    }
+    shop.release();
+    let thread = office
+        .until(contact, "the answer", |thread| {
+            said(thread).iter().any(|words| words == "Bye!")
+        })
+        .await;
+    assert!(said(&thread).contains(&"Order A-12345 is on its way.".to_owned()));
+    assert_eq!(shop.calls().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_whose_words_find_a_full_mailbox_hears_of_it() {
+    let office = Office::open(None, "").await;
+    let contact = office.says("Hi").await;
+    office.hears(contact, 1).await;
+    let noted = |n: usize| Ingest {
+        channel: "sim".to_owned(),
+        contact,
+        dedupe: format!("filler-{n}"),
+        payload: br#"{"item":"noted"}"#.to_vec(),
+        said_at: None,
+        // Nobody takes them before the test is over.
+        quiet: Duration::from_secs(HOUR),
+        quiet_max: Duration::from_secs(HOUR),
+        history: None,
+    };
+    let all: Vec<Ingest> = (0..Caps::default().mailbox_events).map(noted).collect();
+    office.store.ingest(&all).await.unwrap();
+    let refused = office.handle.say_as_person(contact, "Ana", "Ana here.").await;
+    assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
 }
 
 /// Posts a signed text; gives the status, the `Retry-After` and how long it took.

@@ -251,6 +251,20 @@ async fn one_element_that_can_t_be_read_does_not_spoil_its_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_webhook_full_of_what_can_t_be_read_is_still_stored_in_time() {
+    let double = open_double().await;
+    let mut bot = Bot::new(&double);
+    bot.start(&double).await;
+    let mut messages = vec![json!(7); 3_000];
+    messages.push(text_message(&double, "wamid.2", "Hi"));
+    double.customer(SARI);
+    let (signature, raw) = double.signed(&body(&double, &json!(messages)));
+    let answer = post(&webhook_of(&bot).await, Some(&signature), raw).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
+    assert_eq!(heard(&double, SARI, 1).await, [HELLO]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_older_than_eight_days_or_for_another_number_is_refused_with_200() {
     let double = Double::start().await;
     let mut bot = Bot::new(&double);
@@ -389,6 +403,45 @@ async fn changed_flows_go_live_by_themselves_when_they_are_watched() {
     bot.line("new flows are live").await.expect("they go live");
     double.customer(SARI).says("Hi");
     assert_eq!(heard(&double, SARI, 1).await, ["Welcome!"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_waits_for_the_one_before_is_not_sent_once_a_person_has_the_chat() {
+    // Without statuses the menu waits in vain for the delivery of the text before it.
+    let double = Double::with(Setup {
+        statuses: false,
+        ..Setup::default()
+    })
+    .await;
+    let mut bot = Bot::new(&double).with(&double, "admin_token = { env = \"ADMIN\" }\n");
+    bot.env("ADMIN", "operators-token");
+    let desk = bot.flows().join("desk.flow");
+    let flow = std::fs::read_to_string(&desk).unwrap();
+    let asks = "  menu \"Noted: {{ story }}\"\n    \"Good\" -> goodbye\n  end\n";
+    let flow = flow.replace("  say \"Noted: {{ story }}\"\n  done\n", asks);
+    std::fs::write(&desk, flow).unwrap();
+    bot.start(&double).await;
+    let sari = double.customer(SARI);
+    sari.says("Hi");
+    heard(&double, SARI, 1).await;
+    sari.taps("Leave a message");
+    heard(&double, SARI, 2).await;
+    sari.says(&"My bike is broken. ".repeat(80));
+    assert!(heard(&double, SARI, 3).await[2].starts_with("Noted: My bike"));
+
+    let token = "operators-token";
+    let (_, all) = ask(
+        &bot,
+        reqwest::Method::GET,
+        "/api/conversations",
+        token,
+        Value::Null,
+    )
+    .await;
+    let path = format!("/api/conversations/{}/say", all[0]["contact"].as_str().unwrap());
+    let say = json!({ "agent": "Ana", "text": "Ana here." });
+    assert_eq!(ask(&bot, reqwest::Method::POST, &path, token, say).await.0, 200);
+    assert_eq!(heard(&double, SARI, 4).await[3], "Ana here.");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -562,6 +615,9 @@ async fn operators_read_take_answer_give_back_and_switch_autopilot_with_their_to
     let say = json!({ "agent": "Ana", "text": "Ana here, I'll take this." });
     assert_eq!(ask(&bot, Method::POST, &path("/say"), token, say).await.0, 200);
     assert_eq!(heard(&double, SARI, 2).await[1], "Ana here, I'll take this.");
+    let endless = json!({ "agent": "Ana", "text": "a".repeat(9_000) });
+    let (too_large, why) = ask(&bot, Method::POST, &path("/say"), token, endless).await;
+    assert_eq!((too_large, why["error"].is_string()), (413, true));
     let (_, shown) = ask(&bot, Method::GET, &path(""), token, Value::Null).await;
     assert_eq!(shown["owner"], "human");
     assert!(

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Machine;
@@ -17,13 +19,20 @@ use crate::store::{Store, StoreError};
 
 /// Name of the setting that holds the hash of the live program.
 const LIVE: &str = "flows/live";
+/// Name of the setting that lists former programs, the oldest first.
+const FORMER: &str = "flows/former";
+/// So many former programs are kept however old they are,
+const FORMER_KEPT: usize = 20;
+/// and all that were live this short a time ago.
+const FORMER_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How often watched files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
 pub enum FlowsError {
-    #[error("the flows in {folder} can't be read: {why}", folder = folder.display())]
-    Unreadable { folder: PathBuf, why: std::io::Error },
+    /// `place` is the folder, or the file in it.
+    #[error("the flows in {place} can't be read: {why}", place = place.display())]
+    Unreadable { place: PathBuf, why: std::io::Error },
     #[error("there are no .flow files in {folder}; write one, or name another folder as `flows` in switchboard.toml", folder = folder.display())]
     Empty { folder: PathBuf },
     /// `drawn` shows every mistake.
@@ -162,13 +171,13 @@ async fn compiled(folder: &Path) -> Result<Program, FlowsError> {
 
 /// Reads and compiles the flows of a folder.
 pub(super) fn compile_folder(folder: &Path) -> Result<Program, FlowsError> {
-    let unreadable = |why| FlowsError::Unreadable {
-        folder: folder.to_owned(),
+    let unreadable = |place: &Path, why| FlowsError::Unreadable {
+        place: place.to_owned(),
         why,
     };
     let mut sources = Sources::default();
-    for path in files(folder).map_err(unreadable)? {
-        let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+    for path in files(folder).map_err(|why| unreadable(folder, why))? {
+        let text = std::fs::read_to_string(&path).map_err(|why| unreadable(&path, why))?;
         // As people name it, whatever folder the server was started in.
         let shown = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
         sources.add(shown, text);
@@ -188,14 +197,54 @@ fn name_of(hash: &str) -> String {
     format!("flows/program/{hash}")
 }
 
-/// Keeps a program under its hash before it goes live: people in conversation may need it after a restart.
+/// A program that was live before, and when another took its place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Former {
+    hash: String,
+    until: Timestamp,
+}
+
+/// Keeps a program under its hash before it goes live: people in conversation may need it after a restart. Nothing is
+/// written if it is kept already, so that a full disk does not keep the server from starting.
 async fn keep(store: &dyn Store, program: &Program) -> Result<(), StoreError> {
+    let before = store.setting(LIVE).await?;
+    let before = before.map(|hash| String::from_utf8_lossy(&hash).into_owned());
+    if before.as_ref() == Some(&program.hash) && store.setting(&name_of(&program.hash)).await?.is_some() {
+        return Ok(());
+    }
     let bytes = serde_json::to_vec(program).map_err(|why| StoreError::Corrupt {
         key: name_of(&program.hash),
         why: why.to_string(),
     })?;
     store.put_setting(&name_of(&program.hash), &bytes).await?;
-    store.put_setting(LIVE, program.hash.as_bytes()).await
+    store.put_setting(LIVE, program.hash.as_bytes()).await?;
+    if let Err(why) = prune(store, before, &program.hash).await {
+        tracing::warn!(%why, "old programs could not be cleared away; the next change tries again");
+    }
+    Ok(())
+}
+
+/// Forgets former programs: the latest of them stay, and those that were live a short time ago.
+async fn prune(store: &dyn Store, before: Option<String>, live: &str) -> Result<(), StoreError> {
+    let now = store.now();
+    let listed = store.setting(FORMER).await?.unwrap_or_default();
+    let mut former: Vec<Former> = serde_json::from_slice(&listed).unwrap_or_default();
+    former.retain(|one| one.hash != live && Some(&one.hash) != before.as_ref());
+    if let Some(hash) = before.filter(|hash| hash != live) {
+        former.push(Former { hash, until: now });
+    }
+    let spare = former.len().saturating_sub(FORMER_KEPT);
+    let (old, kept): (Vec<_>, Vec<_>) = former
+        .into_iter()
+        .enumerate()
+        .partition(|(place, one)| *place < spare && one.until.duration_until(now) > FORMER_FOR);
+    for (_, one) in old {
+        store.remove_setting(&name_of(&one.hash)).await?;
+    }
+    let kept: Vec<Former> = kept.into_iter().map(|(_, one)| one).collect();
+    // Names of fields and strings only: nothing in it can fail to be written.
+    let kept = serde_json::to_vec(&kept).unwrap_or_default();
+    store.put_setting(FORMER, &kept).await
 }
 
 async fn last_good(store: &dyn Store) -> Result<Option<Program>, StoreError> {
@@ -212,5 +261,58 @@ async fn last_good(store: &dyn Store) -> Result<Option<Program>, StoreError> {
             tracing::error!(%why, "the last good flows were kept by another version and can't be read");
             Ok(None)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Caps, MovableClock, SqliteStore};
+
+    /// The store knows programs by their hash alone.
+    fn program(n: usize) -> Program {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/server/flows");
+        let mut program = compile_folder(&folder).unwrap();
+        program.hash = format!("program-{n}");
+        program
+    }
+
+    async fn kept(store: &dyn Store, programs: &[Program]) -> usize {
+        let mut count = 0;
+        for program in programs {
+            count += usize::from(store.setting(&name_of(&program.hash)).await.unwrap().is_some());
+        }
+        count
+    }
+
+    #[tokio::test]
+    async fn former_programs_go_once_they_are_old_and_many_and_the_live_one_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(MovableClock::default());
+        let store =
+            SqliteStore::open(folder.path().join("store.db"), Caps::default(), clock.clone()).unwrap();
+        let programs: Vec<Program> = (0..30).map(program).collect();
+        for program in &programs {
+            keep(&store, program).await.unwrap();
+        }
+        assert_eq!(kept(&store, &programs).await, 30, "all were live lately");
+
+        // The first is live again: it is no former one.
+        keep(&store, &programs[0]).await.unwrap();
+        clock.advance(Duration::from_secs(8 * 24 * 3600));
+        let newest = program(30);
+        keep(&store, &newest).await.unwrap();
+        assert_eq!(kept(&store, &programs).await, FORMER_KEPT);
+        assert_eq!(kept(&store, &programs[..1]).await, 1, "it was live until now");
+        let good = last_good(&store).await.unwrap().expect("a program");
+        assert_eq!(good.hash, newest.hash);
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("photo.flow"), b"\xff\xd8\xff").unwrap();
+        let why = compile_folder(folder.path()).unwrap_err().to_string();
+        assert!(why.contains("photo.flow"), "{why}");
     }
 }

@@ -20,7 +20,7 @@ use crate::engine::{Machine, Memory};
 use crate::message::{
     Conversation as Place, DedupeKey, Forwarded, Inbound, InboundBody, Media, MediaHandle, MediaKind, Party,
 };
-use crate::store::{Alias, ContactId, Ingest, Owner, StoreError};
+use crate::store::{Alias, ContactId, Ingest, Ingested, Owner, StoreError};
 
 /// A view of a running server. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -306,8 +306,12 @@ impl Handle {
             quiet_max: Duration::ZERO,
             history: None,
         };
-        self.shared.store.ingest(&[letter]).await?;
+        let outcome = self.shared.store.ingest(&[letter]).await?;
         self.shared.ring(contact);
+        // Whoever asked must hear of it: nobody repeats what a person does.
+        if outcome.contains(&Ingested::MailboxFull) {
+            return Err(StoreError::Full("the mailbox of this contact".to_owned()));
+        }
         Ok(())
     }
 

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use super::mailbox::{Hearing, Item};
 use super::masked::{Masked, unreadable};
-use super::parts::Shared;
+use super::parts::{Shared, lock};
 use super::patience::repeated;
 use super::work::Work;
 use crate::failpoint;
-use crate::store::{JobClaim, StoreError};
+use crate::store::{JobClaim, JobId, StoreError};
 
-/// Longer than any call with its tries. A job that takes longer is claimed again and then done twice, with one result.
+/// Longer than most calls with their tries. While this process works on a job it claims it again and so keeps it; if it
+/// died, another does the job anew. There is one result.
 const LEASE: Duration = Duration::from_secs(90);
 /// A job whose holders died this often is not tried again: it may be what kills them.
 const MOST_TRIES: u32 = 3;
@@ -26,13 +27,47 @@ pub(super) async fn take(shared: &Arc<Shared>) -> Result<bool, StoreError> {
     let Some(claim) = shared.store.job_claim(LEASE).await? else {
         return Ok(false);
     };
+    if let Some(earlier) = lock(&shared.working).get_mut(&claim.id) {
+        // Ours, and still in work, as voice notes are that wait for an ear: the claim prolongs its lease.
+        *earlier = claim;
+        return Ok(true);
+    }
+    lock(&shared.working).insert(claim.id.clone(), claim.clone());
     let shared = shared.clone();
+    let working = Working(shared.clone(), claim.id.clone());
     shared.tasks.clone().spawn(async move {
+        let _working = working;
         work(&shared, &claim).await;
         drop(permit);
         shared.ring(claim.contact);
     });
     Ok(true)
+}
+
+/// Takes a job out of those in work, however its work ended.
+struct Working(Arc<Shared>, JobId);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        lock(&self.0.working).remove(&self.1);
+    }
+}
+
+/// Ends a job under its latest claim.
+async fn end(shared: &Shared, first: &JobClaim, result: &[u8]) -> Result<bool, StoreError> {
+    let latest = || {
+        let working = lock(&shared.working);
+        working.get(&first.id).unwrap_or(first).clone()
+    };
+    let mut claim = latest();
+    loop {
+        let done = repeated(|| shared.store.job_done(&claim, result.to_vec())).await?;
+        let newer = latest();
+        if done || newer.nonce == claim.nonce {
+            return Ok(done);
+        }
+        claim = newer;
+    }
 }
 
 async fn work(shared: &Shared, claim: &JobClaim) {
@@ -42,24 +77,40 @@ async fn work(shared: &Shared, claim: &JobClaim) {
         Err(why) => {
             let why = unreadable(&why);
             tracing::error!(%contact, why, "a job can't be read");
-            Item::Noted
+            unreadable_result(claim)
         }
     };
     failpoint!("before_job_done");
-    let result = item.to_bytes();
-    match repeated(|| shared.store.job_done(claim, result.clone())).await {
+    match end(shared, claim, &item.to_bytes()).await {
         Ok(true) => {}
         Ok(false) => tracing::warn!(%contact, "a job took so long that somebody else did it too"),
         Err(StoreError::TooBig { .. }) => {
             tracing::error!(%contact, "the result of a job is too large to keep");
             let small = shrunk(item);
-            if let Err(why) = shared.store.job_done(claim, small.to_bytes()).await {
+            if let Err(why) = end(shared, claim, &small.to_bytes()).await {
                 tracing::error!(%contact, %why, "the result of a job could not be written");
             }
         }
         Err(why) => {
             tracing::error!(%contact, %why, "the result of a job could not be written; it is done again")
         }
+    }
+}
+
+/// The conversation waits for a result, whatever the job was. Its name says what kind.
+fn unreadable_result(claim: &JobClaim) -> Item {
+    let why = "Switchboard could not read its own note of it".to_owned();
+    let name = claim.id.0.as_str();
+    let own = format!("{}/", claim.contact);
+    match name.strip_prefix(&own) {
+        Some(rest) if rest.starts_with("voice/") => Item::Heard {
+            note: name.to_owned(),
+            hearing: Hearing::Nothing { why },
+        },
+        key => Item::Answered {
+            key: key.unwrap_or(name).to_owned(),
+            answer: crate::engine::Answer::Down { why },
+        },
     }
 }
 

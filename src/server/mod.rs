@@ -158,6 +158,7 @@ impl Server {
             sends: Arc::new(Semaphore::new(limits.sends.max(1))),
             jobs: Arc::new(Semaphore::new(limits.jobs.max(1))),
             uncertain: Mutex::new(HashMap::new()),
+            working: Mutex::new(HashMap::new()),
             uploads: Mutex::new(HashMap::new()),
         });
         let mut router = webhooks(shared.clone());

@@ -23,6 +23,8 @@ use crate::store::{ContactId, Owner, StoreError};
 /// Conversations and lines of a thread that one request gives at most.
 const MOST: usize = 500;
 const BODY_BYTES: usize = 64 * 1024;
+/// What an operator says at once, in bytes: the store takes 64 KiB with all that belongs to it.
+const LONGEST_TEXT: usize = 8 * 1024;
 
 /// The routes below `/api`.
 pub(super) fn routes(handle: Handle, token: SecretString) -> Router {
@@ -104,7 +106,13 @@ async fn conversations(
 ) -> Result<Json<Body>, Refused> {
     let mut shown = Vec::new();
     for contact in handle.contacts(page.limit.min(MOST)).await? {
-        shown.extend(summary(&handle, contact).await?);
+        match summary(&handle, contact).await {
+            // One that this version can't read must not hide the others.
+            Err(StoreError::Corrupt { why, .. }) => {
+                shown.push(json!({ "contact": contact, "unreadable": why }))
+            }
+            summary => shown.extend(summary?),
+        }
     }
     Ok(Json(shown.into()))
 }
@@ -177,6 +185,10 @@ async fn say(
     let contact = existing(&handle, &contact).await?;
     if text.trim().is_empty() {
         return Err(Refused(StatusCode::BAD_REQUEST, "the text is empty".to_owned()));
+    }
+    if text.len() > LONGEST_TEXT {
+        let why = format!("the text has {} bytes, {LONGEST_TEXT} at most", text.len());
+        return Err(Refused(StatusCode::PAYLOAD_TOO_LARGE, why));
     }
     handle.say_as_person(contact, &agent, &text).await?;
     done()

@@ -15,7 +15,7 @@ use super::flows::Flows;
 use super::listen::Ear;
 use super::people::People;
 use crate::channel::{Channel, Simulator, Transport};
-use crate::store::{ContactId, MovableClock, Store};
+use crate::store::{ContactId, JobClaim, JobId, MovableClock, Store};
 
 /// Everything a running server is made of. One for the whole process, behind an `Arc`.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub(super) struct Shared {
     pub jobs: Arc<Semaphore>,
     /// Entries that may have been sent already, and how often they were tried since this process knows.
     pub uncertain: Mutex<HashMap<String, u32>>,
+    /// Jobs in work, each with its latest claim.
+    pub working: Mutex<HashMap<JobId, JobClaim>>,
     /// Files of the business that a number has at its provider, by channel and path, and since when.
     pub uploads: Mutex<HashMap<(String, String), (String, Instant)>>,
 }

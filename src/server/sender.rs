@@ -1,7 +1,8 @@
 //! Sends what turns have queued: one message of one conversation at a time, in order, one attempt a claim. The provider
 //! knows no idempotency key, so what may have been sent is never repeated blindly.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +15,7 @@ use super::thread::{Line, NoteKind, Ours};
 use super::uploads;
 use crate::channel::{SendClass, SendError, Step};
 use crate::failpoint;
-use crate::store::{ContactId, SendClaim, SendOutcome};
+use crate::store::{ContactId, SendClaim, SendOutcome, Sender};
 
 /// Longer than an attempt may take, 3 s to connect and 20 s in all.
 const LEASE: Duration = Duration::from_secs(30);
@@ -26,6 +27,8 @@ const SETTLE: SignedDuration = SignedDuration::from_secs(45);
 const SETTLE_AFTER_DEATH: SignedDuration = SignedDuration::from_secs(15);
 /// A message of which nobody knows whether it was sent goes out this often at most.
 const UNCERTAIN_TRIES: u32 = 2;
+/// So many doubtful messages are remembered at most.
+const REMEMBERED: usize = 10_000;
 /// A number that was stopped is tried again after this time: somebody may have mended it.
 const STOPPED_FOR: Duration = Duration::from_secs(60);
 /// A template waits this long for its turn at most; other messages have their window.
@@ -88,11 +91,17 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim) -> SendOutcome {
     {
         return outcome;
     }
+    let slow = takes_time(&ours.step);
+    let spoke = !slow || bot_may_speak(shared, claim).await;
     wait_for_delivery(shared, claim, &ours.step).await;
     let step = match uploads::ready(shared, number, &ours.step).await {
         Ok(step) => step,
         Err(error) => return after_failure(shared, number, claim, &error),
     };
+    failpoint!("after_preparing");
+    if slow && spoke && !bot_may_speak(shared, claim).await {
+        return again_after_takeover(shared, claim);
+    }
     let request = match number.channel.encode(&step) {
         Ok(request) => request,
         Err(why) => return dead(why.to_string()),
@@ -110,6 +119,40 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim) -> SendOutcome {
         }
         Err(error) => after_failure(shared, number, claim, &error),
     }
+}
+
+/// Whether a message waits for something between its claim and the moment it leaves.
+fn takes_time(step: &Step) -> bool {
+    let waits = matches!(
+        step,
+        Step::Send {
+            after_delivery: true,
+            ..
+        }
+    );
+    waits || step.file().is_some()
+}
+
+/// Whether the bot has the chat now. A store that is away says nothing against it.
+async fn bot_may_speak(shared: &Shared, claim: &SendClaim) -> bool {
+    if claim.entry.sender == Sender::Person {
+        return true;
+    }
+    match shared.store.peek(claim.contact).await {
+        Ok(Some(now)) => now.owner.lets_bot_speak(shared.store.now()),
+        Ok(None) | Err(_) => true,
+    }
+}
+
+/// The chat changed hands while the message was made ready. The next claim decides: it drops what a person's takeover
+/// voids, and lets the sentence through with which the bot itself has handed over.
+fn again_after_takeover(shared: &Shared, claim: &SendClaim) -> SendOutcome {
+    if claim.uncertain {
+        // This try did not count; the doubt about an earlier one stays.
+        lock(&shared.uncertain).insert(claim.entry.id.clone(), 1);
+    }
+    let why = "people took the chat meanwhile".to_owned();
+    retry(shared.store.now(), Duration::ZERO, why)
 }
 
 /// Why a message may not leave any more.
@@ -130,7 +173,7 @@ fn too_late(ours: &Ours, claim: &SendClaim, now: Timestamp) -> Option<String> {
 /// What to do with a message that may have been sent; `None`: send it again. An earlier process may have died with it,
 /// so the first thing is always to wait for a status.
 fn doubt(shared: &Shared, claim: &SendClaim, now: Timestamp) -> Option<SendOutcome> {
-    let mut known = lock(&shared.uncertain);
+    let mut known = remembered(shared);
     let tries = known.entry(claim.entry.id.clone()).or_default();
     *tries += 1;
     match *tries {
@@ -143,6 +186,16 @@ fn doubt(shared: &Shared, claim: &SendClaim, now: Timestamp) -> Option<SendOutco
             "nobody knows whether it arrived; it is not sent a third time",
         )),
     }
+}
+
+/// The doubtful messages. Those that a status settles are never asked for again, so now and then all are forgotten:
+/// each that is left then waits for a status once more.
+fn remembered(shared: &Shared) -> MutexGuard<'_, HashMap<String, u32>> {
+    let mut known = lock(&shared.uncertain);
+    if known.len() >= REMEMBERED {
+        known.clear();
+    }
+    known
 }
 
 fn after_failure(shared: &Shared, number: &Number, claim: &SendClaim, error: &SendError) -> SendOutcome {
@@ -175,7 +228,7 @@ fn after_failure(shared: &Shared, number: &Number, claim: &SendClaim, error: &Se
         SendClass::WindowClosed | SendClass::Unreachable | SendClass::OurFault => dead(why),
         SendClass::Ambiguous => {
             // This process knows of the first try, so the wait for a status begins here.
-            lock(&shared.uncertain)
+            remembered(shared)
                 .entry(claim.entry.id.clone())
                 .and_modify(|tries| *tries += 1)
                 .or_insert(1);

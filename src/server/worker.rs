@@ -27,7 +27,13 @@ pub(super) async fn take_turn(shared: Arc<Shared>, contact: ContactId) {
         }
     };
     let claim = match shared.store.claim(contact, nonce, LEASE).await {
-        Ok(Some(claim)) => claim,
+        Ok(Some(mut claim)) => {
+            // After a failure one at a time, so that only the event that fails is ever put aside.
+            if claim.failures > 0 {
+                claim.events.truncate(1);
+            }
+            claim
+        }
         Ok(None) => return,
         Err(why) => {
             tracing::error!(contact = %Masked(contact), %why, "a conversation could not be claimed");

@@ -140,6 +140,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Small facts of the whole installation (live version, settings). Last write wins.
     async fn put_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
     async fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// One that is not there is no error.
+    async fn remove_setting(&self, key: &str) -> Result<(), StoreError>;
 
     /// Waits until something may have become due since the last call; may wake for nothing. Meant for one caller, who
     /// then looks at everything that is due: of several, one may oversleep by 50 ms. What ends it is a write, and the

@@ -213,6 +213,10 @@ pub async fn settings_keep_the_last_write(open: Open) {
     bed.store.put_setting("live", b"\0\xff").await.unwrap();
     bed.store.put_setting("other", b"").await.unwrap();
     assert_eq!(bed.store.setting("live").await.unwrap(), Some(b"\0\xff".to_vec()));
+    bed.store.remove_setting("live").await.unwrap();
+    bed.store.remove_setting("live").await.unwrap();
+    assert_eq!(bed.store.setting("live").await.unwrap(), None);
+    assert_eq!(bed.store.setting("other").await.unwrap(), Some(Vec::new()));
     assert_eq!(bed.store.setting("other").await.unwrap(), Some(Vec::new()));
     bed.store
         .quarantine("number-one", b"{\xff", "not JSON")

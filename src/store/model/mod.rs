@@ -208,6 +208,13 @@ impl Store for ModelStore {
         self.look(|world, _| world.settings.get(key).cloned())
     }
 
+    async fn remove_setting(&self, key: &str) -> Result<(), StoreError> {
+        self.step(|world, _| {
+            world.settings.remove(key);
+            Ok(())
+        })
+    }
+
     async fn wait_for_work(&self) {
         self.bell.wait(self.clock.as_ref()).await;
     }

@@ -286,6 +286,11 @@ impl Store for SqliteStore {
         self.read(move |step| thread::setting(step, &key)).await
     }
 
+    async fn remove_setting(&self, key: &str) -> Result<(), StoreError> {
+        let key = key.to_owned();
+        self.write(move |step| thread::remove_setting(step, &key)).await
+    }
+
     async fn wait_for_work(&self) {
         self.bell.wait(self.clock.as_ref()).await;
     }

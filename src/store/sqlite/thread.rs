@@ -143,6 +143,13 @@ pub(super) fn put_setting(step: &Step<'_>, key: &str, value: &[u8]) -> Result<()
     Ok(())
 }
 
+pub(super) fn remove_setting(step: &Step<'_>, key: &str) -> Result<(), StoreError> {
+    step.db
+        .prepare_cached("DELETE FROM setting WHERE key = ?1")?
+        .execute([key])?;
+    Ok(())
+}
+
 pub(super) fn setting(step: &Step<'_>, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
     Ok(step
         .db
