@@ -18,10 +18,16 @@ pub(super) const BUSINESS: &str = "(business)";
 impl Run<'_> {
     pub(super) fn jump(&mut self, jump: &Jump) -> Result<Next, Failed> {
         let m = self.m;
-        if !matches!(jump, Jump::To(_) | Jump::Again)
-            && self.pending.as_ref().is_some_and(|pending| pending.from_on)
+        let mut interrupted = None;
+        if !matches!(jump, Jump::To(_)) && self.pending.as_ref().is_some_and(|pending| pending.from_on) {
+            interrupted = self.pending.take().map(|pending| pending.frames);
+        }
+        if matches!(jump, Jump::Again | Jump::Back | Jump::Start)
+            && self.p.frames.last().is_some_and(|frame| frame.flow == BUSINESS)
+            && let Some(frames) = interrupted
         {
-            self.pending = None;
+            // In an `on` of the business these mean the flow that was interrupted.
+            self.p.frames = frames;
         }
         match jump {
             Jump::To(pc) => Ok(Next::At(*pc)),
@@ -31,7 +37,17 @@ impl Run<'_> {
                 Ok(Next::At(self.begin(*flow, locals)))
             }
             Jump::Again => {
-                self.ask_top_again()?;
+                // After a service or a sub-flow the frame no longer rests at the question that was answered last.
+                let state = self
+                    .p
+                    .frames
+                    .last()
+                    .and_then(|frame| self.question_named(&frame.at))
+                    .or_else(|| self.previous());
+                match state {
+                    Some(state) => self.ask(state, true)?,
+                    None => return Ok(self.restart()),
+                }
                 Ok(Next::Rest)
             }
             Jump::Back => {
@@ -39,11 +55,8 @@ impl Run<'_> {
                     .left
                     .take()
                     .or_else(|| self.p.frames.last().map(|frame| frame.at.clone()));
-                while let Some(name) = self.p.back.pop() {
-                    if present.as_deref() == Some(&name) {
-                        continue;
-                    }
-                    if let Some(state) = self.question_named(&name) {
+                while let Some((name, state)) = self.previous_named() {
+                    if present.as_deref() != Some(&name) {
                         self.ask(state, true)?;
                         return Ok(Next::Rest);
                     }
@@ -58,6 +71,32 @@ impl Run<'_> {
                 })
             }
         }
+    }
+
+    /// The question of the running flow that was answered last, taken from what `back` remembers.
+    fn previous(&mut self) -> Option<StateIx> {
+        self.previous_named().map(|(_, state)| state)
+    }
+
+    fn previous_named(&mut self) -> Option<(String, StateIx)> {
+        let m = self.m;
+        while let Some(name) = self.p.back.last() {
+            let state = self.question_named(name);
+            let of = state.map(|state| {
+                let flow = m.program.states[state as usize].flow;
+                flow.map_or(BUSINESS, |flow| m.program.flows[flow as usize].name.as_str())
+            });
+            let depth = of.and_then(|of| self.p.frames.iter().rposition(|frame| frame.flow == of));
+            if depth.is_some_and(|depth| depth + 1 < self.p.frames.len()) {
+                // The callers' questions stay for when their flow goes on.
+                return None;
+            }
+            let name = self.p.back.pop()?;
+            if let (Some(_), Some(state)) = (depth, state) {
+                return Some((name, state));
+            }
+        }
+        None
     }
 
     /// The present flow from its first step, or the front door.
@@ -195,7 +234,6 @@ impl Run<'_> {
         self.commit_pending();
         self.note_left();
         self.rest_at(state);
-        self.p.back.clear();
         let flow = &m.program.flows[call.flow as usize];
         self.push_frame(&flow.name, locals);
         self.log.push(Log::Started {
@@ -207,13 +245,18 @@ impl Run<'_> {
     pub(super) fn give_back(&mut self, gives: &[(String, ExprIx)]) -> Result<Next, Failed> {
         let m = self.m;
         let results = self.args(gives)?;
-        self.p.frames.pop();
+        let finished = self.p.frames.pop();
         let Some(caller) = self.p.frames.last_mut() else {
             self.idle();
             return Ok(Next::Rest);
         };
         self.left = None;
-        self.p.back.clear();
+        // `back` in the caller leads to its own questions.
+        if let Some(finished) = finished {
+            self.p
+                .back
+                .retain(|name| name.split_once('/').is_none_or(|(flow, _)| flow != finished.flow));
+        }
         let state = m
             .state_named(&caller.at)
             .map(|ix| &m.program.states[ix as usize].kind);

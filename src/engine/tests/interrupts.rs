@@ -217,3 +217,79 @@ step one
         .says("green")
         .sees(&["Blue Green"]);
 }
+
+/// Two questions with a sub-flow and a service between them.
+const WALK: &str = r#"
+flow walk
+starts on "walk"
+step one
+  menu a "One?"
+    "Red"
+    "Blue"
+  end
+  menu b "Two?"
+    "Look" -> look
+    "Child" -> child step
+  end
+  done
+step look
+  fetch order from shop.get_order with number = b
+    not found "Nothing." -> again
+  end
+  done
+step child step
+  do inner save i
+  menu c "Three? {{ a }}"
+    "Go back" -> back
+  end
+  done
+"#;
+
+const CALLED: &str = "flow inner\nstarts when called\nstep i\n  menu x \"Inner?\"\n    \"Yes\"\n    \"Back\" -> back\n  end\n  done\n";
+
+fn walk(ons: &str) -> Talk {
+    let business = format!("{BUSINESS}\n{ons}");
+    Talk::with(&[
+        ("business.flow", &business),
+        ("welcome.flow", WELCOME),
+        ("tracking.flow", TRACKING),
+        ("walk.flow", WALK),
+        ("inner.flow", CALLED),
+    ])
+}
+
+#[test]
+fn again_after_a_service_asks_the_question_that_led_to_it() {
+    let mut talk = walk("");
+    talk.says("walk").says("red").says("look").skips();
+    talk.answers(404, serde_json::Value::Null)
+        .sees(&["Nothing.", "Two? [Look] [Child]"]);
+    talk.says("child").sees(&["Inner? [Yes] [Back]"]);
+}
+
+#[test]
+fn back_after_a_sub_flow_leads_to_the_question_before_it() {
+    let mut talk = walk("");
+    talk.says("walk").says("red").says("child").skips();
+    // Inside, nothing was asked before.
+    talk.says("back").sees(&["Inner? [Yes] [Back]"]);
+    talk.says("yes").sees(&["Three? Red [Go back]"]);
+    talk.says("go back").sees(&["Two? [Look] [Child]"]);
+    talk.says("child").says("yes").skips();
+    talk.says("go back").sees(&["Two? [Look] [Child]"]);
+}
+
+#[test]
+fn back_again_and_start_in_an_on_of_the_business_mean_the_interrupted_flow() {
+    let mut talk = walk("on \"previous\" -> back\non \"repeat\" -> again\non \"from the top\" -> start\n");
+    talk.says("walk").says("red").skips();
+    talk.says("repeat").sees(&["Two? [Look] [Child]"]);
+    talk.says("previous").sees(&["One? [Red] [Blue]"]);
+    talk.says("blue").sees(&["Two? [Look] [Child]"]);
+    talk.says("from the top").sees(&["One? [Red] [Blue]"]);
+    talk.says("blue").says("child").says("yes").sees(&[
+        "Two? [Look] [Child]",
+        "Inner? [Yes] [Back]",
+        "Three? Blue [Go back]",
+    ]);
+}
