@@ -37,7 +37,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         tokio::select! {
             () = shared.stopping.cancelled() => {}
             () = shared.bell.notified() => {}
-            () = shared.store.wait_for_work() => {}
+            _anywhere = shared.store.wait_for_work() => {}
             () = tokio::time::sleep(rest) => {}
         }
     }

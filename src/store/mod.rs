@@ -18,7 +18,7 @@ pub use clock::{Clock, MovableClock, StillClock, SystemClock};
 pub use record::{
     Alias, Claim, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested, Job, JobClaim,
     JobId, Keep, MailboxEvent, Nonce, OutboxEntry, Owner, Promises, Resolved, SendClaim, SendOutcome, Sender,
-    Seq, Status, TimerId, TurnCommit,
+    Seq, Status, TimerId, TurnCommit, Wake,
 };
 pub use sqlite::SqliteStore;
 
@@ -84,6 +84,23 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Writes one whole turn, or nothing. `Fenced`: the lease was lost, nothing was written.
     async fn commit(&self, turn: &TurnCommit) -> Result<Committed, StoreError>;
 
+    /// [`Store::commit`] and, if it was `Done`, [`Store::send_claim`] of the same contact, so that the one who took the turn
+    /// goes on sending. A repeated call says `Already` and may give no claim: what the first one claimed then waits for
+    /// its lease.
+    async fn commit_then_send(
+        &self,
+        turn: &TurnCommit,
+        lease: Duration,
+    ) -> Result<(Committed, Option<SendClaim>), StoreError> {
+        let committed = self.commit(turn).await?;
+        let claim = match committed {
+            // The turn stands, whatever becomes of the second step: what is not claimed here is found as due.
+            Committed::Done => self.send_claim(turn.contact, lease).await.unwrap_or(None),
+            Committed::Already | Committed::Fenced => None,
+        };
+        Ok((committed, claim))
+    }
+
     /// The turn returned an error: counts it and backs off by [`BACK_OFF`]; the [`PARK_AFTER`]th time the head of the
     /// mailbox is parked and the contact goes on at once.
     async fn fail(
@@ -105,6 +122,22 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Records what became of a claimed entry. `false`: the claim was lost to another.
     async fn send_done(&self, claim: &SendClaim, outcome: &SendOutcome) -> Result<bool, StoreError>;
+
+    /// [`Store::send_done`] and, if the claim was not lost, [`Store::send_claim`] of what is next. A repeated call may
+    /// give no claim: what the first one claimed then waits for its lease.
+    async fn sent_then_next(
+        &self,
+        claim: &SendClaim,
+        outcome: &SendOutcome,
+        lease: Duration,
+    ) -> Result<(bool, Option<SendClaim>), StoreError> {
+        let ours = self.send_done(claim, outcome).await?;
+        let next = match ours {
+            true => self.send_claim(claim.contact, lease).await.unwrap_or(None),
+            false => None,
+        };
+        Ok((ours, next))
+    }
 
     /// A delivery status for a message we sent. Monotone: a later status never lowers an earlier one. A status that
     /// bears our own id also takes the entry out of the outbox, sent or not: the provider has it. `false`: the message
@@ -143,11 +176,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// One that is not there is no error.
     async fn remove_setting(&self, key: &str) -> Result<(), StoreError>;
 
-    /// Waits until something may have become due since the last call; may wake for nothing. Meant for one caller, who
-    /// then looks at everything that is due: of several, one may oversleep by 50 ms. What ends it is a write, and the
+    /// Waits until something may have become due since the last call; may wake for nothing. Says where to look: a store that
+    /// many processes share names the contacts, so that the usual case costs no look at everything. Meant for one caller, who
+    /// then looks: of several, one may oversleep by 50 ms. What ends it is a write, and the
     /// clock reaching the soonest work (a movable clock is looked at every 50 ms). A claim that found nothing is no write.
     /// Work that stays due without being taken ends it every 50 ms.
-    async fn wait_for_work(&self);
+    async fn wait_for_work(&self) -> Wake;
 
     /// The store's time.
     fn now(&self) -> Timestamp;

@@ -147,6 +147,16 @@ pub struct MailboxEvent {
 }
 
 /// Who speaks for the business in a chat.
+/// Where there is work, as [`super::Store::wait_for_work`] says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wake {
+    /// Anywhere: look at everything that is due.
+    Look,
+    /// These contacts have work of this kind now; nothing else needs a look. Of timers and jobs the contact only says
+    /// that there are some.
+    Due(Vec<(Due, ContactId)>),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Owner {

@@ -55,6 +55,8 @@ macro_rules! conformance {
                 a_status_before_the_accept_is_recorded_counts,
                 a_late_lower_status_changes_nothing,
                 a_status_of_another_channel_or_nobody_is_not_known,
+                a_turn_and_its_first_send_are_one_step,
+                a_send_and_the_next_are_one_step,
                 an_id_that_was_queued_before_is_not_queued_again,
                 an_id_that_the_turn_itself_pushes_out_of_the_thread_is_still_known,
                 the_window_starts_with_the_customers_words_only;

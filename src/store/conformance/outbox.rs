@@ -1,6 +1,6 @@
 //! Sending: in order, one at a time, and never a doubt that is not written down.
 
-use switchboard::store::{Caps, Due, SendOutcome, Status};
+use switchboard::store::{Caps, Committed, Due, SendOutcome, Status};
 
 use super::Open;
 use super::bed::{CHANNEL, LEASE, accepted, bed, bed_with, bot, message, turn};
@@ -339,4 +339,106 @@ pub async fn the_window_starts_with_the_customers_words_only(open: Open) {
         ahead > third && ahead <= bed.store.now(),
         "the provider's clock runs ahead"
     );
+}
+
+pub async fn a_turn_and_its_first_send_are_one_step(open: Open) {
+    let bed = bed(open).await;
+    let ana = bed.contact("ana").await;
+    bed.say(ana, "hello").await;
+    let mut asks = turn(&bed.claim(ana).await);
+    asks.outbox = vec![bot("1"), bot("2")];
+    let (committed, first) = bed.store.commit_then_send(&asks, LEASE).await.unwrap();
+    assert_eq!(committed, Committed::Done);
+    let first = first.unwrap();
+    assert_eq!(
+        (first.entry.id.as_str(), first.attempt, first.uncertain),
+        ("1", 1, false)
+    );
+    assert_eq!(
+        (first.channel.as_str(), &first.aliases[0].0[..]),
+        (CHANNEL, "phone:ana")
+    );
+    assert_eq!(bed.state(ana, "1").await, "sending");
+    assert!(bed.send_claim(ana).await.is_none(), "one at a time");
+    // A repeated call commits nothing more, and gives that very claim or none.
+    let (committed, again) = bed.store.commit_then_send(&asks, LEASE).await.unwrap();
+    assert_eq!(committed, Committed::Already);
+    assert!(again.is_none_or(|again| again == first));
+    assert_eq!(bed.states(ana).await.len(), 2);
+
+    // While another sends, the turn commits and claims nothing.
+    bed.say(ana, "more").await;
+    let mut more = turn(&bed.claim(ana).await);
+    more.outbox = vec![bot("3")];
+    let done = bed.store.commit_then_send(&more, LEASE).await.unwrap();
+    assert_eq!(done, (Committed::Done, None));
+    // Nothing to send is no claim, and so is a turn that lost its lease.
+    let budi = bed.contact("budi").await;
+    bed.say(budi, "hello").await;
+    let quiet = turn(&bed.claim(budi).await);
+    let done = bed.store.commit_then_send(&quiet, LEASE).await.unwrap();
+    assert_eq!(done, (Committed::Done, None));
+    let mut zombie = quiet;
+    zombie.nonce.0 ^= 1;
+    zombie.outbox = vec![bot("4")];
+    let fenced = bed.store.commit_then_send(&zombie, LEASE).await.unwrap();
+    assert_eq!(fenced, (Committed::Fenced, None));
+    assert!(bed.send_claim(budi).await.is_none());
+}
+
+pub async fn a_send_and_the_next_are_one_step(open: Open) {
+    let bed = bed(open).await;
+    let ana = bed.contact("ana").await;
+    let mut later = bot("3");
+    later.not_before = Some(bed.in_millis(800));
+    bed.answer(ana, vec![bot("1"), bot("2"), later]).await;
+    let first = bed.send_claim(ana).await.unwrap();
+    let (ours, second) = bed
+        .store
+        .sent_then_next(&first, &accepted("1"), LEASE)
+        .await
+        .unwrap();
+    let second = second.unwrap();
+    assert!(ours);
+    assert_eq!((second.entry.id.as_str(), second.attempt), ("2", 1));
+    assert!(second.fence > first.fence);
+    let (ours, again) = bed
+        .store
+        .sent_then_next(&first, &accepted("1"), LEASE)
+        .await
+        .unwrap();
+    assert!(ours && again.is_none_or(|again| again == second));
+    assert_eq!(bed.state(ana, "1").await, "accepted");
+    // What has to wait is not claimed; what is not sent comes again in its time.
+    let retry = SendOutcome::Retry {
+        at: bed.in_millis(500),
+        why: "busy".into(),
+    };
+    let done = bed.store.sent_then_next(&second, &retry, LEASE).await.unwrap();
+    assert_eq!(done, (true, None));
+    bed.pass(500);
+    let again = bed.send_claim(ana).await.unwrap();
+    assert_eq!((again.entry.id.as_str(), again.attempt), ("2", 2));
+    let done = bed
+        .store
+        .sent_then_next(&again, &accepted("2"), LEASE)
+        .await
+        .unwrap();
+    assert_eq!(done, (true, None));
+    assert_eq!(
+        bed.store.next_due(Due::Send).await.unwrap(),
+        Some(bed.in_millis(300))
+    );
+    // A claim that was lost records nothing and claims nothing.
+    bed.pass(300);
+    let lost = bed.send_claim(ana).await.unwrap();
+    bed.pass(LEASE.as_millis() as u64);
+    let heir = bed.send_claim(ana).await.unwrap();
+    let done = bed
+        .store
+        .sent_then_next(&lost, &accepted("3"), LEASE)
+        .await
+        .unwrap();
+    assert_eq!(done, (false, None));
+    assert!(bed.store.send_done(&heir, &accepted("3")).await.unwrap());
 }

@@ -15,7 +15,7 @@ use super::bell::Bell;
 use super::{
     Alias, Caps, Claim, Clock, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested,
     JobClaim, Nonce, Owner, Promises, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError,
-    SystemClock, TurnCommit, millis,
+    SystemClock, TurnCommit, Wake, millis,
 };
 
 #[derive(Debug)]
@@ -215,8 +215,9 @@ impl Store for ModelStore {
         })
     }
 
-    async fn wait_for_work(&self) {
+    async fn wait_for_work(&self) -> Wake {
         self.bell.wait(self.clock.as_ref()).await;
+        Wake::Look
     }
 
     fn now(&self) -> Timestamp {

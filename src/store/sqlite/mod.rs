@@ -28,7 +28,7 @@ use super::bell::Bell;
 use super::{
     Alias, Caps, Claim, Clock, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested,
     JobClaim, Nonce, Owner, Promises, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError,
-    TurnCommit, millis,
+    TurnCommit, Wake, millis,
 };
 
 /// The embedded default. Dropping it finishes what was accepted, like [`Store::close`].
@@ -291,8 +291,9 @@ impl Store for SqliteStore {
         self.write(move |step| thread::remove_setting(step, &key)).await
     }
 
-    async fn wait_for_work(&self) {
+    async fn wait_for_work(&self) -> Wake {
         self.bell.wait(self.clock.as_ref()).await;
+        Wake::Look
     }
 
     fn now(&self) -> Timestamp {
