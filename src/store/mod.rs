@@ -11,6 +11,7 @@ mod clock;
 mod millis;
 pub mod model;
 mod record;
+pub mod redis;
 mod sqlite;
 
 pub use caps::Caps;
