@@ -89,6 +89,32 @@ fn machines_get_one_json_object_a_mistake() {
 }
 
 #[test]
+fn code_hosts_get_sarif_and_workflow_commands_and_screen_readers_get_sentences() {
+    let story = shop().file("flows/front.flow", &FLOW.replace("-> hours", "-> ours"));
+    let run = story.run(["check", "--format", "sarif"]);
+    let log: serde_json::Value = serde_json::from_str(&run.stdout_text()).unwrap();
+    let result = &log["runs"][0]["results"][0];
+    assert_eq!(result["ruleId"], "F101", "{log}");
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "flows/front.flow");
+    assert_eq!(place["region"]["startLine"], 6);
+    run.code(1);
+    story
+        .run(["check", "--format", "github"])
+        .code(1)
+        .stdout_has("::error file=flows/front.flow,line=6,");
+    story
+        .run(["check", "--format", "narrated"])
+        .code(1)
+        .stdout_has("Error F101: there is no step called ours.\nIn flows/front.flow, line 6,")
+        .stderr_has("1 error");
+    // Nothing found is a document, too.
+    let clean = shop().run(["check", "--format", "sarif"]).code(0).stdout_text();
+    let log: serde_json::Value = serde_json::from_str(&clean).unwrap();
+    assert_eq!(log["runs"][0]["results"], serde_json::json!([]));
+}
+
+#[test]
 fn a_missing_folder_is_wrong_usage() {
     Story::new()
         .run(["check", "nowhere"])

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::{Exit, files};
+use super::{Exit, files, watch};
 use crate::flow::diagnostic::{Code, Diagnostic, Severity};
 use crate::flow::source::{FileId, Sources};
-use crate::flow::{self, fixes, render};
+use crate::flow::{self, fixes, render, sarif};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// Carry out every fix marked with ✎ that leaves no choice
     #[arg(long)]
     fix: bool,
+    /// Check again whenever a file changes, until stopped with Ctrl+C
+    #[arg(long)]
+    watch: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -33,6 +36,12 @@ enum Format {
     Text,
     /// One JSON object a line
     Json,
+    /// One SARIF 2.1.0 document, for the code-scanning page of a code host
+    Sarif,
+    /// Workflow commands, which code hosts show beside the lines of a change
+    Github,
+    /// Plain sentences without drawing, for screen readers
+    Narrated,
 }
 
 pub(super) fn code(text: &str) -> Result<Code, String> {
@@ -46,10 +55,17 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     } else {
         args.paths.clone()
     };
-    let mut sources = files::sources(&paths)?;
+    if args.watch {
+        return watch::watch(&paths, || once(args, &paths));
+    }
+    once(args, &paths)
+}
+
+fn once(args: &Args, paths: &[PathBuf]) -> Result<Exit> {
+    let mut sources = files::sources(paths)?;
     let mut compiled = flow::compile(&sources);
     if args.fix && mend(&sources, &compiled.diagnostics)? {
-        sources = files::sources(&paths)?;
+        sources = files::sources(paths)?;
         compiled = flow::compile(&sources);
     }
     let found: Vec<Diagnostic> = compiled
@@ -60,6 +76,9 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     match args.format {
         Format::Text => print!("{}", render::text(&sources, &found, colour())),
         Format::Json => print!("{}", render::json(&sources, &found)),
+        Format::Sarif => print!("{}", sarif::sarif(&sources, &found)),
+        Format::Github => print!("{}", render::github(&sources, &found)),
+        Format::Narrated => print!("{}", render::narrated(&sources, &found)),
     }
     let count = |severity| {
         found
@@ -68,7 +87,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
             .count()
     };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    if args.format == Format::Text {
+    if matches!(args.format, Format::Text | Format::Narrated) {
         eprintln!(
             "{}",
             summary(sources.files.len(), errors, warnings, count(Severity::Hint))

@@ -40,11 +40,8 @@ fn walk(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) -> Result<()> {
         let path = entry
             .with_context(|| format!("can't read the folder {}", folder.display()))?
             .path();
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if path.is_dir() {
-            if !hidden && !path.ends_with("target") {
+            if !is_hidden(&path) && !path.ends_with("target") {
                 walk(&path, ending, found)?;
             }
         } else if path.extension().is_some_and(|extension| extension == ending) {
@@ -52,6 +49,27 @@ fn walk(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The folder and all folders below it that may hold flows.
+pub(super) fn folders(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    found.push(folder.to_path_buf());
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("can't read the folder {}", folder.display()))?;
+    for entry in entries {
+        let path = entry
+            .with_context(|| format!("can't read the folder {}", folder.display()))?
+            .path();
+        if path.is_dir() && !is_hidden(&path) && !path.ends_with("target") {
+            folders(&path, found)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
 /// A file as text; bytes that are not UTF-8 are an error with their place.

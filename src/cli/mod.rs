@@ -13,6 +13,7 @@ mod serve;
 mod test;
 mod transcribe;
 mod voice;
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;

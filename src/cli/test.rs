@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use super::{Exit, check, files};
+use super::{Exit, check, files, watch};
 use crate::chat::coverage::Coverage;
 use crate::chat::report::{self, Ran};
 use crate::chat::{bless, parse, run};
@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// Fail if fewer than this many per cent of the exits were taken
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     fail_under: Option<u8>,
+    /// Play again whenever a file changes, until stopped with Ctrl+C
+    #[arg(long)]
+    watch: bool,
 }
 
 /// Compiles the flows; mistakes are printed.
@@ -54,6 +57,15 @@ pub(super) fn program(sources: &Sources) -> Option<Program> {
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
     let folder = args.flows.clone().unwrap_or_else(files::default_flows);
+    if args.watch {
+        let mut paths = vec![folder.clone()];
+        paths.extend(args.paths.iter().map(|path| place(path).0));
+        return watch::watch(&paths, || once(args, folder.clone()));
+    }
+    once(args, folder)
+}
+
+fn once(args: &Args, folder: PathBuf) -> Result<Exit> {
     let sources = files::sources(std::slice::from_ref(&folder))?;
     let Some(program) = program(&sources) else {
         return Ok(Exit::Findings);

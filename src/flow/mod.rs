@@ -23,6 +23,7 @@ pub mod owner;
 pub mod parse;
 pub mod program;
 pub mod render;
+pub mod sarif;
 pub mod source;
 pub mod spell;
 pub mod template;
