@@ -274,7 +274,7 @@ async fn report(shared: &Shared, claim: &SendClaim, outcome: &SendOutcome) {
             lock(&shared.uncertain).remove(&claim.entry.id);
             tracing::info!(channel, %contact, attempt = claim.attempt, "sent");
         }
-        SendOutcome::Retry { at, why } => {
+        SendOutcome::Retry { at, why } | SendOutcome::NotYet { at, why } => {
             tracing::warn!(channel, %contact, attempt = claim.attempt, %at, why, "not sent yet");
         }
         SendOutcome::Uncertain { why, .. } => tracing::warn!(channel, %contact, why, "may have been sent"),

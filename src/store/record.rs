@@ -306,6 +306,10 @@ pub struct SendClaim {
     pub attempt: u32,
     /// An earlier try may have reached the provider: its holder died or the answer was lost.
     pub uncertain: bool,
+    /// So many tries ended with [`SendOutcome::Uncertain`].
+    pub doubts: u32,
+    /// The claim before this one ran out: its holder died with the message, and nobody has waited for a status since.
+    pub holder_died: bool,
     /// When the customer last spoke ([`Ingest::said_at`], at the latest when it was accepted): the 24-hour window
     /// starts here.
     pub last_in: Option<Timestamp>,
@@ -317,6 +321,9 @@ pub enum SendOutcome {
     Accepted { message_id: Option<String> },
     /// Certainly not sent; try again at that time.
     Retry { at: Timestamp, why: String },
+    /// Not tried at all: something has to be waited for. The claim does not count as an attempt; a doubt about an
+    /// earlier one stays.
+    NotYet { at: Timestamp, why: String },
     /// It may have been sent. It is tried again at that time unless a status with our id settles it first.
     Uncertain { until: Timestamp, why: String },
     /// It will never be sent. The entry leaves the outbox, the reason stays in the thread.

@@ -118,6 +118,7 @@ enum Whose {
 enum Outcome {
     Accepted(bool),
     Retry(i64),
+    NotYet(i64),
     Uncertain(i64),
     Dead,
 }
@@ -193,6 +194,7 @@ fn step() -> impl Strategy<Value = Step> {
     let outcome = prop_oneof![
         3 => any::<bool>().prop_map(Outcome::Accepted),
         1 => prop_oneof![Just(-100i64), Just(900)].prop_map(Outcome::Retry),
+        1 => prop_oneof![Just(-100i64), Just(900)].prop_map(Outcome::NotYet),
         1 => prop_oneof![Just(-100i64), Just(900)].prop_map(Outcome::Uncertain),
         1 => Just(Outcome::Dead),
     ];
@@ -395,6 +397,10 @@ impl Pair {
                             message_id: named.then(|| format!("wamid.{}", claim.entry.id)),
                         },
                         Outcome::Retry(millis) => SendOutcome::Retry {
+                            at: pair.at(millis),
+                            why,
+                        },
+                        Outcome::NotYet(millis) => SendOutcome::NotYet {
                             at: pair.at(millis),
                             why,
                         },

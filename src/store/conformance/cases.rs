@@ -51,6 +51,7 @@ macro_rules! conformance {
                 a_lost_send_cannot_be_recorded,
                 a_repeated_send_done_changes_nothing,
                 an_uncertain_send_is_tried_again_at_its_time,
+                doubts_are_counted_and_a_wait_is_no_attempt,
                 a_status_settles_an_uncertain_send,
                 a_status_before_the_accept_is_recorded_counts,
                 a_late_lower_status_changes_nothing,

@@ -1,6 +1,6 @@
 //! Sending: in order, one at a time, and never a doubt that is not written down.
 
-use switchboard::store::{Caps, Committed, Due, SendOutcome, Status};
+use switchboard::store::{Caps, Committed, Due, SendClaim, SendOutcome, Status};
 
 use super::Open;
 use super::bed::{CHANNEL, LEASE, accepted, bed, bed_with, bot, message, turn};
@@ -151,6 +151,38 @@ pub async fn an_uncertain_send_is_tried_again_at_its_time(open: Open) {
         (again.entry.id.as_str(), again.attempt, again.uncertain),
         ("1", 2, true)
     );
+}
+
+pub async fn doubts_are_counted_and_a_wait_is_no_attempt(open: Open) {
+    let bed = bed(open).await;
+    let ana = bed.contact("ana").await;
+    bed.answer(ana, vec![bot("1")]).await;
+    let told = |claim: &SendClaim| (claim.attempt, claim.uncertain, claim.doubts, claim.holder_died);
+    let wait = |bed: &super::bed::Bed| SendOutcome::NotYet {
+        at: bed.in_millis(0),
+        why: "the number rests".into(),
+    };
+    let first = bed.send_claim(ana).await.unwrap();
+    assert_eq!(told(&first), (1, false, 0, false));
+    assert!(bed.store.send_done(&first, &wait(&bed)).await.unwrap());
+    assert_eq!(bed.state(ana, "1").await, "queued: the number rests");
+    let second = bed.send_claim(ana).await.unwrap();
+    assert_eq!(told(&second), (1, false, 0, false));
+    assert!(bed.store.send_done(&second, &uncertain(&bed)).await.unwrap());
+    bed.pass(45_000);
+    let third = bed.send_claim(ana).await.unwrap();
+    assert_eq!(told(&third), (2, true, 1, false));
+    assert!(bed.store.send_done(&third, &wait(&bed)).await.unwrap());
+    bed.send_claim(ana).await.unwrap();
+    bed.pass(LEASE.as_millis() as u64);
+    let heir = bed.send_claim(ana).await.unwrap();
+    assert_eq!(told(&heir), (3, true, 1, true));
+    assert!(bed.store.send_done(&heir, &wait(&bed)).await.unwrap());
+    let waited = bed.send_claim(ana).await.unwrap();
+    assert_eq!(told(&waited), (3, true, 1, false));
+    assert!(bed.store.send_done(&waited, &uncertain(&bed)).await.unwrap());
+    bed.pass(45_000);
+    assert_eq!(told(&bed.send_claim(ana).await.unwrap()), (4, true, 2, false));
 }
 
 fn uncertain(bed: &super::bed::Bed) -> SendOutcome {

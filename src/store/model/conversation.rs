@@ -61,6 +61,7 @@ pub(super) struct Queued {
     void_after: Option<u64>,
     attempts: u32,
     uncertain: bool,
+    doubts: u32,
 }
 
 #[derive(Debug)]
@@ -248,6 +249,7 @@ impl Person {
                 void_after,
                 attempts: 0,
                 uncertain: false,
+                doubts: 0,
             });
             self.write(now, caps, &entry.payload, Some(&entry.id));
         }
@@ -274,11 +276,13 @@ impl Person {
         if self.send_at()? > now {
             return None;
         }
-        if self.sending.take().is_some() {
+        let mut holder_died = self.sending.take().is_some();
+        if holder_died {
             self.outbox.first_mut()?.uncertain = true;
         }
         while self.head_is_void() {
             let head = self.outbox.remove(0);
+            holder_died = false;
             let why = if head.uncertain {
                 "dropped: a person took over; it may have been sent before"
             } else {
@@ -301,6 +305,8 @@ impl Person {
             fence: Fence(self.send_fence),
             attempt: head.attempts,
             uncertain: head.uncertain,
+            doubts: head.doubts,
+            holder_died,
             last_in: self.said_at.map(millis::timestamp),
         };
         self.set_state(&claim.entry.id, "sending");
@@ -333,9 +339,15 @@ impl Person {
                 self.outbox[0].ready_at = millis::ceil(*at);
                 self.set_state(ours, &format!("queued: {why}"));
             }
+            SendOutcome::NotYet { at, why } => {
+                self.outbox[0].ready_at = millis::ceil(*at);
+                self.outbox[0].attempts -= 1;
+                self.set_state(ours, &format!("queued: {why}"));
+            }
             SendOutcome::Uncertain { until, why } => {
                 self.outbox[0].ready_at = millis::ceil(*until);
                 self.outbox[0].uncertain = true;
+                self.outbox[0].doubts += 1;
                 self.set_state(ours, &format!("uncertain: {why}"));
             }
         }

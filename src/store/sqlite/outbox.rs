@@ -89,6 +89,13 @@ struct Head {
     takeovers: i64,
     attempts: u32,
     uncertain: bool,
+    doubts: u32,
+    holder_died: bool,
+}
+
+/// The value of the column `uncertain`: its lowest bit is the flag, above it are the doubts.
+fn doubtful(uncertain: bool, doubts: u32) -> u32 {
+    doubts * 2 + u32::from(uncertain)
 }
 
 impl Head {
@@ -120,7 +127,9 @@ fn head(step: &Step<'_>, contact: ContactId) -> Result<Option<Head>, StoreError>
                 ready_at: row.get(5)?,
                 takeovers: row.get(6)?,
                 attempts: row.get(7)?,
-                uncertain: row.get(8)?,
+                uncertain: row.get::<_, u32>(8)? % 2 == 1,
+                doubts: row.get::<_, u32>(8)? / 2,
+                holder_died: false,
             })
         })
         .optional()?;
@@ -157,7 +166,8 @@ pub(super) fn send_claim(
         let Some(mut head) = head(step, id)? else {
             break None;
         };
-        head.uncertain |= std::mem::take(&mut holder_died);
+        head.holder_died = std::mem::take(&mut holder_died);
+        head.uncertain |= head.holder_died;
         if head.is_void(&contact) {
             let why = if head.uncertain {
                 "dropped: a person took over; it may have been sent before"
@@ -185,7 +195,12 @@ pub(super) fn send_claim(
     let attempt = head.attempts + 1;
     step.db
         .prepare_cached("UPDATE outbox SET attempts = ?3, uncertain = ?4 WHERE contact = ?1 AND pos = ?2")?
-        .execute(params![id.0, head.pos, attempt, head.uncertain])?;
+        .execute(params![
+            id.0,
+            head.pos,
+            attempt,
+            doubtful(head.uncertain, head.doubts)
+        ])?;
     thread::set_state(step, id, &head.entry.id, "sending")?;
     Ok(Some(SendClaim {
         contact: id,
@@ -195,6 +210,8 @@ pub(super) fn send_claim(
         fence: Fence(contact.send_fence.unsigned_abs()),
         attempt,
         uncertain: head.uncertain,
+        doubts: head.doubts,
+        holder_died: head.holder_died,
         last_in: contact.said_at.map(millis::timestamp),
     }))
 }
@@ -215,12 +232,13 @@ pub(super) fn send_done(
         return Ok(false);
     }
     let ours = &claim.entry.id;
-    let again = |at: i64, uncertain: bool| {
+    let again = |at: i64, attempt: u32, doubts: u32| {
+        let doubtful = doubtful(claim.uncertain || doubts > 0, doubts);
         step.db
             .prepare_cached(
-                "UPDATE outbox SET ready_at = ?3, uncertain = uncertain OR ?4 WHERE contact = ?1 AND id = ?2",
+                "UPDATE outbox SET ready_at = ?3, attempts = ?4, uncertain = ?5 WHERE contact = ?1 AND id = ?2",
             )?
-            .execute(params![id.0, ours, at, uncertain])
+            .execute(params![id.0, ours, at, attempt, doubtful])
     };
     let state = match outcome {
         SendOutcome::Accepted { message_id } => {
@@ -230,11 +248,15 @@ pub(super) fn send_done(
             "accepted".into()
         }
         SendOutcome::Retry { at, why } => {
-            again(millis::ceil(*at), false)?;
+            again(millis::ceil(*at), claim.attempt, claim.doubts)?;
+            format!("queued: {why}")
+        }
+        SendOutcome::NotYet { at, why } => {
+            again(millis::ceil(*at), claim.attempt - 1, claim.doubts)?;
             format!("queued: {why}")
         }
         SendOutcome::Uncertain { until, why } => {
-            again(millis::ceil(*until), true)?;
+            again(millis::ceil(*until), claim.attempt, claim.doubts + 1)?;
             format!("uncertain: {why}")
         }
         SendOutcome::Dead { why } => format!("dead: {why}"),
