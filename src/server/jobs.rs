@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::failpoint::hasty;
 use super::mailbox::{Hearing, Item};
 use super::masked::{Masked, unreadable};
 use super::parts::{Shared, lock};
@@ -24,7 +25,7 @@ pub(super) async fn take(shared: &Arc<Shared>) -> Result<bool, StoreError> {
     let Ok(permit) = shared.jobs.clone().try_acquire_owned() else {
         return Ok(false);
     };
-    let Some(claim) = shared.store.job_claim(LEASE).await? else {
+    let Some(claim) = shared.store.job_claim(hasty(LEASE)).await? else {
         return Ok(false);
     };
     if let Some(earlier) = lock(&shared.working).get_mut(&claim.id) {

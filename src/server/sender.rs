@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::failpoint::hasty;
 use super::masked::{Masked, unreadable};
 use super::notes;
 use super::parts::{Counts, Gate, Number, Shared, lock};
@@ -22,9 +23,9 @@ const LEASE: Duration = Duration::from_secs(30);
 /// Free-form messages may leave until 24 hours after the customer's last message; a minute is kept for the way.
 const WINDOW: SignedDuration = SignedDuration::from_secs(24 * 3600 - 60);
 /// How long a status bearing our id may take to settle what may have been sent.
-const SETTLE: SignedDuration = SignedDuration::from_secs(45);
+const SETTLE: Duration = Duration::from_secs(45);
 /// The same for a message whose sender died: its lease has run out by then, and that took time already.
-const SETTLE_AFTER_DEATH: SignedDuration = SignedDuration::from_secs(15);
+const SETTLE_AFTER_DEATH: Duration = Duration::from_secs(15);
 /// A message of which nobody knows whether it was sent goes out this often at most.
 const UNCERTAIN_TRIES: u32 = 2;
 /// So many doubtful messages are remembered at most.
@@ -44,7 +45,7 @@ pub(super) async fn send_all(shared: Arc<Shared>, contact: ContactId) {
 /// Sends the head of the outbox. `false`: nothing is due.
 async fn send_next(shared: &Arc<Shared>, contact: ContactId) -> bool {
     failpoint!("before_send_claim");
-    let claim = match shared.store.send_claim(contact, LEASE).await {
+    let claim = match shared.store.send_claim(contact, hasty(LEASE)).await {
         Ok(Some(claim)) => claim,
         Ok(None) => return false,
         Err(why) => {
@@ -178,7 +179,7 @@ fn doubt(shared: &Shared, claim: &SendClaim, now: Timestamp) -> Option<SendOutco
     *tries += 1;
     match *tries {
         1 => Some(SendOutcome::Uncertain {
-            until: now + SETTLE_AFTER_DEATH,
+            until: now + hasty(SETTLE_AFTER_DEATH),
             why: "it may have been sent; waiting for the provider's word".to_owned(),
         }),
         tries if tries <= UNCERTAIN_TRIES => None,
@@ -233,7 +234,7 @@ fn after_failure(shared: &Shared, number: &Number, claim: &SendClaim, error: &Se
                 .and_modify(|tries| *tries += 1)
                 .or_insert(1);
             SendOutcome::Uncertain {
-                until: now + SETTLE,
+                until: now + hasty(SETTLE),
                 why,
             }
         }

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::failpoint::hasty;
 use super::masked::Masked;
 use super::parts::{Counts, Number, Shared};
 use super::patience::repeated;
@@ -26,7 +27,7 @@ pub(super) async fn take_turn(shared: Arc<Shared>, contact: ContactId) {
             return;
         }
     };
-    let claim = match shared.store.claim(contact, nonce, LEASE).await {
+    let claim = match shared.store.claim(contact, nonce, hasty(LEASE)).await {
         Ok(Some(mut claim)) => {
             // After a failure one at a time, so that only the event that fails is ever put aside.
             if claim.failures > 0 {
