@@ -92,6 +92,7 @@ fn config(args: &Args, store: PathBuf, shop: SocketAddr) -> anyhow::Result<Confi
             drain_seconds: 3,
             ..Limits::default()
         },
+        metrics: None,
         voice: None,
         secrets: [(SECRET.to_owned(), SecretString::from("demo"))].into(),
         services: [(SERVICE.to_owned(), stand_in)].into(),

@@ -19,6 +19,9 @@ pub(super) struct Args {
     /// Listen here instead of where the configuration says.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) bind: Option<SocketAddr>,
+    /// Serve the page of metrics here, instead of where the configuration says.
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "demo")]
+    metrics: Option<SocketAddr>,
     /// Make changed flows live as soon as they compile. Without it, send SIGHUP.
     #[arg(long)]
     watch: bool,
@@ -49,6 +52,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         if let Some(bind) = args.bind {
             config.bind = bind;
         }
+        config.metrics = args.metrics.or(config.metrics);
         log_to_stderr(&config.log);
         in_runtime(serve(config, args.watch))
     };
@@ -74,6 +78,9 @@ async fn serve(config: Config, watch: bool) -> anyhow::Result<()> {
     };
     let running = Server::start(config, store, parts).await?;
     eprintln!("listening on http://{}", running.address());
+    if let Some(address) = running.metrics_address() {
+        eprintln!("metrics on http://{address}/metrics");
+    }
     if watch {
         running.watch();
     }

@@ -11,7 +11,7 @@ use super::config::Config;
 use super::identity;
 use super::mailbox::Item;
 use super::numbers;
-use super::parts::{Counts, Gate, Shared, lock};
+use super::parts::{Gate, Shared, lock};
 use super::session::Session;
 use super::thread::Line;
 use super::webhook;
@@ -109,10 +109,6 @@ impl Handle {
 
     pub fn config(&self) -> &Config {
         &self.shared.config
-    }
-
-    pub fn counts(&self) -> &Counts {
-        &self.shared.counts
     }
 
     /// The machine that answers now, with its program.

@@ -2,11 +2,12 @@
 //! process dies in between, exactly one result arrives.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::failpoint::hasty;
 use super::mailbox::{Hearing, Item};
 use super::masked::{Masked, unreadable};
+use super::metrics::{Called, Lease, Noted};
 use super::parts::{Shared, lock};
 use super::patience::repeated;
 use super::work::Work;
@@ -84,7 +85,10 @@ async fn work(shared: &Shared, claim: &JobClaim) {
     failpoint!("before_job_done");
     match end(shared, claim, &item.to_bytes()).await {
         Ok(true) => {}
-        Ok(false) => tracing::warn!(%contact, "a job took so long that somebody else did it too"),
+        Ok(false) => {
+            shared.metrics.lease_losses.of(Lease::Job).increment(1);
+            tracing::warn!(%contact, "a job took so long that somebody else did it too");
+        }
         Err(StoreError::TooBig { .. }) => {
             tracing::error!(%contact, "the result of a job is too large to keep");
             let small = shrunk(item);
@@ -146,13 +150,16 @@ async fn result(shared: &Shared, claim: &JobClaim, work: Work) -> Item {
     let worn_out = claim.attempt > MOST_TRIES;
     match work {
         Work::Call(call) => {
-            let key = call.key.clone();
+            let (key, began) = (call.key.clone(), Instant::now());
             let answer = if worn_out {
                 let why = "Switchboard stopped several times while calling".to_owned();
                 crate::engine::Answer::Down { why }
             } else {
                 shared.caller.call(&call, &idempotency_key(claim)).await
             };
+            shared
+                .metrics
+                .call(&call.service, called(&answer), began.elapsed());
             let outcome = match &answer {
                 crate::engine::Answer::Status { status, .. } => status.to_string(),
                 crate::engine::Answer::TimedOut { why } | crate::engine::Answer::Down { why } => why.clone(),
@@ -176,13 +183,27 @@ async fn result(shared: &Shared, claim: &JobClaim, work: Work) -> Item {
                     why: format!("the channel {channel} is not configured any more"),
                 },
             };
-            let outcome = match &hearing {
-                Hearing::Words { .. } => "words",
-                Hearing::Silence => "silence",
-                Hearing::Nothing { why } => why,
+            let (noted, outcome) = match &hearing {
+                Hearing::Words { .. } => (Noted::Words, "words"),
+                Hearing::Silence => (Noted::Silence, "silence"),
+                Hearing::Nothing { why } => (Noted::Nothing, why.as_str()),
             };
+            shared.metrics.voice.notes.of(noted).increment(1);
             tracing::info!(channel, %contact, outcome, "listened to a voice note");
             Item::Heard { note, hearing }
         }
+    }
+}
+
+fn called(answer: &crate::engine::Answer) -> Called {
+    match answer {
+        crate::engine::Answer::Status { status, .. } => match status {
+            ..300 => Called::Success,
+            300..400 => Called::Redirected,
+            400..500 => Called::Refused,
+            500.. => Called::Failed,
+        },
+        crate::engine::Answer::TimedOut { .. } => Called::TimedOut,
+        crate::engine::Answer::Down { .. } => Called::Down,
     }
 }

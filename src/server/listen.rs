@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::config::{Config, VoiceConfig};
 use super::mailbox::Hearing;
+use super::metrics::Metrics;
 use crate::channel::{Channel, Expected};
 use crate::message::Media;
 use crate::voice::{self, Settings, Transcriber, Unavailable, VoiceError};
@@ -15,13 +16,15 @@ use crate::voice::{self, Settings, Transcriber, Unavailable, VoiceError};
 pub(super) struct Ear {
     voice: Arc<dyn Transcriber>,
     free: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
 }
 
 impl Ear {
-    pub fn new(voice: Arc<dyn Transcriber>, parallel: usize) -> Ear {
+    pub fn new(voice: Arc<dyn Transcriber>, parallel: usize, metrics: Arc<Metrics>) -> Ear {
         Ear {
             voice,
             free: Arc::new(Semaphore::new(parallel.max(1))),
+            metrics,
         }
     }
 
@@ -34,6 +37,7 @@ impl Ear {
             Ok(fetched) => fetched,
             Err(why) => return Hearing::Nothing { why: why.to_string() },
         };
+        let _waits = Waits::begin(&self.metrics);
         let Ok(_permit) = self.free.clone().acquire_owned().await else {
             return Hearing::Nothing {
                 why: "Switchboard is stopping".to_owned(),
@@ -43,17 +47,42 @@ impl Ear {
         let heard =
             tokio::task::spawn_blocking(move || voice.transcribe(&fetched.bytes, language.as_deref())).await;
         match heard {
-            Ok(Ok(transcript)) => Hearing::Words {
-                text: transcript.text,
-                // Whole seconds, upwards: a note of half a second is not one of none.
-                seconds: Some(transcript.seconds.ceil() as u32),
-            },
+            Ok(Ok(transcript)) => {
+                let voice = &self.metrics.voice;
+                voice.seconds.record(transcript.seconds);
+                if transcript.seconds > 0.0 {
+                    voice
+                        .factor
+                        .record(transcript.took.as_secs_f64() / transcript.seconds);
+                }
+                Hearing::Words {
+                    text: transcript.text,
+                    // Whole seconds, upwards: a note of half a second is not one of none.
+                    seconds: Some(transcript.seconds.ceil() as u32),
+                }
+            }
             Ok(Err(VoiceError::Silence { .. })) => Hearing::Silence,
             Ok(Err(why)) => Hearing::Nothing { why: why.to_string() },
             Err(_) => Hearing::Nothing {
                 why: "the recording could not be decoded".to_owned(),
             },
         }
+    }
+}
+
+/// A note on its way through the ear, however that ends.
+struct Waits<'a>(&'a Metrics);
+
+impl Waits<'_> {
+    fn begin(metrics: &Metrics) -> Waits<'_> {
+        metrics.voice.waiting.increment(1.0);
+        Waits(metrics)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.voice.waiting.decrement(1.0);
     }
 }
 

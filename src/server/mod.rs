@@ -14,12 +14,15 @@ pub mod failpoint;
 mod flows;
 mod guard;
 mod handle;
+mod health;
 mod http;
 mod identity;
 mod jobs;
 mod listen;
 mod mailbox;
 mod masked;
+mod measured;
+mod metrics;
 mod notes;
 mod numbers;
 mod operators;
@@ -43,8 +46,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, broadcast};
@@ -55,6 +56,8 @@ use self::calls::Caller;
 use self::config::Config;
 use self::flows::Flows;
 use self::listen::Ear;
+use self::measured::Measured;
+use self::metrics::Metrics;
 use self::parts::Shared;
 use self::people::People;
 use crate::store::{MovableClock, Store, StoreError};
@@ -67,13 +70,12 @@ pub use handle::{ChannelView, Conversation, Handle, NotSimulated, Said, ThreadEn
 pub use listen::ear;
 pub use mailbox::Hearing;
 pub use masked::{Masked, MaskedAlias};
-pub use parts::Counts;
 pub use session::Session;
 pub use shutdown::{asked_to_reload, asked_to_stop};
 pub use thread::{Line, NoteKind, Ours};
 
-/// How long `/readyz` waits for the store.
-const READY_WITHIN: Duration = Duration::from_secs(1);
+/// So many connections to the page of metrics are served at the same time.
+const WATCHERS: usize = 16;
 
 /// What a server is given besides its configuration.
 #[derive(Default)]
@@ -126,18 +128,17 @@ impl Server {
     /// # Errors
     /// If no flows can be used, the address is taken, or the store does not answer.
     pub async fn start(config: Config, store: Arc<dyn Store>, parts: Parts) -> Result<Running, StartError> {
+        let metrics = Arc::new(Metrics::new(
+            config.channels.iter().map(|channel| channel.id.as_str()),
+        ));
+        let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.clone()));
         let flows = Flows::open(config.flows.clone(), store.clone()).await?;
         let numbers = numbers::open(&config, &store).await?;
-        let listener = TcpListener::bind(config.bind)
-            .await
-            .map_err(|why| StartError::Listen {
-                address: config.bind,
-                why,
-            })?;
-        let address = listener.local_addr().map_err(|why| StartError::Listen {
-            address: config.bind,
-            why,
-        })?;
+        let (listener, address) = listen(config.bind).await?;
+        let watched = match config.metrics {
+            Some(bind) => Some(listen(bind).await?),
+            None => None,
+        };
         let parallel = config.voice.as_ref().map_or(1, |voice| voice.parallel);
         let limits = config.limits.clone();
         let shared = Arc::new(Shared {
@@ -148,8 +149,10 @@ impl Server {
             numbers,
             people: People::default(),
             flows,
-            ear: parts.voice.map(|voice| Ear::new(voice, parallel)),
-            counts: Counts::default(),
+            ear: parts
+                .voice
+                .map(|voice| Ear::new(voice, parallel, metrics.clone())),
+            metrics,
             bell: Notify::new(),
             changed: broadcast::channel(1024).0,
             stopping: CancellationToken::new(),
@@ -176,14 +179,36 @@ impl Server {
             stop,
             tasks,
         ));
+        let mut watched_at = None;
+        if let Some((listener, address)) = watched {
+            let router = metrics::routes(shared.clone()).merge(health::routes(shared.clone()));
+            let (stop, tasks) = (shared.stopping.clone(), shared.tasks.clone());
+            shared
+                .tasks
+                .spawn(http::serve(listener, router, WATCHERS, stop, tasks));
+            watched_at = Some(address);
+        }
         shared.tasks.spawn(dispatch::run(shared.clone()));
+        shared.tasks.spawn(metrics::upkeep(shared.clone()));
         let promises = shared.store.promises();
         tracing::info!(
             %address, store = promises.store, survives_power_loss = promises.power_loss,
             numbers = shared.numbers.len(), program = shared.flows.hash(), "ready"
         );
-        Ok(Running { address, shared })
+        Ok(Running {
+            address,
+            watched_at,
+            shared,
+        })
     }
+}
+
+/// Listens there; with port 0 the system chooses the port.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let refused = |why| StartError::Listen { address, why };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let got = listener.local_addr().map_err(refused)?;
+    Ok((listener, got))
 }
 
 fn webhooks(shared: Arc<Shared>) -> Router {
@@ -192,31 +217,15 @@ fn webhooks(shared: Arc<Shared>) -> Router {
             "/webhook/{channel}",
             get(webhook::handshake).post(webhook::receive),
         )
-        .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(ready))
-        .with_state(shared)
-}
-
-/// Whether webhooks can be taken now.
-async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
-    if shared.stopping.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping");
-    }
-    match tokio::time::timeout(READY_WITHIN, shared.store.setting("ready")).await {
-        Ok(Ok(_)) => (StatusCode::OK, "ready"),
-        // Anybody may ask; only the log says more.
-        Ok(Err(why)) => {
-            tracing::warn!(%why, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store can't be used")
-        }
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer"),
-    }
+        .with_state(shared.clone())
+        .merge(health::routes(shared))
 }
 
 /// A running server. Dropping it lets it run on; [`Running::shutdown`] ends it.
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
+    watched_at: Option<SocketAddr>,
     shared: Arc<Shared>,
 }
 
@@ -224,6 +233,11 @@ impl Running {
     /// Where it listens: with port 0 in the configuration, the port it got.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where `/metrics` is, if it is on.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.watched_at
     }
 
     pub fn handle(&self) -> Handle {

@@ -1,7 +1,7 @@
 //! What the rooms of the server share: the store, the numbers, the live program, and the bell that wakes the loops.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use super::calls::Caller;
 use super::config::{ChannelConfig, Config};
 use super::flows::Flows;
 use super::listen::Ear;
+use super::metrics::Metrics;
 use super::people::People;
 use crate::channel::{Channel, Simulator, Transport};
 use crate::store::{ContactId, JobClaim, JobId, MovableClock, Store};
@@ -30,7 +31,7 @@ pub(super) struct Shared {
     pub caller: Caller,
     /// Listens to voice notes; `None` if no model is configured.
     pub ear: Option<Ear>,
-    pub counts: Counts,
+    pub metrics: Arc<Metrics>,
     /// Work may have become due.
     pub bell: Notify,
     /// A contact changed; pages that show it look again.
@@ -87,26 +88,6 @@ impl Number {
 
     pub fn autopilot(&self) -> bool {
         self.autopilot.load(Ordering::SeqCst)
-    }
-}
-
-/// What happened since the start, for pages and tests.
-#[derive(Debug, Default)]
-pub struct Counts {
-    pub forged: AtomicU64,
-    pub undecodable: AtomicU64,
-    /// Events for a number that is not ours.
-    pub foreign: AtomicU64,
-    pub duplicates: AtomicU64,
-    pub too_old: AtomicU64,
-    pub full: AtomicU64,
-    pub turns: AtomicU64,
-    pub sent: AtomicU64,
-}
-
-impl Counts {
-    pub(super) fn add(counter: &AtomicU64) {
-        counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -9,8 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::failpoint::hasty;
 use super::masked::{Masked, unreadable};
+use super::metrics::{Lease, Sent, observe};
 use super::notes;
-use super::parts::{Counts, Gate, Number, Shared, lock};
+use super::parts::{Gate, Number, Shared, lock};
 use super::patience::repeated;
 use super::thread::{Line, NoteKind, Ours};
 use super::uploads;
@@ -59,6 +60,7 @@ async fn send_next(shared: &Arc<Shared>, contact: ContactId) -> bool {
     match repeated(|| shared.store.send_done(&claim, &outcome)).await {
         Ok(true) => {}
         Ok(false) => {
+            shared.metrics.lease_losses.of(Lease::Send).increment(1);
             tracing::warn!(contact = %Masked(contact), "a status or another sender settled a message first")
         }
         Err(why) => {
@@ -108,11 +110,15 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim) -> SendOutcome {
         Err(why) => return dead(why.to_string()),
     };
     failpoint!("before_send");
+    let series = shared.metrics.channel(&claim.channel);
+    let began = Instant::now();
     let answer = number.transport.send(request).await;
+    observe(&series.provider, began.elapsed());
     failpoint!("after_send");
     match number.channel.interpret(answer, claim.attempt) {
         Ok(receipt) => {
-            Counts::add(&shared.counts.sent);
+            let waited = ours.queued_at.duration_until(shared.store.now());
+            series.waited.record(waited.as_secs_f64().max(0.0));
             *lock(&number.gate) = Gate::Open;
             SendOutcome::Accepted {
                 message_id: receipt.message_id,
@@ -270,16 +276,27 @@ async fn wait_for_delivery(shared: &Shared, claim: &SendClaim, step: &Step) {
 /// Tells log and team of what the customer will not read.
 async fn report(shared: &Shared, claim: &SendClaim, outcome: &SendOutcome) {
     let (channel, contact) = (claim.channel.as_str(), Masked(claim.contact));
+    let count = |sent| shared.metrics.channel(channel).sends.of(sent).increment(1);
     match outcome {
         SendOutcome::Accepted { .. } => {
+            count(Sent::Accepted);
             lock(&shared.uncertain).remove(&claim.entry.id);
             tracing::info!(channel, %contact, attempt = claim.attempt, "sent");
         }
-        SendOutcome::Retry { at, why } | SendOutcome::NotYet { at, why } => {
+        SendOutcome::Retry { at, why } => {
+            count(Sent::Retry);
             tracing::warn!(channel, %contact, attempt = claim.attempt, %at, why, "not sent yet");
         }
-        SendOutcome::Uncertain { why, .. } => tracing::warn!(channel, %contact, why, "may have been sent"),
+        SendOutcome::NotYet { at, why } => {
+            count(Sent::NotYet);
+            tracing::warn!(channel, %contact, attempt = claim.attempt, %at, why, "not sent yet");
+        }
+        SendOutcome::Uncertain { why, .. } => {
+            count(Sent::Uncertain);
+            tracing::warn!(channel, %contact, why, "may have been sent");
+        }
         SendOutcome::Dead { why } => {
+            count(Sent::Dead);
             lock(&shared.uncertain).remove(&claim.entry.id);
             tracing::error!(channel, %contact, why, "a message was not sent; the team has a note");
             let line = Line::note(NoteKind::Sending, format!("A message was not sent: {why}."), None);

@@ -2,7 +2,7 @@
 //! a provider hears 200 only when everything it said is durable.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
@@ -14,7 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::identity;
 use super::mailbox::Item;
 use super::masked::Masked;
-use super::parts::{Counts, Number, Shared};
+use super::metrics::Arrival;
+use super::parts::{Number, Shared};
 use super::thread::Line;
 use crate::channel::{Answer, Forged};
 use crate::message::{Inbound, InboundBody, MediaKind, Role};
@@ -56,6 +57,15 @@ pub(super) async fn receive(
     Path(id): Path<String>,
     request: Request<Body>,
 ) -> Response {
+    let began = Instant::now();
+    let response = answered(&shared, &id, request).await;
+    shared
+        .metrics
+        .webhook(&id, response.status().as_u16(), began.elapsed());
+    response
+}
+
+async fn answered(shared: &Shared, id: &str, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
     if head.headers.contains_key(header::CONTENT_ENCODING) {
         return response(Answer::plain(415, "send it uncompressed"));
@@ -64,12 +74,11 @@ pub(super) async fn receive(
         Ok(raw) => raw,
         Err(answer) => return response(answer),
     };
-    let Some(number) = authentic(&shared, &id, &head.headers, &raw) else {
-        Counts::add(&shared.counts.forged);
-        tracing::warn!(channel = %shown(&shared, &id), "a webhook without a valid signature was refused");
+    let Some(number) = authentic(shared, id, &head.headers, &raw) else {
+        tracing::warn!(channel = %shown(shared, id), "a webhook without a valid signature was refused");
         return response(Forged::answer());
     };
-    let stored = accept(&shared, number, &head.headers, &raw);
+    let stored = accept(shared, number, &head.headers, &raw);
     match tokio::time::timeout(STORED_WITHIN, stored).await {
         Ok(Ok(())) => response(Answer::plain(200, "ok")),
         Ok(Err(why)) => {
@@ -84,6 +93,11 @@ pub(super) async fn receive(
             again()
         }
     }
+}
+
+fn count(shared: &Shared, number: &Number, arrival: Arrival) {
+    let series = shared.metrics.channel(&number.config.id);
+    series.arrivals.of(arrival).increment(1);
 }
 
 async fn read(body: Body, cap: usize) -> Result<Bytes, Answer> {
@@ -137,7 +151,7 @@ fn again() -> Response {
 async fn accept(shared: &Shared, number: &Number, headers: &HeaderMap, raw: &[u8]) -> Result<(), StoreError> {
     let decoded = number.channel.decode(raw);
     for problem in &decoded.problems {
-        Counts::add(&shared.counts.undecodable);
+        count(shared, number, Arrival::Quarantined);
         tracing::warn!(
             channel = number.config.id,
             place = problem.place,
@@ -176,7 +190,7 @@ pub(super) async fn deliver(
     let mut statuses = Vec::new();
     for event in events {
         let Some(number) = addressee(shared, number, &event, &trusted) else {
-            Counts::add(&shared.counts.foreign);
+            count(shared, number, Arrival::Foreign);
             tracing::warn!(
                 channel = number.config.id,
                 "an event for a number that is not configured here"
@@ -241,7 +255,7 @@ async fn letter(shared: &Shared, number: &Number, event: Inbound) -> Result<Opti
     let now = shared.store.now();
     let late = event.at.map_or(SignedDuration::ZERO, |at| at.duration_until(now));
     if late > OLDEST {
-        Counts::add(&shared.counts.too_old);
+        count(shared, number, Arrival::TooOld);
         tracing::warn!(
             channel = number.config.id,
             "an event older than eight days was refused"
@@ -309,7 +323,7 @@ async fn quarantine(
     event: &Inbound,
     why: &str,
 ) -> Result<Option<Letter>, StoreError> {
-    Counts::add(&shared.counts.undecodable);
+    count(shared, number, Arrival::Quarantined);
     tracing::warn!(
         channel = number.config.id,
         why,
@@ -392,17 +406,19 @@ async fn store_all(shared: &Shared, letters: &[Letter]) -> Result<(), StoreError
     let mut full = false;
     for (letter, outcome) in letters.iter().zip(outcomes) {
         let Ingest { channel, contact, .. } = &letter.ingest;
+        let arrivals = &shared.metrics.channel(channel).arrivals;
         match outcome {
             Ingested::New(seq) => {
+                arrivals.of(Arrival::New).increment(1);
                 tracing::info!(channel, contact = %Masked(*contact), seq, "received");
                 if letter.by_staff {
                     // At once, not when the event's turn comes; and not again when the provider repeats itself.
                     shared.store.set_owner(*contact, Owner::Human).await?;
                 }
             }
-            Ingested::Duplicate => Counts::add(&shared.counts.duplicates),
+            Ingested::Duplicate => arrivals.of(Arrival::Duplicate).increment(1),
             Ingested::MailboxFull => {
-                Counts::add(&shared.counts.full);
+                arrivals.of(Arrival::MailboxFull).increment(1);
                 tracing::error!(
                     channel, contact = %Masked(*contact),
                     "the mailbox of this contact is full; the provider is asked to repeat"

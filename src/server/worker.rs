@@ -2,11 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::failpoint::hasty;
 use super::masked::Masked;
-use super::parts::{Counts, Number, Shared};
+use super::metrics::{Lease, TurnEnd, observe};
+use super::parts::{Number, Shared};
 use super::patience::repeated;
 use super::session::{self, Session};
 use super::thread::{Line, NoteKind};
@@ -27,6 +28,7 @@ pub(super) async fn take_turn(shared: Arc<Shared>, contact: ContactId) {
             return;
         }
     };
+    let began = Instant::now();
     let claim = match shared.store.claim(contact, nonce, hasty(LEASE)).await {
         Ok(Some(mut claim)) => {
             // After a failure one at a time, so that only the event that fails is ever put aside.
@@ -42,9 +44,15 @@ pub(super) async fn take_turn(shared: Arc<Shared>, contact: ContactId) {
         }
     };
     failpoint!("after_claim");
-    match answer(&shared, &claim) {
+    let end = match answer(&shared, &claim) {
         Ok((turn, told)) => commit(&shared, &claim, turn, told).await,
         Err(why) => fail(&shared, &claim, &why).await,
+    };
+    let series = shared.metrics.channel(&claim.channel);
+    observe(&series.turn, began.elapsed());
+    series.turns.of(end).increment(1);
+    if end == TurnEnd::Fenced {
+        shared.metrics.lease_losses.of(Lease::Turn).increment(1);
     }
     shared.ring(contact);
 }
@@ -136,14 +144,13 @@ fn pack(claim: &Claim, outcome: Outcome, quiet: Duration) -> (TurnCommit, Vec<To
     (turn, outcome.told)
 }
 
-async fn commit(shared: &Arc<Shared>, claim: &Claim, turn: TurnCommit, told: Vec<Told>) {
+async fn commit(shared: &Arc<Shared>, claim: &Claim, turn: TurnCommit, told: Vec<Told>) -> TurnEnd {
     failpoint!("before_commit");
     let contact = Masked(claim.contact);
     let committed = repeated(|| shared.store.commit(&turn)).await;
     failpoint!("after_commit");
     match committed {
         Ok(Committed::Done | Committed::Already) => {
-            Counts::add(&shared.counts.turns);
             tracing::info!(
                 channel = claim.channel, %contact, events = claim.events.len(), messages = turn.outbox.len(),
                 jobs = turn.jobs.len(), "turn"
@@ -151,13 +158,20 @@ async fn commit(shared: &Arc<Shared>, claim: &Claim, turn: TurnCommit, told: Vec
             for told in told {
                 tell(claim, told);
             }
+            TurnEnd::Committed
         }
-        Ok(Committed::Fenced) => tracing::warn!(%contact, "the lease was lost; another worker goes on"),
+        Ok(Committed::Fenced) => {
+            tracing::warn!(%contact, "the lease was lost; another worker goes on");
+            TurnEnd::Fenced
+        }
         Err(why @ (StoreError::TooBig { .. } | StoreError::TooMany { .. } | StoreError::Corrupt { .. })) => {
-            fail(shared, claim, &why.to_string()).await;
+            fail(shared, claim, &why.to_string()).await
         }
         // Nothing was written: the lease runs out and the turn is taken again.
-        Err(why) => tracing::error!(%contact, %why, "a turn could not be written; it is repeated"),
+        Err(why) => {
+            tracing::error!(%contact, %why, "a turn could not be written; it is repeated");
+            TurnEnd::Unwritten
+        }
     }
 }
 
@@ -178,14 +192,17 @@ fn tell(claim: &Claim, told: Told) {
     }
 }
 
-async fn fail(shared: &Arc<Shared>, claim: &Claim, why: &str) {
+async fn fail(shared: &Arc<Shared>, claim: &Claim, why: &str) -> TurnEnd {
     let contact = Masked(claim.contact);
     match shared
         .store
         .fail(claim.contact, claim.fence, claim.nonce, why)
         .await
     {
-        Ok(Failed::RetryAt(at)) => tracing::error!(%contact, why, %at, "a turn failed; it is tried again"),
+        Ok(Failed::RetryAt(at)) => {
+            tracing::error!(%contact, why, %at, "a turn failed; it is tried again");
+            TurnEnd::Failed
+        }
         Ok(Failed::Parked(seq)) => {
             tracing::error!(%contact, why, seq, "a turn failed for the third time; its event was put aside");
             let text = format!(
@@ -200,8 +217,12 @@ async fn fail(shared: &Arc<Shared>, claim: &Claim, why: &str) {
                 &line,
             )
             .await;
+            TurnEnd::Parked
         }
-        Ok(Failed::Fenced) => {}
-        Err(why) => tracing::error!(%contact, %why, "a failed turn could not be recorded"),
+        Ok(Failed::Fenced) => TurnEnd::Fenced,
+        Err(why) => {
+            tracing::error!(%contact, %why, "a failed turn could not be recorded");
+            TurnEnd::Unwritten
+        }
     }
 }

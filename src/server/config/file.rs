@@ -23,6 +23,7 @@ pub(super) struct File {
     pub log: Log,
     #[serde(default)]
     pub limits: Limits,
+    pub metrics: Option<Metrics>,
     pub voice: Option<Voice>,
     #[serde(default)]
     pub secrets: BTreeMap<String, Spanned<Source>>,
@@ -96,6 +97,13 @@ impl Default for Limits {
             drain_seconds: 20,
         }
     }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Metrics {
+    #[serde(default = "metrics_bind")]
+    pub bind: Spanned<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -183,6 +191,11 @@ fn store() -> Spanned<String> {
 
 fn bind() -> Spanned<String> {
     Spanned::new(0..0, "127.0.0.1:8080".to_owned())
+}
+
+/// The port that Prometheus exporters of OpenTelemetry use.
+fn metrics_bind() -> Spanned<String> {
+    Spanned::new(0..0, "127.0.0.1:9464".to_owned())
 }
 
 fn api_base() -> Spanned<String> {

@@ -33,6 +33,8 @@ pub struct Config {
     pub admin_token: Option<SecretString>,
     pub log: Log,
     pub limits: Limits,
+    /// Where the page of metrics is; `None`: there is none.
+    pub metrics: Option<SocketAddr>,
     /// `None`: voice notes are kept, not transcribed.
     pub voice: Option<VoiceConfig>,
     /// What services are called with, by the name that the business file uses.

@@ -1,6 +1,7 @@
 //! From the file as written to the configuration as meant: defaults, paths, secrets, and every mistake.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -71,18 +72,11 @@ impl Reader<'_> {
 
     fn config(&mut self, file: &File) -> Option<Config> {
         let store = self.store(&file.store);
-        let bind = match file.bind.get_ref().parse() {
-            Ok(address) => Some(address),
-            Err(_) => {
-                let says = format!("{:?} is not an address to listen on", file.bind.get_ref());
-                self.wrong(
-                    file.bind.span(),
-                    says,
-                    "write address and port, such as \"127.0.0.1:8080\"",
-                );
-                None
-            }
-        };
+        let bind = self.listen(&file.bind, "127.0.0.1:8080");
+        let metrics = file
+            .metrics
+            .as_ref()
+            .map(|metrics| self.listen(&metrics.bind, "127.0.0.1:9464"));
         let public_url = file.public_url.as_ref().and_then(|url| self.url(url));
         let admin_token = file
             .admin_token
@@ -114,6 +108,7 @@ impl Reader<'_> {
             admin_token,
             log: file.log.clone(),
             limits: file.limits.clone(),
+            metrics: metrics.flatten(),
             voice,
             secrets,
             services,
@@ -134,6 +129,16 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    fn listen(&mut self, written: &Spanned<String>, example: &str) -> Option<SocketAddr> {
+        let address = written.get_ref().parse().ok();
+        if address.is_none() {
+            let says = format!("{:?} is not an address to listen on", written.get_ref());
+            let help = format!("write address and port, such as {example:?}");
+            self.wrong(written.span(), says, help);
+        }
+        address
     }
 
     fn url(&mut self, written: &Spanned<String>) -> Option<Url> {

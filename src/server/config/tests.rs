@@ -55,6 +55,10 @@ fn every_key_is_explained_in_the_reference_with_its_default() {
     assert_eq!(keys(channel), known::<Channel>("nonsense = 1"));
     assert_eq!(keys(&table["log"]), known::<Log>("nonsense = 1"));
     assert_eq!(keys(&table["limits"]), known::<Limits>("nonsense = 1"));
+    assert_eq!(
+        keys(&table["metrics"]),
+        known::<super::file::Metrics>("nonsense = 1")
+    );
     assert_eq!(keys(&table["voice"]), known::<super::file::Voice>("nonsense = 1"));
     assert_eq!(
         keys(&table["services"]["shop"]),
@@ -80,6 +84,9 @@ fn every_key_is_explained_in_the_reference_with_its_default() {
     assert_eq!(written.flows, empty.flows);
     assert_eq!(written.store.get_ref(), empty.store.get_ref());
     assert_eq!(written.bind.get_ref(), empty.bind.get_ref());
+    let bare: super::file::Metrics = toml::from_str("").expect("all keys have defaults");
+    let metrics = written.metrics.expect("a table");
+    assert_eq!(metrics.bind.get_ref(), bare.bind.get_ref());
     let written = written.channels[0].get_ref();
     let least: Channel = toml::from_str("id = \"a\"\nprovider = \"meta\"").expect("a channel");
     assert_eq!(written.api_base.get_ref(), least.api_base.get_ref());
@@ -133,7 +140,7 @@ fn a_mistake_is_drawn_with_file_line_and_what_to_do() {
 fn an_unknown_key_is_named_with_those_there_are() {
     let error = parsed("bnid = \"127.0.0.1:1\"").expect_err("a mistake");
     insta::assert_snapshot!(error, @r#"
-    error: unknown field `bnid`, expected one of `flows`, `store`, `bind`, `public_url`, `admin_token`, `log`, `limits`, `voice`, `secrets`, `services`, `channel`
+    error: unknown field `bnid`, expected one of `flows`, `store`, `bind`, `public_url`, `admin_token`, `log`, `limits`, `metrics`, `voice`, `secrets`, `services`, `channel`
      --> /etc/switchboard/switchboard.toml:1:1
       |
     1 | bnid = "127.0.0.1:1"

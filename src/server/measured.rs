@@ -1,0 +1,281 @@
+//! The store, with a watch in hand: how long each step takes, and how it fails. Sits between the server and any store and
+//! changes nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use metrics::Histogram;
+
+use super::metrics::{Family, Metrics, label, observe};
+use crate::store::{
+    Alias, Claim, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested, JobClaim, Nonce,
+    Owner, Promises, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError, TurnCommit, Wake,
+};
+
+label! {
+    /// The steps of a store that can fail, by the names of its methods.
+    Step as "step" {
+        ResolveAlias = "resolve_alias",
+        Ingest = "ingest",
+        Due = "due",
+        NextDue = "next_due",
+        Claim = "claim",
+        Commit = "commit",
+        CommitThenSend = "commit_then_send",
+        Fail = "fail",
+        FireDueTimers = "fire_due_timers",
+        SendClaim = "send_claim",
+        SendDone = "send_done",
+        SentThenNext = "sent_then_next",
+        Reconcile = "reconcile",
+        JobClaim = "job_claim",
+        JobDone = "job_done",
+        SetOwner = "set_owner",
+        Peek = "peek",
+        History = "history",
+        Contacts = "contacts",
+        Parked = "parked",
+        Quarantine = "quarantine",
+        PutSetting = "put_setting",
+        Setting = "setting",
+        RemoveSetting = "remove_setting",
+        Close = "close",
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Measured {
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+    steps: Family<Step, Histogram>,
+}
+
+impl Measured {
+    pub fn new(store: Arc<dyn Store>, metrics: Arc<Metrics>) -> Measured {
+        let steps = metrics.store_steps();
+        Measured {
+            store,
+            metrics,
+            steps,
+        }
+    }
+
+    async fn time<T>(
+        &self,
+        step: Step,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let began = Instant::now();
+        let outcome = work.await;
+        observe(self.steps.of(step), began.elapsed());
+        if let Err(why) = &outcome {
+            let word = <Step as super::metrics::Values>::WORDS[usize::from(step)];
+            self.metrics.store_errors(word, kind(why)).increment(1);
+        }
+        outcome
+    }
+}
+
+/// A word for what went wrong; the same in all versions.
+fn kind(why: &StoreError) -> &'static str {
+    match why {
+        StoreError::Unavailable(_) => "unavailable",
+        StoreError::Full(_) => "full",
+        StoreError::ReadOnly(_) => "read_only",
+        StoreError::Unknown(_) => "unknown",
+        StoreError::Corrupt { .. } => "corrupt",
+        StoreError::TooBig { .. } => "too_big",
+        StoreError::TooMany { .. } => "too_many",
+        StoreError::Version { .. } => "version",
+        StoreError::Locked(_) => "locked",
+    }
+}
+
+#[async_trait]
+impl Store for Measured {
+    async fn resolve_alias(
+        &self,
+        channel: &str,
+        alias: &Alias,
+        also: &[Alias],
+    ) -> Result<Resolved, StoreError> {
+        let work = self.store.resolve_alias(channel, alias, also);
+        self.time(Step::ResolveAlias, work).await
+    }
+
+    async fn ingest(&self, events: &[Ingest]) -> Result<Vec<Ingested>, StoreError> {
+        self.time(Step::Ingest, self.store.ingest(events)).await
+    }
+
+    async fn due(&self, kind: Due, limit: usize) -> Result<Vec<ContactId>, StoreError> {
+        self.time(Step::Due, self.store.due(kind, limit)).await
+    }
+
+    async fn next_due(&self, kind: Due) -> Result<Option<Timestamp>, StoreError> {
+        self.time(Step::NextDue, self.store.next_due(kind)).await
+    }
+
+    async fn claim(
+        &self,
+        contact: ContactId,
+        nonce: Nonce,
+        lease: Duration,
+    ) -> Result<Option<Claim>, StoreError> {
+        self.time(Step::Claim, self.store.claim(contact, nonce, lease))
+            .await
+    }
+
+    async fn commit(&self, turn: &TurnCommit) -> Result<Committed, StoreError> {
+        self.time(Step::Commit, self.store.commit(turn)).await
+    }
+
+    async fn commit_then_send(
+        &self,
+        turn: &TurnCommit,
+        lease: Duration,
+    ) -> Result<(Committed, Option<SendClaim>), StoreError> {
+        self.time(Step::CommitThenSend, self.store.commit_then_send(turn, lease))
+            .await
+    }
+
+    async fn fail(
+        &self,
+        contact: ContactId,
+        fence: Fence,
+        nonce: Nonce,
+        why: &str,
+    ) -> Result<Failed, StoreError> {
+        self.time(Step::Fail, self.store.fail(contact, fence, nonce, why))
+            .await
+    }
+
+    async fn fire_due_timers(&self, limit: usize) -> Result<usize, StoreError> {
+        self.time(Step::FireDueTimers, self.store.fire_due_timers(limit))
+            .await
+    }
+
+    async fn send_claim(&self, contact: ContactId, lease: Duration) -> Result<Option<SendClaim>, StoreError> {
+        self.time(Step::SendClaim, self.store.send_claim(contact, lease))
+            .await
+    }
+
+    async fn send_done(&self, claim: &SendClaim, outcome: &SendOutcome) -> Result<bool, StoreError> {
+        self.time(Step::SendDone, self.store.send_done(claim, outcome))
+            .await
+    }
+
+    async fn sent_then_next(
+        &self,
+        claim: &SendClaim,
+        outcome: &SendOutcome,
+        lease: Duration,
+    ) -> Result<(bool, Option<SendClaim>), StoreError> {
+        let work = self.store.sent_then_next(claim, outcome, lease);
+        self.time(Step::SentThenNext, work).await
+    }
+
+    async fn reconcile(&self, channel: &str, status: &Status) -> Result<bool, StoreError> {
+        self.time(Step::Reconcile, self.store.reconcile(channel, status))
+            .await
+    }
+
+    async fn job_claim(&self, lease: Duration) -> Result<Option<JobClaim>, StoreError> {
+        self.time(Step::JobClaim, self.store.job_claim(lease)).await
+    }
+
+    async fn job_done(&self, claim: &JobClaim, result: Vec<u8>) -> Result<bool, StoreError> {
+        self.time(Step::JobDone, self.store.job_done(claim, result)).await
+    }
+
+    async fn set_owner(&self, contact: ContactId, owner: Owner) -> Result<(), StoreError> {
+        self.time(Step::SetOwner, self.store.set_owner(contact, owner))
+            .await
+    }
+
+    async fn peek(&self, contact: ContactId) -> Result<Option<Claim>, StoreError> {
+        self.time(Step::Peek, self.store.peek(contact)).await
+    }
+
+    async fn history(&self, contact: ContactId, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
+        self.time(Step::History, self.store.history(contact, limit)).await
+    }
+
+    async fn contacts(&self, limit: usize) -> Result<Vec<ContactId>, StoreError> {
+        self.time(Step::Contacts, self.store.contacts(limit)).await
+    }
+
+    async fn parked(&self, limit: usize) -> Result<Vec<(ContactId, Seq, String)>, StoreError> {
+        self.time(Step::Parked, self.store.parked(limit)).await
+    }
+
+    async fn quarantine(&self, channel: &str, raw: &[u8], why: &str) -> Result<(), StoreError> {
+        self.time(Step::Quarantine, self.store.quarantine(channel, raw, why))
+            .await
+    }
+
+    async fn put_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.time(Step::PutSetting, self.store.put_setting(key, value))
+            .await
+    }
+
+    async fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.time(Step::Setting, self.store.setting(key)).await
+    }
+
+    async fn remove_setting(&self, key: &str) -> Result<(), StoreError> {
+        self.time(Step::RemoveSetting, self.store.remove_setting(key))
+            .await
+    }
+
+    async fn wait_for_work(&self) -> Wake {
+        self.store.wait_for_work().await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.store.now()
+    }
+
+    fn promises(&self) -> Promises {
+        self.store.promises()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.time(Step::Close, self.store.close()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// A method with a body of its own in the trait would be lost silently: the store's better one must be called.
+    #[test]
+    fn every_step_of_the_store_goes_through_the_watch() {
+        let (contract, here) = (include_str!("../store/mod.rs"), include_str!("measured.rs"));
+        let body = contract
+            .split_once("pub trait Store")
+            .and_then(|(_, rest)| rest.split_once("\n}\n"))
+            .map(|(body, _)| body)
+            .expect("the trait");
+        let of_trait: Vec<&str> = body
+            .lines()
+            .filter_map(|line| {
+                let line = line.strip_prefix("    ")?;
+                let rest = line
+                    .strip_prefix("async fn ")
+                    .or_else(|| line.strip_prefix("fn "))?;
+                rest.split(['(', '<']).next()
+            })
+            .collect();
+        assert!(
+            of_trait.contains(&"ingest") && of_trait.contains(&"now"),
+            "{of_trait:?}"
+        );
+        for name in of_trait {
+            assert!(
+                here.contains(&format!("self.store.{name}(")),
+                "{name} is not passed on"
+            );
+        }
+    }
+}
