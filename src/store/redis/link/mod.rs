@@ -100,7 +100,7 @@ impl Link {
         let asked = command(b"EVALSHA", script.sha1().as_bytes(), &keys, &args);
         let mut answer = connection.req_packed_command(&asked).await;
         if fault::no_script(&answer) {
-            let asked = command(b"EVAL", script.text.as_bytes(), &keys, &args);
+            let asked = command(b"EVAL", script.text().as_bytes(), &keys, &args);
             answer = connection.req_packed_command(&asked).await;
         }
         fault::answered(answer)
