@@ -302,6 +302,15 @@ const SOUP: &[&str] = &[
     "section ",
     "open ",
     "header ",
+    "for each ",
+    "split ",
+    "50% ",
+    "later ",
+    "1 day before ",
+    "record ",
+    "tag ",
+    "send photo ",
+    "pause ",
 ];
 
 /// Comments of a file, in order.
@@ -514,6 +523,22 @@ fn quick() -> impl Strategy<Value = Vec<Row>> {
             "Close \"Bye\"",
             "notify  support \"x\"",
             "send template visit with a=1",
+            "send photo “a.jpg” caption \"c\"",
+            "send document  file.url named \"n\"",
+            "send location 41.1,-8.6 named \"x\"  at \"y\"",
+            "say one  of \"a\" or “b” footer \"f\"",
+            "later reminder in 2days -> remind",
+            "later reminder at visit.day→ remind",
+            "Later reminder 1 day  before x + 2 days -> flow other with a=1",
+            "cancel reminder",
+            "record csat=score",
+            "record seen",
+            "tag \"vip\"",
+            "untag “vip”",
+            "subscribe  to offers",
+            "unsubscribe",
+            "unsubscribe from offers",
+            "pause 2seconds",
         ])
         .prop_map(row),
         arrow().prop_map(row),
@@ -599,6 +624,13 @@ fn statement() -> impl Strategy<Value = Vec<Row>> {
                 all.extend(row("end"));
                 all
             }),
+        1 => (expression(), prop::collection::vec(quick(), 0..3))
+            .prop_map(move |(list, lines)| block(format!("for  each x in {list}"), lines)),
+        1 => (arrow(), prop::collection::vec(quick(), 1..3)).prop_map(move |(arrow, lines)| {
+            let mut second = row("50%");
+            second.extend(deeper(rows(lines)));
+            block("split wording".to_owned(), vec![row(format!("50% {arrow}")), second])
+        }),
         1 => phrase().prop_map(|flow| row(format!("do {flow} with a = x save who"))),
     ]
 }

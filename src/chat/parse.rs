@@ -141,8 +141,12 @@ fn read_line(story: &mut Story, number: u32, text: &str, pair: Pair<'_, Rule>) -
             setup.contact.push((name, value));
         }
         Rule::time => setup.time = Some(moment(first(pair)?)?),
-        // Variants and splits come with a later stage of the language; until then every seed gives the same.
-        Rule::seed => {}
+        Rule::seed => {
+            setup.seed = first(pair)?
+                .as_str()
+                .parse()
+                .map_err(|_| "this number is too large for a seed")?;
+        }
         Rule::session => setup.session = Some(session(pair)?),
         Rule::flow => {
             setup.flow = Some(
@@ -197,6 +201,38 @@ fn read_line(story: &mut Story, number: u32, text: &str, pair: Pair<'_, Rule>) -
         Rule::closes => story.beats.push(beat(BeatKind::ChatCloses)),
         Rule::opts_out => story.beats.push(beat(BeatKind::OptsOut)),
         Rule::opts_in => story.beats.push(beat(BeatKind::OptsIn)),
+        Rule::planned => {
+            let mut inner = pair.into_inner();
+            let plan = inner.next().ok_or("no plan is named")?.as_str().to_owned();
+            let at = moment(inner.next().ok_or("no time is named")?)?;
+            story.beats.push(beat(BeatKind::Planned { plan, at }));
+        }
+        Rule::lapses => story.beats.push(beat(BeatKind::Lapses {
+            plan: first(pair)?.as_str().to_owned(),
+        })),
+        Rule::recorded => {
+            let text = strings(&pair).into_iter().next();
+            let mut inner = pair.into_inner();
+            let name = inner
+                .next()
+                .ok_or("nothing is recorded here")?
+                .as_str()
+                .to_owned();
+            let value = inner
+                .next()
+                .map(|value| text.unwrap_or_else(|| value.as_str().to_owned()));
+            story.beats.push(beat(BeatKind::Recorded { name, value }));
+        }
+        Rule::tagged | Rule::untagged => {
+            let on = pair.as_rule() == Rule::tagged;
+            let tag = strings(&pair).into_iter().next().unwrap_or_default();
+            story.beats.push(beat(BeatKind::Tagged { tag, on }));
+        }
+        Rule::subscribed | Rule::unsubscribed => {
+            let on = pair.as_rule() == Rule::subscribed;
+            let list = pair.into_inner().next().map(|name| name.as_str().to_owned());
+            story.beats.push(beat(BeatKind::Subscribed { list, on }));
+        }
         Rule::topic => story
             .beats
             .push(beat(BeatKind::Topic(first(pair)?.as_str().to_owned()))),

@@ -13,7 +13,7 @@ use super::story::{Act, Given, GivenAnswer};
 use super::transcript::{self, Shown};
 use crate::engine::{
     Answer, Call, Closing, Effect, Event, EventKind, Fault, File, HandedOver, Heard, Incoming, Log, Machine,
-    Memory, Outgoing, Position, SessionSettings, TimerChange,
+    Memory, Noted, Outgoing, Position, SessionSettings, TimerChange,
 };
 use crate::flow::source::SourceLine;
 use crate::flow::value::Value;
@@ -65,6 +65,8 @@ pub enum Happened {
     OptedOut,
     OptedIn,
     Fault(Fault),
+    Noted(Noted),
+    Lapsed { plan: String },
 }
 
 /// Why a rehearsal can't go on.
@@ -279,6 +281,12 @@ impl<'a> Rehearsal<'a> {
         self.timers.iter().map(|(id, due)| (id.as_str(), *due))
     }
 
+    /// When a plan is due, in the business's time.
+    pub fn planned(&self, plan: &str) -> Option<civil::DateTime> {
+        let planned = self.position.later.iter().find(|planned| planned.name == plan)?;
+        Some(self.zone.to_datetime(planned.due))
+    }
+
     /// One event and everything that follows from it at once.
     pub fn apply(&mut self, kind: EventKind) -> Result<(), Stuck> {
         let mut events = VecDeque::from([kind]);
@@ -301,6 +309,11 @@ impl<'a> Rehearsal<'a> {
                 }
             }
             turn.outbox.into_iter().for_each(|outgoing| self.say(outgoing));
+            self.happened
+                .extend(turn.log.iter().filter_map(|entry| match entry {
+                    Log::Lapsed { plan } => Some(Happened::Lapsed { plan: plan.clone() }),
+                    _ => None,
+                }));
             self.log.extend(turn.log);
             for effect in turn.effects {
                 match effect {
@@ -319,6 +332,7 @@ impl<'a> Rehearsal<'a> {
                     Effect::Notify { team, text, .. } => self.happened.push(Happened::Told { team, text }),
                     Effect::Handoff(handed) => self.happened.push(Happened::Handed(handed)),
                     Effect::Closed { why, .. } => self.happened.push(Happened::Closed(why)),
+                    Effect::Noted { what, .. } => self.happened.push(Happened::Noted(what)),
                     Effect::Fault(fault) => self.happened.push(Happened::Fault(fault)),
                     Effect::OptOut { opted_out } => {
                         self.memory.opted_out = opted_out;

@@ -4,7 +4,9 @@
 use super::check;
 use super::rehearsal::{Happened, Rehearsal, Said, Stuck, same, with_args};
 use super::story::{Act, Beat, BeatKind, Expected, Story};
-use crate::engine::{EventKind, Log, Machine, SessionSettings};
+use crate::engine::{EventKind, Log, Machine, Noted, SessionSettings};
+use crate::flow::value::Value;
+use jiff::civil;
 
 /// How one story went.
 #[derive(Debug, Clone)]
@@ -118,6 +120,7 @@ impl<'a> Player<'a> {
         rehearsal.memory.name = Some(setup.customer.name.clone());
         rehearsal.memory.phone = setup.customer.phone.clone();
         rehearsal.memory.language = setup.customer.language.clone();
+        rehearsal.memory.lot = setup.seed;
         check::remember(&mut rehearsal, &setup.contact);
         setup.given.iter().for_each(|given| rehearsal.mock(given.clone()));
         Player {
@@ -240,6 +243,50 @@ impl<'a> Player<'a> {
                     _ => None,
                 })?;
             }
+            BeatKind::Planned { plan, at } => {
+                let planned = self.rehearsal.planned(plan);
+                if planned != Some(*at) {
+                    let when = |at: civil::DateTime| at.strftime("%Y-%m-%d %H:%M").to_string();
+                    let why = match planned {
+                        Some(at) => format!("it is planned for {}", when(at)),
+                        None => format!("nothing is planned under the name {plan}"),
+                    };
+                    return Err(untrue(beat, &format!("(later {plan} at {})", when(*at)), why));
+                }
+            }
+            BeatKind::Lapses { plan } => {
+                self.mention(beat, &format!("({plan} lapses)"), |happened| match happened {
+                    Happened::Lapsed { plan: gone } => Some(gone == plan),
+                    _ => None,
+                })?;
+            }
+            BeatKind::Recorded { name, value } => {
+                let wanted = format!("(recorded {name} …)");
+                let value = value.as_deref();
+                self.mention(beat, &wanted, |happened| match happened {
+                    Happened::Noted(Noted::Record {
+                        name: kept,
+                        value: what,
+                    }) => Some(kept == name && what.as_ref().map(written).as_deref() == value),
+                    _ => None,
+                })?;
+            }
+            BeatKind::Tagged { tag, on } => {
+                let wanted = format!("({}tagged {tag:?})", if *on { "" } else { "un" });
+                self.mention(beat, &wanted, |happened| match happened {
+                    Happened::Noted(Noted::Tag { tag: kept, on: is }) => Some(kept == tag && is == on),
+                    _ => None,
+                })?;
+            }
+            BeatKind::Subscribed { list, on } => {
+                let wanted = format!("({}subscribed …)", if *on { "" } else { "un" });
+                self.mention(beat, &wanted, |happened| match happened {
+                    Happened::Noted(Noted::Subscribe { list: kept, on: is }) => {
+                        Some(kept == list && is == on)
+                    }
+                    _ => None,
+                })?;
+            }
             BeatKind::ChatCloses => self.mention(beat, "(the chat closes)", |happened| match happened {
                 Happened::Closed(_) => Some(true),
                 _ => None,
@@ -338,6 +385,14 @@ fn untrue(beat: &Beat, what: &str, why: impl Into<String>) -> Different {
     }
 }
 
+/// A recorded value as a transcript writes it.
+fn written(value: &Value) -> String {
+    match value.to_json() {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
 /// An effect as a stage direction.
 pub(super) fn describe(happened: &Happened) -> String {
     match happened {
@@ -361,6 +416,19 @@ pub(super) fn describe(happened: &Happened) -> String {
         Happened::Closed(_) => "(the chat closes)".to_owned(),
         Happened::OptedOut => "(the customer opts out)".to_owned(),
         Happened::OptedIn => "(the customer opts in)".to_owned(),
+        Happened::Noted(Noted::Record { name, value }) => match value {
+            Some(value) => format!("(recorded {name} = {:?})", written(value)),
+            None => format!("(recorded {name})"),
+        },
+        Happened::Noted(Noted::Tag { tag, on }) => {
+            format!("({}tagged {tag:?})", if *on { "" } else { "un" })
+        }
+        Happened::Noted(Noted::Subscribe { list, on }) => match (list, on) {
+            (Some(list), true) => format!("(subscribed to {list})"),
+            (Some(list), false) => format!("(unsubscribed from {list})"),
+            (None, _) => "(unsubscribed)".to_owned(),
+        },
+        Happened::Lapsed { plan } => format!("({plan} lapses)"),
         Happened::Fault(fault) => format!("a fault at {}: {}", fault.place, fault.what),
     }
 }

@@ -27,6 +27,8 @@ pub struct Setup {
     /// Starts in this flow instead of with a message.
     pub flow: Option<String>,
     pub session: Option<SessionRules>,
+    /// Chooses wordings and ways of splits: another seed is another customer.
+    pub seed: u64,
     pub given: Vec<Given>,
 }
 
@@ -111,6 +113,26 @@ pub enum BeatKind {
     ChatCloses,
     OptsOut,
     OptsIn,
+    /// `later reminder at …`.
+    Planned {
+        plan: String,
+        at: civil::DateTime,
+    },
+    Lapses {
+        plan: String,
+    },
+    Recorded {
+        name: String,
+        value: Option<String>,
+    },
+    Tagged {
+        tag: String,
+        on: bool,
+    },
+    Subscribed {
+        list: Option<String>,
+        on: bool,
+    },
     /// The topic recognised in the customer's last message.
     Topic(String),
     Takes {

@@ -9,11 +9,17 @@ use crate::flow::program::{ExprIx, Form, Message, Place, Question, StateIx, Stat
 use crate::flow::source::SourceLine;
 use crate::flow::template::shown;
 use crate::flow::value::Value;
-use crate::message::{Choice, Choices, OutboundBody};
+use crate::message::{Choice, Choices, MediaSource, OutboundBody};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 
 impl<'m> Run<'m> {
     pub(super) fn send(&mut self, body: OutboundBody, said_at: Option<SourceLine>) {
-        self.outbox.push(Outgoing { body, said_at });
+        self.outbox.push(Outgoing {
+            body,
+            said_at,
+            after_ms: std::mem::take(&mut self.pause_ms),
+        });
     }
 
     /// The line that says it. Only our own sentences have none.
@@ -35,16 +41,22 @@ impl<'m> Run<'m> {
         match message {
             Message::Say {
                 body,
+                or,
                 header: None,
                 footer: None,
                 link: None,
-            } => self.say_text(*body),
+            } => {
+                let body = self.one_of(*body, or);
+                self.say_text(body)
+            }
             Message::Say {
                 body,
+                or,
                 header,
                 footer,
                 link,
             } => {
+                let body = &self.one_of(*body, or);
                 let place = self.m.program.texts[*body as usize].place;
                 let (header, footer) = (self.optional_text(*header)?, self.optional_text(*footer)?);
                 let body = self.text(*body)?;
@@ -66,6 +78,48 @@ impl<'m> Run<'m> {
                 let body = self.template(*template, args)?;
                 let said_at = self.said_at(self.place);
                 self.send(body, said_at);
+                Ok(())
+            }
+            Message::File {
+                kind,
+                source,
+                caption,
+                named,
+            } => {
+                let said_at = self.said_at(self.place);
+                let source = match self.eval(*source)? {
+                    Some(Value::Text(source)) if !source.trim().is_empty() => source.trim().to_owned(),
+                    Some(_) | None => return Err(self.failed("a file to send is not known")),
+                };
+                let known = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+                let body = OutboundBody::Media {
+                    media: *kind,
+                    source: if source.starts_with("https://") || source.starts_with("http://") {
+                        MediaSource::Url(source)
+                    } else {
+                        MediaSource::File(source)
+                    },
+                    caption: known(self.optional_text(*caption)?),
+                    filename: known(self.optional_text(*named)?),
+                };
+                self.send(body, said_at);
+                Ok(())
+            }
+            Message::Place {
+                lat,
+                lng,
+                name,
+                address,
+            } => {
+                let said_at = self.said_at(self.place);
+                let degrees = |value: &Decimal| value.to_f64().unwrap_or_default();
+                let place = crate::message::Place {
+                    lat: degrees(lat),
+                    lng: degrees(lng),
+                    name: self.optional_text(*name)?,
+                    address: self.optional_text(*address)?,
+                };
+                self.send(OutboundBody::Location(place), said_at);
                 Ok(())
             }
         }
@@ -151,6 +205,7 @@ impl<'m> Run<'m> {
             (
                 Message::Say {
                     body,
+                    or: _,
                     header,
                     footer,
                     link,
@@ -184,6 +239,9 @@ impl<'m> Run<'m> {
                 self.template(*template, args)?,
                 m.program.states[state as usize].place,
             ),
+            (Message::File { .. } | Message::Place { .. }, None) => {
+                return Err(self.failed("a question without words"));
+            }
         };
         if matches!(&body, OutboundBody::Text { body, .. } | OutboundBody::Choices(Choices { body, .. }) if body.trim().is_empty())
         {

@@ -187,6 +187,7 @@ impl<'m> Run<'m> {
             LegalWord::OptOut => {
                 self.effects.push(Effect::OptOut { opted_out: true });
                 self.say_own(words.opted_out);
+                self.p.later.clear();
                 // Whatever was open ends, so that no timer writes to them. People keep their chat.
                 if self.p.mode == Mode::Autopilot {
                     self.close(Closing::OptOut);

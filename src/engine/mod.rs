@@ -16,7 +16,9 @@ mod faults;
 mod handoff;
 mod hours;
 mod interrupts;
+mod later;
 mod legal;
+mod lots;
 mod machine;
 mod matching;
 mod old_buttons;
@@ -31,12 +33,12 @@ mod turn;
 
 pub use event::{Answer, Event, EventKind, File, Heard, Incoming};
 pub use machine::Machine;
-pub use position::{Frame, Mode, OldQuestion, Position, SentOption};
+pub use position::{Frame, Mode, OldQuestion, Planned, Position, SentOption};
 pub use turn::{
-    Call, Closing, Effect, Exit, Fault, HandedOver, Log, MemoryWrite, Outgoing, TimerChange, Turn,
+    Call, Closing, Effect, Exit, Fault, HandedOver, Log, MemoryWrite, Noted, Outgoing, TimerChange, Turn,
 };
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -59,6 +61,16 @@ pub struct Memory {
     /// The customer said stop: a resume word is understood, and [`Effect::OptOut`] was carried out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub opted_out: bool,
+    /// Labels that flows put on the contact.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<String>,
+    /// Lists of messages that the contact wants.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub lists: BTreeSet<String>,
+    /// Decides which way of a `split` and which wording the contact gets. The host makes it of the contact's id and
+    /// gives it along each time; it is not kept.
+    #[serde(skip)]
+    pub lot: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,6 +98,24 @@ impl Memory {
                 }
                 MemoryWrite::Forget { field } => {
                     self.fields.remove(field);
+                }
+                MemoryWrite::Tag { tag, on: true } => {
+                    self.tags.insert(tag.clone());
+                }
+                MemoryWrite::Tag { tag, on: false } => {
+                    self.tags.remove(tag);
+                }
+                MemoryWrite::Subscribe { list: None, on: true } => {}
+                MemoryWrite::Subscribe {
+                    list: None,
+                    on: false,
+                } => self.lists.clear(),
+                MemoryWrite::Subscribe { list: Some(list), on } => {
+                    if *on {
+                        self.lists.insert(list.clone());
+                    } else {
+                        self.lists.remove(list);
+                    }
                 }
             }
         }

@@ -18,6 +18,9 @@ pub(super) const BUSINESS: &str = "(business)";
 impl Run<'_> {
     pub(super) fn jump(&mut self, jump: &Jump) -> Result<Next, Failed> {
         let m = self.m;
+        if !matches!(jump, Jump::To(_)) {
+            self.loops.clear();
+        }
         let mut interrupted = None;
         if !matches!(jump, Jump::To(_)) && self.pending.as_ref().is_some_and(|pending| pending.from_on) {
             interrupted = self.pending.take().map(|pending| pending.frames);
@@ -135,7 +138,7 @@ impl Run<'_> {
         self.enter(described.entry)
     }
 
-    fn enter(&mut self, step: StepIx) -> Pc {
+    pub(super) fn enter(&mut self, step: StepIx) -> Pc {
         let m = self.m;
         let described = &m.program.steps[step as usize];
         let flow = &m.program.flows[described.flow as usize].name;

@@ -37,6 +37,9 @@ pub struct Position {
     /// Timers that are set, by id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub timers: BTreeMap<String, Timestamp>,
+    /// Plans of other days (`later`); they outlive the session. Bounded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later: Vec<Planned>,
     /// Questions asked earlier in this session whose buttons may still be tapped; bounded, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub old: Vec<OldQuestion>,
@@ -97,6 +100,21 @@ pub struct SentOption {
     pub value: Option<Value>,
 }
 
+/// A scheduled follow-up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Planned {
+    pub name: String,
+    pub due: Timestamp,
+    /// Slug of the flow.
+    pub flow: String,
+    /// Slug of the step; `None`: the flow's first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// What the flow knew when it planned this, without private answers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: Record,
+}
+
 /// A question whose buttons are still on the customer's screen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OldQuestion {
@@ -127,6 +145,7 @@ impl Default for Position {
             back: Vec::new(),
             chat: BTreeMap::new(),
             timers: BTreeMap::new(),
+            later: Vec::new(),
             old: Vec::new(),
             last: None,
         }

@@ -65,7 +65,10 @@ impl Run<'_> {
                     field: own, value, ..
                 } if own == field => return Some(Cow::Borrowed(value)),
                 MemoryWrite::Forget { field: own } if own == field => return self.default_of(field),
-                MemoryWrite::Remember { .. } | MemoryWrite::Forget { .. } => {}
+                MemoryWrite::Remember { .. }
+                | MemoryWrite::Forget { .. }
+                | MemoryWrite::Tag { .. }
+                | MemoryWrite::Subscribe { .. } => {}
             }
         }
         let remembered = self.memory.fields.get(field);

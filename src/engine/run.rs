@@ -9,7 +9,7 @@ use super::faults::Failed;
 use super::machine::Machine;
 use super::position::{Frame, Position};
 use super::silence::Clock;
-use super::turn::{Closing, Effect, Log, MemoryWrite, Outgoing, Turn};
+use super::turn::{Closing, Effect, Log, MemoryWrite, Noted, Outgoing, Turn};
 use super::{Memory, SessionSettings};
 use crate::flow::locale::Language;
 use crate::flow::program::{Emit, ExprIx, Op, Pc, Place};
@@ -56,6 +56,17 @@ pub(super) struct Run<'m> {
     pub clock: Clock,
     /// Values for one of the business's own texts.
     pub extra: Record,
+    /// `for each` lines that are under way, outer ones first.
+    pub loops: Vec<Loop>,
+    /// Milliseconds before the next message.
+    pub pause_ms: u64,
+}
+
+/// A `for each` under way.
+#[derive(Debug)]
+pub(super) struct Loop {
+    at: Pc,
+    rest: std::vec::IntoIter<Value>,
 }
 
 #[derive(Debug)]
@@ -116,6 +127,8 @@ impl<'m> Run<'m> {
             by_silence: false,
             clock: Clock::Keep,
             extra: Record::new(),
+            loops: Vec::new(),
+            pause_ms: 0,
         }
     }
 
@@ -209,7 +222,10 @@ impl<'m> Run<'m> {
                 Ok(Next::Rest)
             }
             Op::Call(state) => self.call_flow(*state),
-            Op::Return { gives } => self.give_back(gives),
+            Op::Return { gives } => {
+                self.loops.clear();
+                self.give_back(gives)
+            }
             Op::Handoff(state) => self.hand_over(*state),
             Op::Close { say } => {
                 if let Some(text) = say {
@@ -238,10 +254,89 @@ impl<'m> Run<'m> {
                 self.effects.push(effect);
                 on
             }
+            Op::Emit(Emit::Record { name, value }) => {
+                let value = match value {
+                    Some(value) => self.eval(*value)?,
+                    None => None,
+                };
+                let name = name.clone();
+                self.noted(Noted::Record { name, value });
+                on
+            }
+            Op::Emit(Emit::Tag { tag, on: tagged }) => {
+                let tag = self.text(*tag)?.trim().to_owned();
+                if !tag.is_empty() {
+                    self.writes.push(MemoryWrite::Tag {
+                        tag: tag.clone(),
+                        on: *tagged,
+                    });
+                    self.noted(Noted::Tag { tag, on: *tagged });
+                }
+                on
+            }
+            Op::Emit(Emit::Subscribe { list, on: wanted }) => {
+                self.writes.push(MemoryWrite::Subscribe {
+                    list: list.clone(),
+                    on: *wanted,
+                });
+                self.noted(Noted::Subscribe {
+                    list: list.clone(),
+                    on: *wanted,
+                });
+                on
+            }
+            Op::ForEach { list, value, end } => self.next_item(pc, *list, value, *end),
+            Op::Plan(plan) => {
+                self.plan(plan)?;
+                on
+            }
+            Op::Cancel { name } => {
+                self.p.later.retain(|planned| planned.name != *name);
+                on
+            }
+            Op::Split { name, ways } => Ok(Next::At(self.split(name, ways).unwrap_or(pc + 1))),
+            Op::Pause { ms } => {
+                self.pause_ms = self.pause_ms.saturating_add(*ms);
+                on
+            }
             Op::Resume => self.resume(),
             Op::Wait => {
                 self.stay();
                 Ok(Next::Rest)
+            }
+        }
+    }
+
+    pub fn noted(&mut self, what: Noted) {
+        let said_at = self.m.program.place(self.place);
+        self.effects.push(Effect::Noted { what, said_at });
+    }
+
+    /// The next item of the list, or on behind the lines.
+    fn next_item(&mut self, pc: Pc, list: ExprIx, value: &str, end: Pc) -> Result<Next, Failed> {
+        if self.loops.last().is_none_or(|open| open.at != pc) {
+            let items = match self.eval(list)? {
+                Some(Value::List(items)) => items,
+                None => Vec::new(),
+                Some(other) => {
+                    let what = crate::flow::template::kind_of(&other);
+                    return Err(self.failed(format!("`for each` needs a list, and this is {what}")));
+                }
+            };
+            self.loops.push(Loop {
+                at: pc,
+                rest: items.into_iter(),
+            });
+        }
+        match self.loops.last_mut().and_then(|open| open.rest.next()) {
+            Some(item) => {
+                self.top().locals.insert(value.to_owned(), item);
+                Ok(Next::At(pc + 1))
+            }
+            None => {
+                self.loops.pop();
+                self.top().locals.remove(value);
+                Ok(Next::At(end))
             }
         }
     }

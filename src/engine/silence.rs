@@ -145,6 +145,7 @@ impl<'m> Run<'m> {
             let kept = before.get(&id).copied().filter(|_| base.is_none());
             timers.insert(id, kept.unwrap_or_else(|| later(base.unwrap_or(self.at), after)));
         }
+        self.plan_timers(&mut timers);
         let mut changes: Vec<TimerChange> = before
             .keys()
             .filter(|id| !timers.contains_key(*id))
@@ -190,6 +191,7 @@ impl<'m> Run<'m> {
                 self.idle();
                 self.effects.push(Effect::BotAgain);
             }
+            _ if id.starts_with(super::later::TIMER) => self.planned_timer(&id[super::later::TIMER.len()..]),
             _ if id.starts_with("idle/") => {
                 let line = id
                     .strip_prefix("idle/")

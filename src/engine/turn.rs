@@ -27,6 +27,8 @@ pub struct Outgoing {
     pub body: OutboundBody,
     /// The line that says it; `None` for Switchboard's own sentences.
     pub said_at: Option<SourceLine>,
+    /// Milliseconds to wait after the message before it (`pause`).
+    pub after_ms: u64,
 }
 
 /// Work for the host.
@@ -53,6 +55,27 @@ pub enum Effect {
     Closed { session: u64, why: Closing },
     /// Something went wrong and the team must know: a note with file and line.
     Fault(Fault),
+    /// Something is to be kept for the business: the customer sees nothing of it.
+    Noted { what: Noted, said_at: SourceLine },
+}
+
+/// What a flow keeps for the business. Tags and lists are also written to the contact's memory.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Noted {
+    /// `record csat = 3`, or the way that a `split` took; without a value it only happened.
+    Record {
+        name: String,
+        value: Option<Value>,
+    },
+    Tag {
+        tag: String,
+        on: bool,
+    },
+    /// `None`: all lists.
+    Subscribe {
+        list: Option<String>,
+        on: bool,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,6 +149,15 @@ pub enum MemoryWrite {
     Forget {
         field: String,
     },
+    Tag {
+        tag: String,
+        on: bool,
+    },
+    /// `None`: all lists.
+    Subscribe {
+        list: Option<String>,
+        on: bool,
+    },
 }
 
 /// What the machine did, by names of the program.
@@ -140,6 +172,12 @@ pub enum Log {
     Asked { state: String },
     /// A question was left this way; see [`Exit`].
     Left { state: String, exit: Exit },
+    /// A plan was carried out.
+    Followed { plan: String },
+    /// A plan was dropped: nobody could be written to for too long, or its time was over already.
+    Lapsed { plan: String },
+    /// Which way of a `split` was taken; the first is 1.
+    Split { name: String, way: u32 },
     /// A timer or button came too late and did nothing.
     Stale { what: String },
     /// Nothing answers this (idle, no flow starts on it).

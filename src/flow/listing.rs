@@ -7,8 +7,8 @@ use std::fmt::{self, Display, Write};
 
 use super::owner::{Owner, Owners};
 use super::program::{
-    Call, Emit, ExprIx, Fetch, Human, Jump, Message, Op, Otherwise, Pc, Program, Question, Silence, State,
-    StateIx, StateKind, TextIx,
+    Call, Due, Emit, ExprIx, Fetch, Human, Jump, Message, Op, Otherwise, Pc, Program, Question, Silence,
+    State, StateIx, StateKind, TextIx,
 };
 use super::spell;
 
@@ -263,6 +263,43 @@ impl Listing<'_> {
             Op::Emit(Emit::Notify { team, text }) => {
                 format!("NOTIFY {} {}", self.team(*team), self.text(*text))
             }
+            Op::Emit(Emit::Record { name, value }) => {
+                let value = value.map(|value| format!(" = {}", self.expr(value)));
+                format!("RECORD {name}{}", value.unwrap_or_default())
+            }
+            Op::Emit(Emit::Tag { tag, on }) => {
+                format!("{} {}", if *on { "TAG" } else { "UNTAG" }, self.text(*tag))
+            }
+            Op::Emit(Emit::Subscribe { list, on }) => format!(
+                "{} {}",
+                if *on { "SUBSCRIBE" } else { "UNSUBSCRIBE" },
+                list.as_deref().unwrap_or("all")
+            ),
+            Op::ForEach { list, value, end } => {
+                format!("FOREACH {value} in {} end @{end}", self.expr(*list))
+            }
+            Op::Plan(plan) => {
+                let due = match plan.due {
+                    Due::In(seconds) => format!("in {}", spell::duration(seconds)),
+                    Due::At(when) => format!("at {}", self.expr(when)),
+                    Due::From(seconds, when) => format!(
+                        "{} {} {}",
+                        spell::duration(seconds.unsigned_abs()),
+                        if seconds < 0 { "before" } else { "after" },
+                        self.expr(when)
+                    ),
+                };
+                format!("PLAN {} {due} -> {}", plan.name, self.jump(&plan.to))
+            }
+            Op::Cancel { name } => format!("CANCEL {name}"),
+            Op::Split { name, ways } => {
+                let ways: Vec<String> = ways
+                    .iter()
+                    .map(|(percent, run)| format!("{percent}% -> @{run}"))
+                    .collect();
+                format!("SPLIT {name} {}", ways.join(", "))
+            }
+            Op::Pause { ms } => format!("PAUSE {ms} ms"),
             Op::Resume => "RESUME".to_owned(),
             Op::Wait => "WAIT".to_owned(),
         }
@@ -311,11 +348,15 @@ impl Listing<'_> {
         match message {
             Message::Say {
                 body,
+                or,
                 header,
                 footer,
                 link,
             } => {
                 let mut words = self.text(*body);
+                for text in or {
+                    words += &format!(" or {}", self.text(*text));
+                }
                 if let Some(header) = header {
                     words += &format!(" header {}", self.text(*header));
                 }
@@ -330,6 +371,34 @@ impl Listing<'_> {
             Message::Template { template, args } => {
                 let name = &self.program.business.templates[*template as usize].name;
                 format!("template {name}{}", self.args(args))
+            }
+            Message::File {
+                kind,
+                source,
+                caption,
+                named,
+            } => {
+                let mut words = format!("{} {}", spell::media_kind(*kind), self.expr(*source));
+                for (word, text) in [("caption", caption), ("named", named)] {
+                    if let Some(text) = text {
+                        words += &format!(" {word} {}", self.text(*text));
+                    }
+                }
+                words
+            }
+            Message::Place {
+                lat,
+                lng,
+                name,
+                address,
+            } => {
+                let mut words = format!("location {lat}, {lng}");
+                for (word, text) in [("named", name), ("at", address)] {
+                    if let Some(text) = text {
+                        words += &format!(" {word} {}", self.text(*text));
+                    }
+                }
+                words
             }
         }
     }

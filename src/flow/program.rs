@@ -340,8 +340,18 @@ pub enum Op {
     Handoff(StateIx),
     /// End the session.
     Close { say: Option<TextIx> },
-    /// Tell a team.
+    /// Tell a team or keep a mark.
     Emit(Emit),
+    /// The lines behind this for one item after the other; after the last at `end`. They jump back here.
+    ForEach { list: ExprIx, value: String, end: Pc },
+    /// Plan a visit of another day.
+    Plan(Box<Plan>),
+    /// Drop a plan.
+    Cancel { name: String },
+    /// Go one of the ways, the same for one contact each time; percents that make 100.
+    Split { name: String, ways: Vec<(u32, Pc)> },
+    /// Before the next message.
+    Pause { ms: u64 },
     /// Ask the interrupted question again.
     Resume,
     /// Stay in the question that is open, without asking again.
@@ -369,6 +379,9 @@ pub enum Jump {
 pub enum Message {
     Say {
         body: TextIx,
+        /// What may be said in its place.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        or: Vec<TextIx>,
         header: Option<TextIx>,
         footer: Option<TextIx>,
         link: Option<(TextIx, TextIx)>,
@@ -378,13 +391,61 @@ pub enum Message {
         template: u32,
         args: Vec<(String, ExprIx)>,
     },
+    File {
+        kind: MediaKind,
+        /// A file beside the flows, or an address on the web.
+        source: ExprIx,
+        caption: Option<TextIx>,
+        named: Option<TextIx>,
+    },
+    Place {
+        lat: Decimal,
+        lng: Decimal,
+        name: Option<TextIx>,
+        address: Option<TextIx>,
+    },
+}
+
+/// A scheduled follow-up. Another one of the name takes its place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub name: String,
+    pub due: Due,
+    /// A step of the same flow, or a flow with what it is given.
+    pub to: Jump,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Due {
+    /// Seconds from now.
+    In(u64),
+    At(ExprIx),
+    /// Seconds before (less than nothing) or after a date.
+    From(i64, ExprIx),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Emit {
     /// `notify TEAM "…"`; an index into [`Business::teams`].
-    Notify { team: u32, text: TextIx },
+    Notify {
+        team: u32,
+        text: TextIx,
+    },
+    Record {
+        name: String,
+        value: Option<ExprIx>,
+    },
+    Tag {
+        tag: TextIx,
+        on: bool,
+    },
+    /// `None`: all lists.
+    Subscribe {
+        list: Option<String>,
+        on: bool,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

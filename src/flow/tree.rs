@@ -160,11 +160,97 @@ pub enum StmtKind {
         team: Name,
         text: Text,
     },
+    SendFile(Box<SendFile>),
+    SendPlace(Box<SendPlace>),
+    /// `for each x in list`: nothing in it waits.
+    ForEach(Box<ForEach>),
+    Later(Box<Later>),
+    /// `cancel reminder`.
+    Cancel {
+        name: Name,
+    },
+    /// `record csat = score`; without a value it only happened.
+    Record {
+        name: Name,
+        value: Option<Expr>,
+    },
+    /// `tag "vip"`, `untag "vip"`.
+    Tag {
+        tag: Text,
+        on: bool,
+    },
+    /// `subscribe to offers`, `unsubscribe from offers`; without a list: from all of them.
+    Subscribe {
+        list: Option<Name>,
+        on: bool,
+    },
+    Split(Box<Split>),
+    /// `pause 2 seconds`: before the next message.
+    Pause(Duration),
+}
+
+/// `send photo "…" caption "…" named "…"`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SendFile {
+    pub kind: MediaKind,
+    /// A text or a value: a file beside the flows, or an address on the web.
+    pub source: Expr,
+    pub caption: Option<Text>,
+    pub named: Option<Text>,
+}
+
+/// `send location 41.1, -8.6 named "…" at "…"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendPlace {
+    pub lat: Decimal,
+    pub lng: Decimal,
+    pub name: Option<Text>,
+    pub address: Option<Text>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForEach {
+    pub name: Name,
+    pub list: Expr,
+    pub body: Vec<Stmt>,
+}
+
+/// `later reminder 1 day before visit.day -> remind`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Later {
+    pub name: Name,
+    pub due: Due,
+    pub to: Target,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Due {
+    In(Duration),
+    At(Expr),
+    Before(Duration, Expr),
+    After(Duration, Expr),
+}
+
+/// `split wording`: every contact goes one of the ways, and always the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Split {
+    pub name: Name,
+    pub ways: Vec<Share>,
+}
+
+/// `50% -> short review`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Share {
+    pub percent: u32,
+    pub tail: Tail,
+    pub span: Span,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Say {
     pub text: Text,
+    /// `say one of "…" or "…"`: what may be said in its place.
+    pub or: Vec<Text>,
     pub link: Option<Link>,
     pub header: Option<Text>,
     pub footer: Option<Text>,

@@ -21,6 +21,7 @@ pub enum Place {
     Question,
     Fetch,
     Handoff,
+    Split,
     /// The top level of the business file.
     Business,
     Team,
@@ -52,6 +53,9 @@ pub fn rule_of(code: &str, place: Place) -> Option<Rule> {
         return Some(Rule::go_line);
     }
     let word = first_word(code);
+    if code[word.len()..].starts_with('%') && word.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Rule::share_line);
+    }
     let second = || first_word(code[word.len()..].trim_start()).to_ascii_lowercase();
     let rule = known(&word.to_ascii_lowercase(), second);
     match place {
@@ -100,7 +104,16 @@ fn known(word: &str, second: impl Fn() -> String) -> Option<Rule> {
         "done" => Rule::done_line,
         "close" => Rule::close_line,
         "resume" => Rule::resume_line,
-        "send" if second() == "template" => Rule::send_line,
+        "send" => Rule::send_line,
+        "for" => Rule::for_line,
+        "later" => Rule::later_line,
+        "cancel" => Rule::cancel_line,
+        "record" => Rule::record_line,
+        "tag" | "untag" => Rule::tag_line,
+        "split" => Rule::split_line,
+        "pause" => Rule::pause_line,
+        "subscribe" => Rule::subscribe_line,
+        "unsubscribe" => Rule::unsubscribe_line,
         "handoff" => Rule::handoff_line,
         "notify" => Rule::notify_line,
         "as" => Rule::as_line,
@@ -174,7 +187,16 @@ pub fn role(rule: Rule) -> Role {
         | Rule::resume_line
         | Rule::send_line
         | Rule::handoff_line
-        | Rule::notify_line => Role::Statement,
+        | Rule::notify_line
+        | Rule::for_line
+        | Rule::later_line
+        | Rule::cancel_line
+        | Rule::record_line
+        | Rule::tag_line
+        | Rule::split_line
+        | Rule::pause_line
+        | Rule::subscribe_line
+        | Rule::unsubscribe_line => Role::Statement,
         Rule::else_line => Role::Else,
         Rule::end_line => Role::End,
         _ => Role::Clause,
@@ -212,6 +234,7 @@ pub fn accepts(place: Place, rule: Rule) -> bool {
             rule,
             Rule::note_line | Rule::priority_line | Rule::when_closed_line
         ),
+        Place::Split => rule == Rule::share_line,
         Place::Business => matches!(
             rule,
             Rule::timezone_line
@@ -269,7 +292,17 @@ impl Place {
                 "resume",
                 "handoff",
                 "notify",
-                "send template",
+                "send",
+                "for each",
+                "split",
+                "later",
+                "cancel",
+                "record",
+                "tag",
+                "untag",
+                "subscribe to",
+                "unsubscribe",
+                "pause",
             ],
             Place::ClauseBody => &[
                 "say",
@@ -282,7 +315,17 @@ impl Place {
                 "close",
                 "resume",
                 "notify",
-                "send template",
+                "send",
+                "for each",
+                "split",
+                "later",
+                "cancel",
+                "record",
+                "tag",
+                "untag",
+                "subscribe to",
+                "unsubscribe",
+                "pause",
             ],
             Place::Question => &[
                 "an option in quotes",
@@ -299,6 +342,7 @@ impl Place {
             ],
             Place::Fetch => &["not found", "refused", "status", "problem"],
             Place::Handoff => &["note", "priority", "when closed"],
+            Place::Split => &["a share such as 50%"],
             Place::Business => &[
                 "timezone",
                 "languages",
@@ -339,6 +383,7 @@ impl Place {
             Place::Question => "Under a question",
             Place::Fetch => "Under `fetch`",
             Place::Handoff => "Under `handoff`",
+            Place::Split => "Under `split`",
             Place::Business => "In the business file",
             Place::Team => "Under `team`",
             Place::Template => "Under `template`",

@@ -38,6 +38,13 @@ pub(super) fn outbox_id(contact: ContactId, seq: Seq, index: usize) -> String {
     format!("{contact}.{seq}.{index}")
 }
 
+/// What decides wordings and ways of splits for this contact: the first bytes of its id, which is a hash.
+pub(super) fn lot(contact: ContactId) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&contact.0[..8]);
+    u64::from_le_bytes(first)
+}
+
 /// The contact of a message of ours, by its id.
 pub(super) fn contact_of(id: &str) -> Option<ContactId> {
     id.split('.').next()?.parse().ok()

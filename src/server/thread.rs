@@ -47,6 +47,8 @@ pub enum NoteKind {
     Handoff,
     /// The bot has the chat again.
     Returned,
+    /// A flow recorded, tagged or subscribed something.
+    Kept,
     /// Something went wrong and the team should look.
     Fault,
     /// Something could not be shown or sent as written.

@@ -15,7 +15,7 @@ use super::thread::{Line, NoteKind, Ours};
 use super::work::Work;
 use crate::channel::{Channel, Outbound, Show, Step};
 use crate::engine::{
-    Closing, Effect, Event, EventKind, Fault, HandedOver, Heard, Memory, Mode, Outgoing, Position,
+    Closing, Effect, Event, EventKind, Fault, HandedOver, Heard, Memory, Mode, Noted, Outgoing, Position,
     TimerChange, Turn,
 };
 use crate::message::{Address, OutboundBody};
@@ -93,6 +93,7 @@ pub(super) fn play(
         },
     };
     table.out.memory.phone = identity::phone(&claim.aliases);
+    table.out.memory.lot = identity::lot(claim.contact);
     for arrived in acts::arrived(&claim.events, rules.quiet) {
         table.take(arrived);
     }
@@ -329,6 +330,12 @@ impl Table<'_> {
                 };
                 self.note(NoteKind::Session, format!("Session {session} ends: {why}."));
             }
+            Effect::Noted { what, said_at } => {
+                let text = noted(&what);
+                self.out
+                    .history
+                    .push(Line::note(NoteKind::Kept, text, Some(said_at)));
+            }
             Effect::Fault(fault) => {
                 let text = format!("{} ({})", fault.what, fault.at);
                 let place = Some(fault.place.clone());
@@ -374,7 +381,11 @@ impl Table<'_> {
             body: text,
             preview: true,
         };
-        let outgoing = Outgoing { body, said_at: None };
+        let outgoing = Outgoing {
+            body,
+            said_at: None,
+            after_ms: 0,
+        };
         self.pack(outgoing, Sender::Person, Some(agent));
     }
 
@@ -387,6 +398,7 @@ impl Table<'_> {
             );
             return;
         };
+        self.pause += SignedDuration::from_millis(i64::try_from(outgoing.after_ms).unwrap_or(0));
         let template = matches!(outgoing.body, OutboundBody::Template { .. });
         let plan = self.rules.channel.plan(&Outbound {
             to,
@@ -439,6 +451,27 @@ impl Table<'_> {
 
     fn note(&mut self, kind: NoteKind, text: impl Into<String>) {
         self.out.history.push(Line::note(kind, text, None));
+    }
+}
+
+/// What a flow keeps, in words for the team.
+fn noted(what: &Noted) -> String {
+    match what {
+        Noted::Record { name, value: None } => format!("Recorded: {name}."),
+        Noted::Record {
+            name,
+            value: Some(value),
+        } => match value.to_json() {
+            serde_json::Value::String(text) => format!("Recorded: {name} is {text}."),
+            other => format!("Recorded: {name} is {other}."),
+        },
+        Noted::Tag { tag, on: true } => format!("Tagged: {tag}."),
+        Noted::Tag { tag, on: false } => format!("No longer tagged: {tag}."),
+        Noted::Subscribe { list, on } => match (list, on) {
+            (Some(list), true) => format!("The customer wants messages of the list {list}."),
+            (Some(list), false) => format!("The customer wants no more messages of the list {list}."),
+            (None, _) => "The customer wants no more messages of any list.".to_owned(),
+        },
     }
 }
 

@@ -1,7 +1,9 @@
 //! Conversations with small businesses, rule by rule. `Talk` plays the customer, the services and the clock.
 
 mod interrupts;
+mod later;
 mod legal;
+mod lines;
 mod matching;
 mod old_buttons;
 mod people;

@@ -25,8 +25,27 @@ step a
     no reply in 5 minutes "Still there?"
     no reply in 20 minutes -> b
   end
-  -> b
+  later nudge in 2 hours -> nudge
+  split wording
+    30% -> b
+    70%
+      record chose = choice
+      -> b
+  end
+step nudge
+  say one of "Hello again." or "Me again."
+  for each one in ["a", "b", choice]
+    if one is "b" -> a
+    say "{{ one }}"
+  end
+  cancel nudge
+  later nudge in 20 hours -> flow everything
+  done
 step b
+  tag "asked {{ choice | default(1) }}"
+  send photo "assets/a.jpg" caption "{{ choice | default(2) }}"
+  subscribe to news
+  pause 1 second
   ask thing "Anything."
     as date, number, email or text
     private

@@ -54,7 +54,12 @@ impl<'a> Cursor<'a> {
         }
         let span = self.span(next.line);
         let parsed = self.read(next, rule);
-        if self.depth() >= DEEPEST && matches!(rule, Rule::question_line | Rule::if_line | Rule::fetch_line) {
+        if self.depth() >= DEEPEST
+            && matches!(
+                rule,
+                Rule::question_line | Rule::if_line | Rule::fetch_line | Rule::for_line | Rule::split_line
+            )
+        {
             self.mistakes.push(mistake::too_deep(next.code));
             self.skip(next);
             return;
@@ -69,6 +74,22 @@ impl<'a> Cursor<'a> {
             }
             Some(Parsed::Statement(StmtKind::Handoff(handoff))) => {
                 StmtKind::Handoff(self.handoff(next, handoff, waits))
+            }
+            Some(Parsed::Statement(StmtKind::ForEach(mut each))) => {
+                self.push(Place::ClauseBody, next.line, "`for each`");
+                each.body = self.body(false);
+                self.close();
+                StmtKind::ForEach(each)
+            }
+            Some(Parsed::Statement(StmtKind::Split(mut split))) => {
+                self.push(Place::Split, next.line, "`split`");
+                self.split_lines(&mut split);
+                self.close();
+                let shares: u32 = split.ways.iter().map(|way| way.percent).sum();
+                if shares != 100 {
+                    self.mistakes.push(mistake::not_a_hundred(span, shares));
+                }
+                StmtKind::Split(split)
             }
             Some(Parsed::Statement(kind)) => kind,
             Some(Parsed::If {
@@ -231,6 +252,7 @@ impl<'a> Cursor<'a> {
                 let opens = match rule {
                     Some(Rule::if_line) => !code.contains("->") && !code.contains('→'),
                     Some(Rule::question_line) => !words::first_word(code).eq_ignore_ascii_case("ask"),
+                    Some(Rule::for_line | Rule::split_line) => true,
                     _ => false,
                 };
                 depth += usize::from(opens);

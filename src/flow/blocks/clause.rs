@@ -4,7 +4,7 @@ use super::cursor::{Ahead, Cursor, Next};
 use super::mistake;
 use crate::flow::parse::{Parsed, Rule};
 use crate::flow::source::Span;
-use crate::flow::tree::{Fetch, Handoff, Question, Stmt, Tail, Text};
+use crate::flow::tree::{Fetch, Handoff, Question, Split, Stmt, Tail, Text};
 use crate::flow::words::{self, Place, Role};
 
 /// The line that a clause was first written on; a second one is a mistake.
@@ -48,7 +48,10 @@ impl<'a> Cursor<'a> {
                         _ => self.misplaced(next, rule),
                     }
                     // What it opens goes with it.
-                    if matches!(rule, Rule::if_line | Rule::question_line) {
+                    if matches!(
+                        rule,
+                        Rule::if_line | Rule::question_line | Rule::for_line | Rule::split_line
+                    ) {
                         self.skip_indented_block(next.line);
                     }
                 }
@@ -162,6 +165,20 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    pub fn split_lines(&mut self, split: &mut Split) {
+        while let Some((next, rule)) = self.next_clause() {
+            let parsed = self.read(next, rule);
+            self.pass(next, rule);
+            match parsed {
+                Some(Parsed::Share(mut share)) => {
+                    self.lines_under(&mut share.tail);
+                    split.ways.push(share);
+                }
+                _ => self.lines_under_a_broken_line(next, rule),
+            }
+        }
+    }
+
     /// Whether this clause is the first of its kind in the block; says so if not.
     pub fn first(&mut self, once: &mut Once, clause: &str, next: Next<'a>) -> bool {
         let span = self.word(next.line);
@@ -209,6 +226,7 @@ impl<'a> Cursor<'a> {
                 | Rule::status_line
                 | Rule::problem_line
                 | Rule::when_closed_line
+                | Rule::share_line
         );
         let deeper = self
             .after(next.line)

@@ -329,6 +329,8 @@ fn called(code: &str) -> &'static str {
         Some(Rule::if_line) => "`if`",
         Some(Rule::fetch_line) => "`fetch`",
         Some(Rule::handoff_line) => "`handoff`",
+        Some(Rule::for_line) => "`for each`",
+        Some(Rule::split_line) => "`split`",
         Some(Rule::question_line) if words::first_word(code).eq_ignore_ascii_case("ask") => "question",
         Some(Rule::question_line) => "menu",
         Some(Rule::team_line) => "`team`",

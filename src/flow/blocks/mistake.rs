@@ -269,6 +269,17 @@ fn belongs(rule: Rule) -> &'static str {
 }
 
 /// A question, `fetch`, `do` or `handoff` under a clause line. The fix makes a step of it.
+/// The shares of a `split` don't add up.
+pub(super) fn not_a_hundred(at: Span, shares: u32) -> Diagnostic {
+    Diagnostic::new(
+        Check::F008,
+        at,
+        "these shares don't make a whole",
+        format!("together they are {shares}%, not 100%"),
+    )
+    .note("Every customer goes one of the ways. Change the numbers so that they add up to 100%.")
+}
+
 pub(super) fn waits_under_a_clause(cursor: &Cursor<'_>, next: Next<'_>) -> Diagnostic {
     let span = cursor.word(next.line);
     let word = &cursor.source.text[span.range()];

@@ -4,7 +4,8 @@
 use crate::flow::parse::{Code, Parsed, Rule, phrase};
 use crate::flow::source::Span;
 use crate::flow::tree::{
-    Choice, Expr, ExprKind, Fetch, Handoff, Name, Path, Question, QuestionWord, StmtKind, Tail, Text,
+    Choice, Expr, ExprKind, Fetch, ForEach, Handoff, Name, Path, Question, QuestionWord, Split, StmtKind,
+    Tail, Text,
 };
 use crate::flow::words;
 
@@ -59,6 +60,15 @@ pub(super) fn line(code: Code<'_>, rule: Rule) -> Option<Parsed> {
             priority: None,
             when_closed: None,
         })),
+        Rule::for_line => Parsed::Statement(StmtKind::ForEach(Box::new(ForEach {
+            name: name(rest, span)?,
+            list: condition(),
+            body: Vec::new(),
+        }))),
+        Rule::split_line => Parsed::Statement(StmtKind::Split(Box::new(Split {
+            name: name(rest, span)?,
+            ways: Vec::new(),
+        }))),
         Rule::option_line => Parsed::Option(Choice {
             label: text(),
             hint: None,

@@ -18,6 +18,7 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
     headings(shop, found);
     walk::statements(shop.tree, |home, stmt| statement(shop, home, stmt, found));
     walk::all_arrows(shop.tree, |home, target| arrow(shop, home, target, found));
+    plans(shop, found);
 }
 
 // ───────── mentions ─────────
@@ -297,13 +298,49 @@ fn statement(shop: &Shop, home: Home, stmt: &Stmt, found: &mut Vec<Diagnostic>) 
         StmtKind::SendTemplate { template, args } => send_template(shop, template, args, found),
         StmtKind::Handoff(handoff) => handoff.team.iter().for_each(|name| team(shop, name, found)),
         StmtKind::Notify { team: name, .. } => team(shop, name, found),
+        StmtKind::ForEach(each) => value_name(shop, &each.name.text, each.name.span, found),
         StmtKind::Say(_)
         | StmtKind::Remember(_)
         | StmtKind::Forget { .. }
         | StmtKind::If(_)
         | StmtKind::Go(_)
         | StmtKind::Close { .. }
-        | StmtKind::Resume => {}
+        | StmtKind::Resume
+        | StmtKind::SendFile(_)
+        | StmtKind::SendPlace(_)
+        | StmtKind::Later(_)
+        | StmtKind::Cancel { .. }
+        | StmtKind::Record { .. }
+        | StmtKind::Tag { .. }
+        | StmtKind::Subscribe { .. }
+        | StmtKind::Split(_)
+        | StmtKind::Pause(_) => {}
+    }
+}
+
+/// What is cancelled must be planned somewhere (F113).
+fn plans(shop: &Shop, found: &mut Vec<Diagnostic>) {
+    let (mut planned, mut cancelled): (Vec<&str>, Vec<&Name>) = Default::default();
+    walk::statements(shop.tree, |_, stmt| match &stmt.kind {
+        StmtKind::Later(plan) => planned.push(&plan.name.text),
+        StmtKind::Cancel { name } => cancelled.push(name),
+        _ => {}
+    });
+    planned.sort_unstable();
+    planned.dedup();
+    for name in cancelled {
+        if planned.binary_search(&name.text.as_str()).is_ok() {
+            continue;
+        }
+        let near = nearest(&name.text, planned.iter().copied());
+        let label = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "no `later` line makes it".to_owned(),
+        };
+        let message = format!("nothing is planned under the name {}", name.text);
+        let diagnostic = Diagnostic::new(Code::F113, name.span, message, label)
+            .note("Nothing would be cancelled, and the customer would be written to all the same.");
+        found.push(did_you_mean(diagnostic, name.span, near));
     }
 }
 

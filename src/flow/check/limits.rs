@@ -7,8 +7,8 @@ use super::values::has_blanks;
 use super::walk::{self, Role};
 use crate::flow::diagnostic::{Code, Diagnostic, Severity};
 use crate::flow::source::Span;
-use crate::flow::tree::{Question, QuestionWord, Say, StmtKind, Text};
-use crate::message::{Limits, measure};
+use crate::flow::tree::{Question, QuestionWord, Say, SendFile, StmtKind, Text};
+use crate::message::{Limits, MediaKind, measure};
 
 pub(super) fn check<'t>(shop: &Shop<'t>, samples: &Samples<'t, '_>, found: &mut Vec<Diagnostic>) {
     walk::statements(shop.tree, |home, stmt| {
@@ -28,6 +28,7 @@ pub(super) fn check<'t>(shop: &Shop<'t>, samples: &Samples<'t, '_>, found: &mut 
                 combinations(stmt.span, question, found);
             }
             StmtKind::Say(say) => said(shop, say, found),
+            StmtKind::SendFile(file) => sent(shop, file, found),
             _ => {}
         }
     });
@@ -118,7 +119,8 @@ fn limit(
             Form::Buttons => (limits.button_label, "a button", "buttons take"),
             Form::List => (limits.row_label, "a row", "rows take"),
         },
-        Role::LinkUrl | Role::Note | Role::Value => return None,
+        Role::Caption => (limits.caption, "a caption", "captions take"),
+        Role::LinkUrl | Role::FileName | Role::Note | Role::Value => return None,
     })
 }
 
@@ -229,6 +231,8 @@ fn advice(limits: &Limits, role: Role, question: Option<&Question>, severity: Se
         | Role::Section
         | Role::LinkLabel
         | Role::LinkUrl
+        | Role::Caption
+        | Role::FileName
         | Role::Note
         | Role::Value => {
             format!("{provider} refuses the whole message, so the customer would see nothing. Shorten it.")
@@ -240,7 +244,13 @@ fn empty(text: &Text, role: Role) -> Diagnostic {
     let what = match role {
         Role::Label => "an option needs a label",
         Role::Section => "a section needs a title",
-        Role::Header | Role::Footer | Role::Hint | Role::Open | Role::LinkLabel => "this text can't be empty",
+        Role::Header
+        | Role::Footer
+        | Role::Hint
+        | Role::Open
+        | Role::LinkLabel
+        | Role::Caption
+        | Role::FileName => "this text can't be empty",
         Role::LinkUrl => "a link needs an address",
         Role::Say | Role::LinkBody | Role::Prompt | Role::PlainPrompt | Role::Note | Role::Value => {
             "a message can't be empty"
@@ -248,6 +258,29 @@ fn empty(text: &Text, role: Role) -> Diagnostic {
     };
     Diagnostic::new(Code::F304, text.span, what, "nothing is written here")
         .note("WhatsApp refuses messages with empty parts, so the customer would see nothing.")
+}
+
+/// What WhatsApp shows beside a file depends on its kind.
+fn sent(shop: &Shop, file: &SendFile, found: &mut Vec<Diagnostic>) {
+    let provider = shop.limits.provider;
+    let mut refuse = |at: Span, message: String, advice: &str| {
+        found.push(
+            Diagnostic::new(Code::F304, at, message, format!("{provider} doesn't show it")).note(advice),
+        );
+    };
+    let kind = crate::flow::spell::media_kind(file.kind);
+    let captioned = match file.kind {
+        MediaKind::Photo | MediaKind::Video | MediaKind::Document => true,
+        MediaKind::Voice | MediaKind::Audio | MediaKind::Sticker => false,
+    };
+    if let Some(caption) = file.caption.as_ref().filter(|_| !captioned) {
+        let advice = "Say it in a message of its own, before or after the file.";
+        refuse(caption.span, format!("a {kind} has no caption"), advice);
+    }
+    if let Some(named) = file.named.as_ref().filter(|_| file.kind != MediaKind::Document) {
+        let advice = "Only documents show a name. Leave it out, or send the file as a document.";
+        refuse(named.span, format!("a {kind} has no name"), advice);
+    }
 }
 
 // ───────── F301 ─────────

@@ -305,7 +305,7 @@ impl Mentions<'_, '_> {
             for (var, used) in scope.vars.iter().zip(&self.used[index]) {
                 let (what, advice) = match var.origin {
                     // A called flow may be given more than it looks at; options may only lead on.
-                    Origin::Needed | Origin::Chosen | Origin::FetchedNothing => continue,
+                    Origin::Needed | Origin::Chosen | Origin::FetchedNothing | Origin::Each => continue,
                     Origin::Asked => ("asked for", "The customer is asked for nothing."),
                     Origin::Set => ("set", "This line does nothing."),
                     Origin::Fetched => (

@@ -17,6 +17,7 @@ mod texts;
 mod types;
 mod values;
 mod walk;
+mod windows;
 
 use std::collections::HashMap;
 
@@ -46,6 +47,7 @@ pub fn check_all(sources: &Sources, tree: &Tree) -> Vec<Diagnostic> {
     paths::check(&shop, &mut found);
     reach::check(&shop, &mut found);
     rounds::check(&shop, &mut found);
+    windows::check(&shop, &mut found);
     let values = values::Values::of(&shop);
     let (blanks, samples) = texts::check(&shop, &values, &mut found);
     limits::check(&shop, &samples, &mut found);

@@ -32,6 +32,9 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
         for tail in tails(stmt) {
             waits_under_a_clause(shop, stmt, &tail.body, found);
         }
+        if let StmtKind::ForEach(each) = &stmt.kind {
+            waits_under_a_clause(shop, stmt, &each.body, found);
+        }
     });
     for tail in walk::default_tails(shop.tree) {
         for stmt in &tail.body {
@@ -61,7 +64,19 @@ fn goes_on(stmt: &Stmt) -> bool {
         | StmtKind::Fetch(_)
         | StmtKind::Do(_)
         | StmtKind::SendTemplate { .. }
-        | StmtKind::Notify { .. } => true,
+        | StmtKind::Notify { .. }
+        | StmtKind::SendFile(_)
+        | StmtKind::SendPlace(_)
+        | StmtKind::ForEach(_)
+        | StmtKind::Later(_)
+        | StmtKind::Cancel { .. }
+        | StmtKind::Record { .. }
+        | StmtKind::Tag { .. }
+        | StmtKind::Subscribe { .. }
+        | StmtKind::Pause(_) => true,
+        StmtKind::Split(split) => {
+            split.ways.is_empty() || split.ways.iter().any(|way| tail_goes_on(&way.tail))
+        }
         StmtKind::Question(question) => {
             takes_typed_answers(question)
                 || question.options.is_empty()
@@ -110,6 +125,21 @@ fn loose_ends(body: &[Stmt], ends: &mut Vec<End>) {
     match &last.kind {
         StmtKind::If(branches) => loose_branches(last.span, branches, ends),
         StmtKind::Question(question) => loose_question(last.span, question, ends),
+        StmtKind::Split(split) => {
+            if split.ways.iter().all(|way| tail_goes_on(&way.tail)) {
+                return ends.push(End::new(
+                    last.span,
+                    "after this block nothing says what happens next",
+                ));
+            }
+            for way in split.ways.iter().filter(|way| tail_goes_on(&way.tail)) {
+                ends.push(End {
+                    at: way.span,
+                    label: "for this share nothing says what happens next",
+                    last: way.tail.body.last().map(|stmt| stmt.span),
+                });
+            }
+        }
         StmtKind::Fetch(_) => ends.push(End::new(
             last.span,
             "after the answer of the service nothing says what happens next",
@@ -125,7 +155,16 @@ fn loose_ends(body: &[Stmt], ends: &mut Vec<End>) {
         | StmtKind::Go(_)
         | StmtKind::Done { .. }
         | StmtKind::Close { .. }
-        | StmtKind::Resume => {
+        | StmtKind::Resume
+        | StmtKind::SendFile(_)
+        | StmtKind::SendPlace(_)
+        | StmtKind::ForEach(_)
+        | StmtKind::Later(_)
+        | StmtKind::Cancel { .. }
+        | StmtKind::Record { .. }
+        | StmtKind::Tag { .. }
+        | StmtKind::Subscribe { .. }
+        | StmtKind::Pause(_) => {
             ends.push(End::new(
                 last.span,
                 "after this line nothing says what happens next",
@@ -240,6 +279,9 @@ fn never_run(body: &[Stmt], found: &mut Vec<Diagnostic>) {
         if let StmtKind::If(branches) = &stmt.kind {
             branch_bodies(branches).for_each(|body| never_run(body, found));
         }
+        if let StmtKind::ForEach(each) = &stmt.kind {
+            never_run(&each.body, found);
+        }
         for tail in tails(stmt) {
             never_run(&tail.body, found);
         }
@@ -265,7 +307,17 @@ fn waits_under_a_clause(shop: &Shop, owner: &Stmt, body: &[Stmt], found: &mut Ve
             | StmtKind::SendTemplate { .. }
             | StmtKind::Close { .. }
             | StmtKind::Resume
-            | StmtKind::Notify { .. } => return,
+            | StmtKind::Notify { .. }
+            | StmtKind::SendFile(_)
+            | StmtKind::SendPlace(_)
+            | StmtKind::ForEach(_)
+            | StmtKind::Later(_)
+            | StmtKind::Cancel { .. }
+            | StmtKind::Record { .. }
+            | StmtKind::Tag { .. }
+            | StmtKind::Subscribe { .. }
+            | StmtKind::Split(_)
+            | StmtKind::Pause(_) => return,
         };
         let mut diagnostic = Diagnostic::new(
             Code::F204,

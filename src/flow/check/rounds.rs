@@ -200,7 +200,10 @@ impl Steps {
                         calls = calls.take().or_else(|| Some(fetch.action.parts.join(".")));
                         says |= fetch.outcomes.iter().any(|outcome| outcome.tail.say.is_some());
                     }
-                    StmtKind::Say(_) | StmtKind::SendTemplate { .. } => says = true,
+                    StmtKind::Say(_)
+                    | StmtKind::SendTemplate { .. }
+                    | StmtKind::SendFile(_)
+                    | StmtKind::SendPlace(_) => says = true,
                     _ => {}
                 },
             );
@@ -332,11 +335,37 @@ impl Walk<'_, '_> {
 
     fn stmt(&mut self, stmt: &Stmt, here: Here) -> Option<Here> {
         match &stmt.kind {
-            StmtKind::Say(_) | StmtKind::SendTemplate { .. } => Some(self.message(stmt.span, here)),
+            StmtKind::Say(_)
+            | StmtKind::SendTemplate { .. }
+            | StmtKind::SendFile(_)
+            | StmtKind::SendPlace(_) => Some(self.message(stmt.span, here)),
+            // A list counts once: how long it is nobody knows before.
+            StmtKind::ForEach(each) => Some(here.most(self.body(&each.body, Some(here)))),
+            StmtKind::Split(split) => {
+                let mut after = None;
+                for way in &split.ways {
+                    after = join(after, self.tail(&way.tail, here));
+                }
+                after
+            }
+            // It runs on another day, so nothing goes round.
+            StmtKind::Later(plan) => {
+                let asked = Here {
+                    unasked: false,
+                    messages: 0,
+                };
+                self.go(&plan.to, asked);
+                Some(here)
+            }
             StmtKind::Set { .. }
             | StmtKind::Remember(_)
             | StmtKind::Forget { .. }
-            | StmtKind::Notify { .. } => Some(here),
+            | StmtKind::Notify { .. }
+            | StmtKind::Cancel { .. }
+            | StmtKind::Record { .. }
+            | StmtKind::Tag { .. }
+            | StmtKind::Subscribe { .. }
+            | StmtKind::Pause(_) => Some(here),
             StmtKind::Question(question) => {
                 let asked = Here {
                     unasked: false,

@@ -9,7 +9,7 @@ use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::locale::Language;
 use crate::flow::source::Span;
 use crate::flow::template::{self, FILTERS, Moment};
-use crate::flow::tree::{Arg, BinaryOp, Expr, ExprKind, Field, Flow, Kind, StmtKind, TargetKind, Test};
+use crate::flow::tree::{Arg, BinaryOp, Due, Expr, ExprKind, Field, Flow, Kind, StmtKind, TargetKind, Test};
 use crate::flow::value::Value;
 
 pub(super) fn check(shop: &Shop, values: &Values, found: &mut Vec<Diagnostic>) {
@@ -84,6 +84,43 @@ pub(super) fn check(shop: &Shop, values: &Values, found: &mut Vec<Diagnostic>) {
                     types.arguments(flow, own, &own.gives, gives);
                 }
             }
+            StmtKind::SendFile(file) => {
+                let kind = values.type_of(flow, &file.source);
+                if !kind.fits(&Type::Text) {
+                    types.say(
+                        file.source.span,
+                        "this can't be sent as a file",
+                        format!("this is {}, a file is named by a text", kind.words()),
+                        "Write the name of a file beside the flows, or an address that begins with https://",
+                    );
+                }
+            }
+            StmtKind::ForEach(each) => {
+                let kind = values.type_of(flow, &each.list);
+                if !kind.fits(&Type::List(Box::new(Type::Anything))) {
+                    types.say(
+                        each.list.span,
+                        "this is no list",
+                        format!("`for each` goes through a list, and this is {}", kind.words()),
+                        "Name a list, for example one that a service gives:  for each line in order.lines",
+                    );
+                }
+            }
+            StmtKind::Later(plan) => match &plan.due {
+                Due::In(_) => {}
+                Due::At(when) | Due::Before(_, when) | Due::After(_, when) => {
+                    let kind = values.type_of(flow, when);
+                    let is_time = kind.fits(&Type::Time) && matches!(plan.due, Due::At(_));
+                    if !kind.fits(&Type::Date) && !is_time {
+                        types.say(
+                            when.span,
+                            "this is no date",
+                            format!("a plan needs a date, and this is {}", kind.words()),
+                            "Ask for one with  as date , or let the service declare it:  gives day: date",
+                        );
+                    }
+                }
+            },
             StmtKind::Say(_)
             | StmtKind::Forget { .. }
             | StmtKind::Fetch(_)
@@ -91,7 +128,14 @@ pub(super) fn check(shop: &Shop, values: &Values, found: &mut Vec<Diagnostic>) {
             | StmtKind::SendTemplate { .. }
             | StmtKind::Close { .. }
             | StmtKind::Resume
-            | StmtKind::Notify { .. } => {}
+            | StmtKind::Notify { .. }
+            | StmtKind::SendPlace(_)
+            | StmtKind::Cancel { .. }
+            | StmtKind::Record { .. }
+            | StmtKind::Tag { .. }
+            | StmtKind::Subscribe { .. }
+            | StmtKind::Split(_)
+            | StmtKind::Pause(_) => {}
         }
     });
     walk::all_arrows(shop.tree, |home, target| match &target.kind {

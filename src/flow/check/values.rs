@@ -220,6 +220,8 @@ pub(crate) enum Origin {
     Fetched,
     /// The action gives nothing.
     FetchedNothing,
+    /// One item of a list after the other.
+    Each,
     Called,
 }
 
@@ -359,6 +361,10 @@ impl<'t> Values<'t> {
                         }
                     }
                 }
+                StmtKind::ForEach(each) if !taken(&each.name.text) => {
+                    let kind = item_of(values.type_of(Some(flow), &each.list));
+                    values.flows[flow].learn(&each.name.text, kind, each.name.span, Origin::Each);
+                }
                 StmtKind::Remember(remember) => {
                     let field = match &remember.field {
                         Some(field) => field.parts.join("."),
@@ -383,7 +389,17 @@ impl<'t> Values<'t> {
                 | StmtKind::Close { .. }
                 | StmtKind::Resume
                 | StmtKind::Handoff(_)
-                | StmtKind::Notify { .. } => {}
+                | StmtKind::Notify { .. }
+                | StmtKind::SendFile(_)
+                | StmtKind::SendPlace(_)
+                | StmtKind::ForEach(_)
+                | StmtKind::Later(_)
+                | StmtKind::Cancel { .. }
+                | StmtKind::Record { .. }
+                | StmtKind::Tag { .. }
+                | StmtKind::Subscribe { .. }
+                | StmtKind::Split(_)
+                | StmtKind::Pause(_) => {}
             }
         });
         walk::statements(tree, |home, stmt| {
@@ -591,6 +607,14 @@ pub(super) fn arithmetic(op: BinaryOp, left: &Type, right: &Type) -> Option<Type
         (BinaryOp::Divide, Duration, Number) => Duration,
         _ => return None,
     })
+}
+
+/// What the items of a list are.
+pub(crate) fn item_of(list: Type) -> Type {
+    match list {
+        Type::List(item) => *item,
+        _ => Type::Anything,
+    }
 }
 
 fn record(fields: &[Field]) -> Type {

@@ -1,7 +1,7 @@
 //! Going over the tree: every statement with the bodies, arrows, texts and expressions that belong to it.
 
 use crate::flow::tree::{
-    Arg, Choice, Expr, ExprKind, If, Question, Stmt, StmtKind, Tail, Target, TargetKind, Text, Tree,
+    Arg, Choice, Due, Expr, ExprKind, If, Question, Stmt, StmtKind, Tail, Target, TargetKind, Text, Tree,
 };
 
 /// Where a statement stands.
@@ -55,11 +55,12 @@ pub(crate) fn in_body<'t>(body: &'t [Stmt], visit: &mut impl FnMut(&'t Stmt)) {
                     in_body(body, visit);
                 }
             }
-            StmtKind::Question(_) | StmtKind::Fetch(_) | StmtKind::Handoff(_) => {
+            StmtKind::Question(_) | StmtKind::Fetch(_) | StmtKind::Handoff(_) | StmtKind::Split(_) => {
                 for tail in tails(stmt) {
                     in_body(&tail.body, visit);
                 }
             }
+            StmtKind::ForEach(each) => in_body(&each.body, visit),
             StmtKind::Say(_)
             | StmtKind::Set { .. }
             | StmtKind::Remember(_)
@@ -70,7 +71,15 @@ pub(crate) fn in_body<'t>(body: &'t [Stmt], visit: &mut impl FnMut(&'t Stmt)) {
             | StmtKind::SendTemplate { .. }
             | StmtKind::Close { .. }
             | StmtKind::Resume
-            | StmtKind::Notify { .. } => {}
+            | StmtKind::Notify { .. }
+            | StmtKind::SendFile(_)
+            | StmtKind::SendPlace(_)
+            | StmtKind::Later(_)
+            | StmtKind::Cancel { .. }
+            | StmtKind::Record { .. }
+            | StmtKind::Tag { .. }
+            | StmtKind::Subscribe { .. }
+            | StmtKind::Pause(_) => {}
         }
     }
 }
@@ -89,6 +98,7 @@ pub(crate) fn tails(stmt: &Stmt) -> Vec<&Tail> {
         StmtKind::Question(question) => question_tails(question).collect(),
         StmtKind::Fetch(fetch) => fetch.outcomes.iter().map(|outcome| &outcome.tail).collect(),
         StmtKind::Handoff(handoff) => handoff.when_closed.iter().collect(),
+        StmtKind::Split(split) => split.ways.iter().map(|way| &way.tail).collect(),
         StmtKind::Go(_)
         | StmtKind::Say(_)
         | StmtKind::Set { .. }
@@ -100,7 +110,16 @@ pub(crate) fn tails(stmt: &Stmt) -> Vec<&Tail> {
         | StmtKind::SendTemplate { .. }
         | StmtKind::Close { .. }
         | StmtKind::Resume
-        | StmtKind::Notify { .. } => Vec::new(),
+        | StmtKind::Notify { .. }
+        | StmtKind::SendFile(_)
+        | StmtKind::SendPlace(_)
+        | StmtKind::ForEach(_)
+        | StmtKind::Later(_)
+        | StmtKind::Cancel { .. }
+        | StmtKind::Record { .. }
+        | StmtKind::Tag { .. }
+        | StmtKind::Subscribe { .. }
+        | StmtKind::Pause(_) => Vec::new(),
     }
 }
 
@@ -130,7 +149,8 @@ pub(crate) fn default_tails(tree: &Tree) -> impl Iterator<Item = &Tail> {
 pub(crate) fn arrows(stmt: &Stmt) -> Vec<&Target> {
     match &stmt.kind {
         StmtKind::Go(target) => vec![target],
-        StmtKind::Question(_) | StmtKind::Fetch(_) | StmtKind::Handoff(_) => tails(stmt)
+        StmtKind::Later(plan) => vec![&plan.to],
+        StmtKind::Question(_) | StmtKind::Fetch(_) | StmtKind::Handoff(_) | StmtKind::Split(_) => tails(stmt)
             .into_iter()
             .filter_map(|tail| tail.go.as_ref())
             .collect(),
@@ -144,7 +164,15 @@ pub(crate) fn arrows(stmt: &Stmt) -> Vec<&Target> {
         | StmtKind::SendTemplate { .. }
         | StmtKind::Close { .. }
         | StmtKind::Resume
-        | StmtKind::Notify { .. } => Vec::new(),
+        | StmtKind::Notify { .. }
+        | StmtKind::SendFile(_)
+        | StmtKind::SendPlace(_)
+        | StmtKind::ForEach(_)
+        | StmtKind::Cancel { .. }
+        | StmtKind::Record { .. }
+        | StmtKind::Tag { .. }
+        | StmtKind::Subscribe { .. }
+        | StmtKind::Pause(_) => Vec::new(),
     }
 }
 
@@ -200,6 +228,10 @@ pub(crate) enum Role {
     Section,
     Label,
     Hint,
+    /// Under a picture, a video or a document.
+    Caption,
+    /// A file's or place's name.
+    FileName,
     /// Read by the team.
     Note,
     /// Part of an expression.
@@ -219,6 +251,14 @@ pub(crate) fn texts<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(Role, &'t Text)) 
                 },
                 &say.text,
             );
+            for text in &say.or {
+                let role = if say.link.is_some() {
+                    Role::LinkBody
+                } else {
+                    Role::Say
+                };
+                visit(role, text);
+            }
             if let Some(link) = &say.link {
                 visit(Role::LinkLabel, &link.label);
                 visit(Role::LinkUrl, &link.url);
@@ -266,7 +306,20 @@ pub(crate) fn texts<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(Role, &'t Text)) 
                 tail.say.iter().for_each(|text| visit(Role::Say, text));
             }
         }
-        StmtKind::Notify { text, .. } => visit(Role::Note, text),
+        StmtKind::Notify { text, .. } | StmtKind::Tag { tag: text, .. } => visit(Role::Note, text),
+        StmtKind::SendFile(file) => {
+            file.caption.iter().for_each(|text| visit(Role::Caption, text));
+            file.named.iter().for_each(|text| visit(Role::FileName, text));
+        }
+        StmtKind::SendPlace(place) => {
+            place.name.iter().for_each(|text| visit(Role::FileName, text));
+            place.address.iter().for_each(|text| visit(Role::FileName, text));
+        }
+        StmtKind::Split(split) => {
+            for way in &split.ways {
+                way.tail.say.iter().for_each(|text| visit(Role::Say, text));
+            }
+        }
         StmtKind::Set { .. }
         | StmtKind::Remember(_)
         | StmtKind::Forget { .. }
@@ -275,7 +328,13 @@ pub(crate) fn texts<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(Role, &'t Text)) 
         | StmtKind::Do(_)
         | StmtKind::Done { .. }
         | StmtKind::SendTemplate { .. }
-        | StmtKind::Resume => {}
+        | StmtKind::Resume
+        | StmtKind::ForEach(_)
+        | StmtKind::Later(_)
+        | StmtKind::Cancel { .. }
+        | StmtKind::Record { .. }
+        | StmtKind::Subscribe { .. }
+        | StmtKind::Pause(_) => {}
     }
     exprs(stmt, &mut |expr| {
         expr_texts(expr, &mut |text| visit(Role::Value, text))
@@ -314,13 +373,26 @@ pub(crate) fn exprs<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(&'t Expr)) {
                 priority.condition.iter().for_each(&mut *visit);
             }
         }
+        StmtKind::SendFile(file) => visit(&file.source),
+        StmtKind::ForEach(each) => visit(&each.list),
+        StmtKind::Later(plan) => match &plan.due {
+            Due::In(_) => {}
+            Due::At(when) | Due::Before(_, when) | Due::After(_, when) => visit(when),
+        },
+        StmtKind::Record { value, .. } => value.iter().for_each(&mut *visit),
         StmtKind::Say(_)
         | StmtKind::Remember(_)
         | StmtKind::Forget { .. }
         | StmtKind::Go(_)
         | StmtKind::Close { .. }
         | StmtKind::Resume
-        | StmtKind::Notify { .. } => {}
+        | StmtKind::Notify { .. }
+        | StmtKind::SendPlace(_)
+        | StmtKind::Cancel { .. }
+        | StmtKind::Tag { .. }
+        | StmtKind::Subscribe { .. }
+        | StmtKind::Split(_)
+        | StmtKind::Pause(_) => {}
     }
     for target in arrows(stmt) {
         target_args(target).iter().for_each(|arg| visit(&arg.value));

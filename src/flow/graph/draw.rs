@@ -148,10 +148,34 @@ impl Drawing<'_> {
         let flow = self.owners.flow(self.program, pc);
         let from = self.name_of(owner);
         let (to, call) = match op {
-            Op::Send(_) | Op::Set { .. } | Op::Mem { .. } | Op::JumpIf { .. } | Op::Emit(_) | Op::Wait => {
+            Op::Send(_)
+            | Op::Set { .. }
+            | Op::Mem { .. }
+            | Op::JumpIf { .. }
+            | Op::Emit(_)
+            | Op::ForEach { .. }
+            | Op::Cancel { .. }
+            | Op::Split { .. }
+            | Op::Pause { .. }
+            | Op::Wait => return,
+            Op::Jump(Jump::To(_)) => return,
+            Op::Plan(plan) => {
+                let to = match plan.to {
+                    Jump::Step(step) => self.aim(step),
+                    Jump::Flow { flow, .. } => self.aim(self.entry(flow)),
+                    Jump::To(_) | Jump::Again | Jump::Back | Jump::Start => return,
+                };
+                let mut label: Vec<String> = trail.iter().map(|label| label.to_string()).collect();
+                label.push(format!("⏱ later {}", plan.name));
+                self.edges.push(Edge {
+                    from,
+                    to,
+                    label: label.join(" · "),
+                    call: true,
+                    at: pc,
+                });
                 return;
             }
-            Op::Jump(Jump::To(_)) => return,
             Op::Ask(state) | Op::Effect(state) | Op::Call(state) | Op::Handoff(state) => {
                 match &self.program.states[*state as usize].kind {
                     StateKind::Question(question) => return self.wait(flow, &from, self.asked(question)),
@@ -218,6 +242,8 @@ impl Drawing<'_> {
                 let name = &self.program.business.templates[*template as usize].name;
                 format!("template {name}")
             }
+            Message::File { .. } => "a file".to_owned(),
+            Message::Place { .. } => "a location".to_owned(),
         }
     }
 

@@ -10,9 +10,13 @@ use crate::flow::program::{Jump, Op, Program, StateKind};
 fn transitions(program: &Program) -> HashSet<u32> {
     let leaves = |op: &Op| match op {
         Op::Jump(Jump::To(_)) => false,
-        Op::Jump(_) | Op::Call(_) | Op::Return { .. } | Op::Handoff(_) | Op::Close { .. } | Op::Resume => {
-            true
-        }
+        Op::Jump(_)
+        | Op::Call(_)
+        | Op::Return { .. }
+        | Op::Handoff(_)
+        | Op::Close { .. }
+        | Op::Resume
+        | Op::Plan(_) => true,
         Op::Send(_)
         | Op::Set { .. }
         | Op::Mem { .. }
@@ -20,6 +24,10 @@ fn transitions(program: &Program) -> HashSet<u32> {
         | Op::Ask(_)
         | Op::Effect(_)
         | Op::Emit(_)
+        | Op::ForEach { .. }
+        | Op::Cancel { .. }
+        | Op::Split { .. }
+        | Op::Pause { .. }
         | Op::Wait => false,
     };
     // Behind a question whose every option leads elsewhere there is an end that nobody reaches.

@@ -74,7 +74,22 @@ impl Trails<'_> {
             longer
         };
         match op {
-            Op::Send(_) | Op::Set { .. } | Op::Mem { .. } | Op::Emit(_) => self.meet(pc + 1, trail),
+            Op::Send(_)
+            | Op::Set { .. }
+            | Op::Mem { .. }
+            | Op::Emit(_)
+            | Op::Plan(_)
+            | Op::Cancel { .. }
+            | Op::Pause { .. } => self.meet(pc + 1, trail),
+            Op::ForEach { end, .. } => {
+                self.meet(pc + 1, trail.clone());
+                self.meet(*end, trail);
+            }
+            Op::Split { ways, .. } => {
+                for (percent, run) in ways {
+                    self.meet(*run, with(format!("{percent}%")));
+                }
+            }
             Op::JumpIf { condition, to } => {
                 let condition = spell::expr(self.program, &self.program.exprs[*condition as usize]);
                 self.meet(*to, with(format!("if {}", spell::short(&condition, LABEL))));

@@ -1,10 +1,11 @@
 //! Flows, steps and their statements.
 
+use super::tail::Ending;
 use super::{Lowering, PENDING, Then, ids};
 use crate::flow::program::{
-    Emit, Expr, Flow, FlowIx, Jump, Message, On, Op, Pc, Place, Start, Step, Trigger,
+    Due, Emit, Expr, Flow, FlowIx, Jump, Message, On, Op, Pc, Place, Plan, Start, Step, Trigger,
 };
-use crate::flow::tree::{self, Field, If, Kind, Phrase, Say, Stmt, StmtKind, TriggerKind};
+use crate::flow::tree::{self, Field, If, Kind, Phrase, Say, Stmt, StmtKind, TargetKind, TriggerKind};
 
 impl Lowering<'_> {
     pub(super) fn flow(&mut self, flow: &tree::Flow, index: FlowIx) {
@@ -159,12 +160,56 @@ impl Lowering<'_> {
                     self.emit(Op::Emit(Emit::Notify { team, text }), place);
                 }
             }
+            StmtKind::SendFile(file) => {
+                let source = self.expr(&file.source);
+                let message = Message::File {
+                    kind: file.kind,
+                    source,
+                    caption: self.optional_text(file.caption.as_ref()),
+                    named: self.optional_text(file.named.as_ref()),
+                };
+                self.emit(Op::Send(message), place);
+            }
+            StmtKind::SendPlace(at) => {
+                let message = Message::Place {
+                    lat: at.lat,
+                    lng: at.lng,
+                    name: self.optional_text(at.name.as_ref()),
+                    address: self.optional_text(at.address.as_ref()),
+                };
+                self.emit(Op::Send(message), place);
+            }
+            StmtKind::ForEach(each) => self.for_each(each, place),
+            StmtKind::Later(plan) => self.plan(plan, place),
+            StmtKind::Cancel { name } => {
+                let name = name.text.clone();
+                self.emit(Op::Cancel { name }, place);
+            }
+            StmtKind::Record { name, value } => {
+                let value = self.optional_expr(value.as_ref());
+                let name = name.text.clone();
+                self.emit(Op::Emit(Emit::Record { name, value }), place);
+            }
+            StmtKind::Tag { tag, on } => {
+                let tag = self.text(tag);
+                self.emit(Op::Emit(Emit::Tag { tag, on: *on }), place);
+            }
+            StmtKind::Subscribe { list, on } => {
+                let list = list.as_ref().map(|list| list.text.clone());
+                self.emit(Op::Emit(Emit::Subscribe { list, on: *on }), place);
+            }
+            StmtKind::Split(split) => return self.split(split, place),
+            StmtKind::Pause(pause) => {
+                let ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                self.emit(Op::Pause { ms }, place);
+            }
         }
         Then::GoesOn
     }
 
     fn say_stmt(&mut self, say: &Say, place: Place) {
         let body = self.text(&say.text);
+        let or = say.or.iter().map(|text| self.text(text)).collect();
         let header = self.optional_text(say.header.as_ref());
         let footer = self.optional_text(say.footer.as_ref());
         let link = say
@@ -173,11 +218,94 @@ impl Lowering<'_> {
             .map(|link| (self.text(&link.label), self.text(&link.url)));
         let message = Message::Say {
             body,
+            or,
             header,
             footer,
             link,
         };
         self.emit(Op::Send(message), place);
+    }
+
+    /// The list, its lines, and back for the next item.
+    fn for_each(&mut self, each: &tree::ForEach, place: Place) {
+        let list = self.expr(&each.list);
+        let value = each.name.text.clone();
+        let start = self.emit(
+            Op::ForEach {
+                list,
+                value,
+                end: PENDING,
+            },
+            place,
+        );
+        if self.body(&each.body) == Then::GoesOn {
+            self.emit(Op::Jump(Jump::To(start)), place);
+        }
+        let next = self.here();
+        if let Op::ForEach { end, .. } = &mut self.code[start as usize].op {
+            *end = next;
+        }
+    }
+
+    fn plan(&mut self, plan: &tree::Later, place: Place) {
+        let seconds = |by: std::time::Duration| i64::try_from(by.as_secs()).unwrap_or(i64::MAX);
+        let due = match &plan.due {
+            tree::Due::In(after) => Due::In(after.as_secs()),
+            tree::Due::At(when) => Due::At(self.expr(when)),
+            tree::Due::Before(by, when) => Due::From(-seconds(*by), self.expr(when)),
+            tree::Due::After(by, when) => Due::From(seconds(*by), self.expr(when)),
+        };
+        let to = match &plan.to.kind {
+            TargetKind::Step(name) => self
+                .scope
+                .flow
+                .and_then(|flow| self.names.step(flow, &name.slug))
+                .map(Jump::Step),
+            TargetKind::Flow(name, args) => self.names.flow(&name.slug).map(|flow| Jump::Flow {
+                flow,
+                args: self.args(args),
+            }),
+            TargetKind::Again
+            | TargetKind::Resume
+            | TargetKind::Back
+            | TargetKind::Start
+            | TargetKind::Done(_)
+            | TargetKind::Close
+            | TargetKind::Handoff(_) => None,
+        };
+        if let Some(to) = to {
+            let name = plan.name.text.clone();
+            self.emit(Op::Plan(Box::new(Plan { name, due, to })), place);
+        }
+    }
+
+    fn split(&mut self, split: &tree::Split, place: Place) -> Then {
+        let name = split.name.text.clone();
+        let start = self.emit(
+            Op::Split {
+                name,
+                ways: Vec::new(),
+            },
+            place,
+        );
+        let mut to_next = Vec::new();
+        let mut found = Vec::new();
+        for way in &split.ways {
+            let place = self.place(way.span);
+            found.push((
+                way.percent,
+                self.way(&way.tail, place, Ending::Next, &mut to_next),
+            ));
+        }
+        if let Op::Split { ways, .. } = &mut self.code[start as usize].op {
+            *ways = found;
+        }
+        self.join(&to_next);
+        if to_next.is_empty() && !split.ways.is_empty() {
+            Then::Ends
+        } else {
+            Then::GoesOn
+        }
     }
 
     /// `set contact.x = …` writes memory, anything else a value.

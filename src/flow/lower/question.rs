@@ -12,6 +12,7 @@ impl Lowering<'_> {
         let state = self.open_state(value.as_deref().unwrap_or("menu"), place);
         let prompt = Message::Say {
             body: self.text(&question.prompt),
+            or: Vec::new(),
             header: self.optional_text(question.header.as_ref()),
             footer: self.optional_text(question.footer.as_ref()),
             link: None,

@@ -105,7 +105,18 @@ impl<'p> Ways<'p> {
     /// Where the machine goes from an instruction without waiting for the customer; sub-flows are left to the caller.
     fn forward(&self, pc: Pc, op: &Op, edge: &mut dyn FnMut(Pc)) {
         match op {
-            Op::Send(_) | Op::Set { .. } | Op::Mem { .. } | Op::Emit(_) => edge(pc + 1),
+            Op::Send(_)
+            | Op::Set { .. }
+            | Op::Mem { .. }
+            | Op::Emit(_)
+            | Op::Plan(_)
+            | Op::Cancel { .. }
+            | Op::Pause { .. } => edge(pc + 1),
+            Op::ForEach { end, .. } => {
+                edge(pc + 1);
+                edge(*end);
+            }
+            Op::Split { ways, .. } => ways.iter().for_each(|(_, run)| edge(*run)),
             Op::JumpIf { to, .. } => {
                 edge(pc + 1);
                 edge(*to);

@@ -93,6 +93,7 @@ impl Lowering<'_> {
     pub(super) fn say(&mut self, body: TextIx, place: Place) {
         let message = Message::Say {
             body,
+            or: Vec::new(),
             header: None,
             footer: None,
             link: None,

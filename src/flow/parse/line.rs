@@ -11,7 +11,7 @@ use crate::flow::diagnostic::Diagnostic;
 use crate::flow::source::Span;
 use crate::flow::tree::{
     Accept, Check, Choice, Expr, Field, Hours, Name, NoReply, OldButtons, Otherwise, Outcome, Phrase,
-    Priority, Starts, StmtKind, Tail, Target, Text, Topic, Trigger,
+    Priority, Share, Starts, StmtKind, Tail, Target, Text, Topic, Trigger,
 };
 use crate::flow::tree::{Arg, Method};
 
@@ -61,6 +61,7 @@ pub enum Parsed {
     Section(Text),
     // under fetch and handoff
     Outcome(Outcome),
+    Share(Share),
     Note(Text),
     Priority(Priority),
     WhenClosed(Tail),
@@ -131,7 +132,9 @@ impl Reader<'_, '_, '_> {
         let whole = self.notes.code.whole();
         // The word that chose the rule; options and arrows have none.
         let word = match rule {
-            Rule::option_line | Rule::go_line | Rule::wording_line | Rule::field_line => None,
+            Rule::option_line | Rule::go_line | Rule::wording_line | Rule::field_line | Rule::share_line => {
+                None
+            }
             _ => self.next().map(|word| word.as_rule()),
         };
         match rule {
@@ -171,11 +174,36 @@ impl Reader<'_, '_, '_> {
                 say: self.maybe_text(),
             }),
             Rule::resume_line => Parsed::Statement(StmtKind::Resume),
-            Rule::send_line => self.send_template(),
+            Rule::send_line => self.send(),
             Rule::handoff_line => self.handoff(),
             Rule::notify_line => Parsed::Statement(StmtKind::Notify {
                 team: self.name(),
                 text: self.text(),
+            }),
+            Rule::for_line => self.for_each(),
+            Rule::later_line => self.plan(),
+            Rule::cancel_line => Parsed::Statement(StmtKind::Cancel { name: self.name() }),
+            Rule::record_line => Parsed::Statement(StmtKind::Record {
+                name: self.name(),
+                value: self.has(Rule::equals).then(|| self.expr()),
+            }),
+            Rule::tag_line => Parsed::Statement(StmtKind::Tag {
+                tag: self.text(),
+                on: word == Some(Rule::k_tag),
+            }),
+            Rule::split_line => self.split(),
+            Rule::share_line => self.share(whole),
+            Rule::pause_line => Parsed::Statement(StmtKind::Pause(self.pause())),
+            Rule::subscribe_line => {
+                self.take(Rule::k_to);
+                Parsed::Statement(StmtKind::Subscribe {
+                    list: Some(self.name()),
+                    on: true,
+                })
+            }
+            Rule::unsubscribe_line => Parsed::Statement(StmtKind::Subscribe {
+                list: self.has(Rule::k_from).then(|| self.name()),
+                on: false,
             }),
             Rule::option_line => self.option(whole),
             Rule::as_line => Parsed::As(self.accept()),

@@ -23,11 +23,6 @@ pub struct Later {
 /// Words that the language is going to have, by the first word (or two) of the line.
 const LATER: &[Later] = &[
     Later {
-        words: "say one",
-        instead: "Write one `say` with one text.",
-        block: false,
-    },
-    Later {
         words: "gather",
         instead: "Ask for one message with `ask`:  ask story \"What happened?\"",
         block: true,
@@ -43,68 +38,13 @@ const LATER: &[Later] = &[
         block: true,
     },
     Later {
-        words: "later",
-        instead: "Nothing can be planned for later days yet; `no reply in …` acts on silence.",
-        block: false,
-    },
-    Later {
-        words: "cancel",
-        instead: "Leave the line out.",
-        block: false,
-    },
-    Later {
-        words: "split",
-        instead: "Go to one of the steps:  -> some step",
-        block: true,
-    },
-    Later {
-        words: "for",
-        instead: "Write the messages one by one, or use {% for %} inside a text.",
-        block: true,
-    },
-    Later {
         words: "transcribe",
         instead: "Voice notes that answer a question are turned into words by themselves.",
         block: true,
     },
     Later {
-        words: "send",
-        instead: "Put a link into the text, or  say \"…\" link \"Open\" to \"https://…\".",
-        block: false,
-    },
-    Later {
-        words: "record",
-        instead: "Keep the value with `remember … as contact.…`.",
-        block: false,
-    },
-    Later {
-        words: "tag",
-        instead: "Tell the team with `notify`, or keep it with `remember`.",
-        block: false,
-    },
-    Later {
-        words: "untag",
-        instead: "Leave the line out.",
-        block: false,
-    },
-    Later {
-        words: "pause",
-        instead: "Leave the line out: messages keep their order by themselves.",
-        block: false,
-    },
-    Later {
         words: "react",
         instead: "Answer with `say`.",
-        block: false,
-    },
-    Later {
-        words: "subscribe",
-        instead: "Keep the wish with `remember … as contact.…`.",
-        block: false,
-    },
-    Later {
-        words: "unsubscribe",
-        instead: "Keep the wish with `remember … as contact.…`.",
         block: false,
     },
     Later {
@@ -410,6 +350,7 @@ fn words_of(rule: Rule) -> Vec<String> {
         Rule::operator => &["or", "and", "is", "contains", "starts", "ends", "matches"],
         Rule::extra => &["link", "header", "footer"],
         Rule::args => &["with"],
+        Rule::due => &["in", "at"],
         _ => return keyword(rule).into_iter().collect(),
     };
     words.iter().map(|word| (*word).to_owned()).collect()
@@ -445,7 +386,21 @@ fn shape(rule: Rule) -> &'static str {
         Rule::done_line => "done    or    done with verified = yes",
         Rule::close_line => "close    or    close \"Bye for now!\"",
         Rule::resume_line => "resume  (alone on its line)",
-        Rule::send_line => "send template visit_reminder with name = contact.first_name",
+        Rule::send_line => {
+            "send photo \"assets/menu.jpg\" caption \"Today\"    or    send template visit_reminder with name = contact.first_name"
+        }
+        Rule::for_line => "for each line in order.lines  (what to send stands on the lines underneath)",
+        Rule::later_line => {
+            "later reminder 1 day before visit.day -> remind    or    later reminder in 2 days -> remind"
+        }
+        Rule::cancel_line => "cancel reminder",
+        Rule::record_line => "record csat = score",
+        Rule::tag_line => "tag \"wholesale\"",
+        Rule::split_line => "split wording  (the shares stand on the lines underneath)",
+        Rule::share_line => "50% -> short review",
+        Rule::pause_line => "pause 2 seconds",
+        Rule::subscribe_line => "subscribe to offers",
+        Rule::unsubscribe_line => "unsubscribe    or    unsubscribe from offers",
         Rule::handoff_line => "handoff to support",
         Rule::notify_line => "notify support \"Call back: {{ subject }}\"",
         Rule::option_line => "\"Track my order\" also \"parcel\" -> track",

@@ -6,9 +6,13 @@ use super::reader::Reader;
 use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::source::Span;
 use crate::flow::tree::{
-    Arg, Check, Choice, Do, Expr, Fetch, Handoff, Link, NoReply, Otherwise, Outcome, OutcomeKind, Question,
-    QuestionWord, Remember, Say, Starts, StmtKind, Tail, Target, TargetKind, Trigger, TriggerKind,
+    Arg, Check, Choice, Do, Due, Expr, ExprKind, Fetch, ForEach, Handoff, Later, Link, NoReply, Otherwise,
+    Outcome, OutcomeKind, Question, QuestionWord, Remember, Say, SendFile, SendPlace, Share, Split, Starts,
+    StmtKind, Tail, Target, TargetKind, Trigger, TriggerKind,
 };
+
+/// A longer one would look as if the bot had gone.
+const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(30);
 
 impl Reader<'_, '_, '_> {
     /// `if …` at the end of a line.
@@ -94,8 +98,17 @@ impl Reader<'_, '_, '_> {
     // ───────── statements ─────────
 
     pub fn say(&mut self) -> Parsed {
+        if self.has(Rule::k_one) {
+            self.take(Rule::k_of);
+        }
+        let text = self.text();
+        let mut or = Vec::new();
+        while self.has(Rule::k_or) {
+            or.push(self.text());
+        }
         let mut say = Say {
-            text: self.text(),
+            text,
+            or,
             link: None,
             header: None,
             footer: None,
@@ -226,12 +239,138 @@ impl Reader<'_, '_, '_> {
         })))
     }
 
-    pub fn send_template(&mut self) -> Parsed {
-        self.take(Rule::k_template);
-        Parsed::Statement(StmtKind::SendTemplate {
-            template: self.name(),
-            args: self.maybe_args(),
+    pub fn send(&mut self) -> Parsed {
+        if self.has(Rule::k_template) {
+            return Parsed::Statement(StmtKind::SendTemplate {
+                template: self.name(),
+                args: self.maybe_args(),
+            });
+        }
+        if self.has(Rule::k_location) {
+            let lat = self.number();
+            self.take(Rule::comma);
+            let lng = self.number();
+            return Parsed::Statement(StmtKind::SendPlace(Box::new(SendPlace {
+                lat,
+                lng,
+                name: self.has(Rule::k_named).then(|| self.text()),
+                address: self.has(Rule::k_at).then(|| self.text()),
+            })));
+        }
+        let kind = self.media();
+        let source = if self.peek() == Some(Rule::text) {
+            let text = self.text();
+            Expr {
+                span: text.span,
+                kind: ExprKind::Text(text),
+            }
+        } else {
+            let path = self.path();
+            Expr {
+                span: path.span,
+                kind: ExprKind::Path(path),
+            }
+        };
+        Parsed::Statement(StmtKind::SendFile(Box::new(SendFile {
+            kind,
+            source,
+            caption: self.has(Rule::k_caption).then(|| self.text()),
+            named: self.has(Rule::k_named).then(|| self.text()),
+        })))
+    }
+
+    pub fn for_each(&mut self) -> Parsed {
+        self.take(Rule::k_each);
+        let name = self.name();
+        self.take(Rule::k_in);
+        Parsed::Statement(StmtKind::ForEach(Box::new(ForEach {
+            name,
+            list: self.expr(),
+            body: Vec::new(),
+        })))
+    }
+
+    pub fn plan(&mut self) -> Parsed {
+        let name = self.name();
+        let pair = self.take(Rule::due);
+        let mut inner = self.inside(pair);
+        let due = if inner.has(Rule::k_in) {
+            Due::In(inner.wait())
+        } else if inner.has(Rule::k_at) {
+            Due::At(inner.expr())
+        } else {
+            let by = inner.wait();
+            if inner.has(Rule::k_before) {
+                Due::Before(by, inner.expr())
+            } else {
+                inner.take(Rule::k_after);
+                Due::After(by, inner.expr())
+            }
+        };
+        let to = self.go();
+        if !matches!(to.kind, TargetKind::Step(_) | TargetKind::Flow(..)) {
+            self.mistake(
+                Diagnostic::new(
+                    Code::F101,
+                    to.span,
+                    "a plan can't lead there",
+                    "this is no step and no flow",
+                )
+                .note("By then the chat stands somewhere else. Lead to a step, or to a flow:  -> remind"),
+            );
+        }
+        Parsed::Statement(StmtKind::Later(Box::new(Later { name, due, to })))
+    }
+
+    pub fn split(&mut self) -> Parsed {
+        Parsed::Statement(StmtKind::Split(Box::new(Split {
+            name: self.name(),
+            ways: Vec::new(),
+        })))
+    }
+
+    pub fn share(&mut self, span: Span) -> Parsed {
+        let pair = self.take(Rule::percent);
+        let at = self.span(&pair);
+        let percent = pair.as_str().trim_end_matches('%').parse().unwrap_or(0);
+        if !(1..=100).contains(&percent) {
+            self.mistake(Diagnostic::new(
+                Code::F008,
+                at,
+                "this is no share",
+                "write a number from 1 to 100",
+            ));
+        }
+        let tail = Tail {
+            say: None,
+            go: self.maybe_go(),
+            body: Vec::new(),
+        };
+        Parsed::Share(Share {
+            percent: percent.clamp(1, 100),
+            tail,
+            span,
         })
+    }
+
+    /// A pause between two messages.
+    pub fn pause(&mut self) -> std::time::Duration {
+        let whole = self.notes.code.whole();
+        let pause = self.wait();
+        if pause > LONGEST_PAUSE {
+            self.mistake(
+                Diagnostic::new(
+                    Code::F008,
+                    whole,
+                    "this is a long pause",
+                    "a pause between two messages lasts at most 30 seconds",
+                )
+                .note(
+                    "To write to the customer at another time, plan it:  later NAME in 2 hours -> some step",
+                ),
+            );
+        }
+        pause.min(LONGEST_PAUSE)
     }
 
     pub fn handoff(&mut self) -> Parsed {

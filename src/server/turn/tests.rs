@@ -93,6 +93,7 @@ impl Parrot {
             outbox.push(Outgoing {
                 body,
                 said_at: Some(place()),
+                after_ms: 0,
             })
         };
         let words = |body: String| OutboundBody::Text { body, preview: false };

@@ -69,6 +69,8 @@ pub(super) struct Layout {
     /// By flow: names of its values and of unsure fields (`who.verified`).
     pub(super) own: Vec<HashMap<String, usize>>,
     pub(super) width: Vec<usize>,
+    /// By flow: answers to private questions.
+    pub(super) private: Vec<Vec<usize>>,
     /// Memory that some `on` forgets: after a wait it may be gone.
     pub(super) forgotten_meanwhile: Vec<usize>,
     /// By flow: memory that it forgets, also through flows that it calls.
@@ -134,9 +136,23 @@ impl Layout {
             width,
             forgotten_meanwhile: Vec::new(),
             forgets: vec![Vec::new(); shop.tree.flows.len()],
+            private: vec![Vec::new(); shop.tree.flows.len()],
         };
+        layout.note_private(shop);
         layout.note_forgotten(shop);
         layout
+    }
+
+    fn note_private(&mut self, shop: &Shop) {
+        walk::statements(shop.tree, |home, stmt| {
+            if let (Some(flow), StmtKind::Question(question)) = (home.flow, &stmt.kind)
+                && question.private
+                && let Some(name) = &question.name
+                && let Some(bit) = self.own[flow].get(&name.text)
+            {
+                self.private[flow].push(*bit);
+            }
+        });
     }
 
     fn note_forgotten(&mut self, shop: &Shop) {

@@ -16,7 +16,7 @@ use super::paths::takes_typed_answers;
 use super::values::Values;
 use super::walk::{self, Home};
 use crate::flow::diagnostic::Diagnostic;
-use crate::flow::tree::{Arg, Question, QuestionWord, Stmt, StmtKind, Tail, Target, TargetKind};
+use crate::flow::tree::{Arg, Due, Question, QuestionWord, Stmt, StmtKind, Tail, Target, TargetKind};
 
 pub(super) fn check(shop: &Shop, values: &Values, texts: &Blanks, found: &mut Vec<Diagnostic>) {
     let layout = Layout::of(shop, values);
@@ -248,6 +248,7 @@ impl<'c, 't> Walk<'c, 't> {
         match &stmt.kind {
             StmtKind::Say(say) => {
                 self.text(&say.text, &known);
+                say.or.iter().for_each(|text| self.text(text, &known));
                 for text in say.header.iter().chain(&say.footer) {
                     self.text(text, &known);
                 }
@@ -370,10 +371,71 @@ impl<'c, 't> Walk<'c, 't> {
                 }
                 None
             }
-            StmtKind::Notify { text, .. } => {
+            StmtKind::Notify { text, .. } | StmtKind::Tag { tag: text, .. } => {
                 self.text(text, &known);
                 Some(known)
             }
+            StmtKind::SendFile(file) => {
+                self.expr(&file.source, &known, true);
+                for text in file.caption.iter().chain(&file.named) {
+                    self.text(text, &known);
+                }
+                Some(known)
+            }
+            StmtKind::SendPlace(place) => {
+                for text in place.name.iter().chain(&place.address) {
+                    self.text(text, &known);
+                }
+                Some(known)
+            }
+            StmtKind::ForEach(each) => {
+                self.expr(&each.list, &known, true);
+                let mut inside = known.clone();
+                self.learn(&each.name.text, &mut inside);
+                // A later round may begin with less: what the lines forget.
+                if let Some(end) = self.body(&each.body, Some(inside.clone()))
+                    && inside.meet(&end)
+                {
+                    self.body(&each.body, Some(inside.clone()));
+                }
+                known.meet(&inside);
+                if let Some(bit) = self.own_bit(&each.name.text) {
+                    known.clear(bit);
+                }
+                Some(known)
+            }
+            StmtKind::Later(plan) => {
+                match &plan.due {
+                    Due::In(_) => {}
+                    Due::At(when) | Due::Before(_, when) | Due::After(_, when) => {
+                        self.expr(when, &known, true);
+                    }
+                }
+                // Private answers are not kept for another day.
+                let mut then = known.clone();
+                self.waits(&mut then);
+                self.without_message(&mut then);
+                if let Some(flow) = self.home.flow {
+                    for bit in &self.layout.private[flow] {
+                        then.clear(*bit);
+                    }
+                }
+                self.go(&plan.to, &then);
+                Some(known)
+            }
+            StmtKind::Record { value, .. } => {
+                value.iter().for_each(|value| self.expr(value, &known, true));
+                Some(known)
+            }
+            StmtKind::Split(split) => {
+                let mut after = None;
+                for way in &split.ways {
+                    let end = self.tail(&way.tail, known.clone());
+                    after = join(after, end);
+                }
+                after
+            }
+            StmtKind::Cancel { .. } | StmtKind::Subscribe { .. } | StmtKind::Pause(_) => Some(known),
         }
     }
 

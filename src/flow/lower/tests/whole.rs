@@ -8,7 +8,7 @@ use super::{SHOP, files_of, flow, lowered, lowered_folder};
 use crate::flow::listing::listing;
 use crate::flow::lower::lower;
 use crate::flow::program::{
-    Emit, Expr, ExprIx, Jump, Message, Op, Pc, Program, Question, State, StateKind, TextIx,
+    Due, Emit, Expr, ExprIx, Jump, Message, Op, Pc, Program, Question, State, StateKind, TextIx,
 };
 use crate::flow::source::Sources;
 use crate::flow::{blocks, graph};
@@ -21,7 +21,15 @@ fn assert_whole(program: &Program) {
         whole.op(&instruction.op);
         let falls_through = matches!(
             instruction.op,
-            Op::Send(_) | Op::Set { .. } | Op::Mem { .. } | Op::JumpIf { .. } | Op::Emit(_)
+            Op::Send(_)
+                | Op::Set { .. }
+                | Op::Mem { .. }
+                | Op::JumpIf { .. }
+                | Op::Emit(_)
+                | Op::ForEach { .. }
+                | Op::Plan(_)
+                | Op::Cancel { .. }
+                | Op::Pause { .. }
         );
         assert!(
             !falls_through || pc + 1 < program.code.len(),
@@ -123,17 +131,31 @@ impl Whole<'_> {
         match message {
             Message::Say {
                 body,
+                or,
                 header,
                 footer,
                 link,
             } => {
                 let link = link.iter().flat_map(|(label, url)| [*label, *url]);
                 let texts = [Some(*body), *header, *footer].into_iter().flatten();
-                texts.chain(link).for_each(|text| self.text(text));
+                let or = or.iter().copied();
+                texts.chain(link).chain(or).for_each(|text| self.text(text));
             }
             Message::Template { template, args } => {
                 assert!((*template as usize) < self.program.business.templates.len());
                 self.args(args);
+            }
+            Message::File {
+                source,
+                caption,
+                named,
+                ..
+            } => {
+                self.expr(*source);
+                caption.iter().chain(named).for_each(|text| self.text(*text));
+            }
+            Message::Place { name, address, .. } => {
+                name.iter().chain(address).for_each(|text| self.text(*text));
             }
         }
     }
@@ -165,6 +187,22 @@ impl Whole<'_> {
                 assert!((*team as usize) < self.program.business.teams.len());
                 self.text(*text);
             }
+            Op::Emit(Emit::Record { value, .. }) => value.iter().for_each(|value| self.expr(*value)),
+            Op::Emit(Emit::Tag { tag, .. }) => self.text(*tag),
+            Op::Emit(Emit::Subscribe { .. }) | Op::Cancel { .. } | Op::Pause { .. } => {}
+            Op::ForEach { list, end, .. } => {
+                self.expr(*list);
+                self.pc(*end);
+            }
+            Op::Plan(plan) => {
+                match plan.due {
+                    Due::In(_) => {}
+                    Due::At(when) | Due::From(_, when) => self.expr(when),
+                }
+                assert!(matches!(plan.to, Jump::Step(_) | Jump::Flow { .. }));
+                self.op(&Op::Jump(plan.to.clone()));
+            }
+            Op::Split { ways, .. } => ways.iter().for_each(|(_, run)| self.pc(*run)),
         }
     }
 

@@ -1,0 +1,84 @@
+//! The fixture businesses: each compiles without a mistake, and each of its conversations goes as written.
+
+use std::path::{Path, PathBuf};
+
+use switchboard::chat::{parse, report, run};
+use switchboard::engine::Machine;
+use switchboard::flow::source::Sources;
+use switchboard::flow::{compile, format, render};
+
+/// Files of a folder and the folders in it, by ending, in order.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("the folder is part of the project") {
+            let path = entry.expect("the folder can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|own| own == ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).expect("a text")
+}
+
+/// Plays every conversation; gives their number.
+#[track_caller]
+fn goes_as_written(business: &str) -> usize {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/flow")
+        .join(business);
+    let mut sources = Sources::default();
+    for path in files(&folder, "flow") {
+        let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+        let written = text(&path);
+        assert_eq!(
+            format::format(&name, &written).as_ref(),
+            Ok(&written),
+            "{name} is not in its canonical layout"
+        );
+        sources.add(name, written);
+    }
+    let compiled = compile(&sources);
+    assert!(
+        compiled.diagnostics.is_empty(),
+        "{}",
+        render::text(&sources, &compiled.diagnostics, false)
+    );
+    let machine = Machine::load(compiled.program.expect("no mistakes, so a program"));
+    let mut count = 0;
+    for path in files(&folder, "chat") {
+        let written = text(&path);
+        let name = path.display().to_string();
+        let stories = parse::parse(&name, &written).unwrap_or_else(|mistakes| {
+            panic!(
+                "{}",
+                mistakes
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            )
+        });
+        for story in stories {
+            let played = run::play(&machine, &story);
+            if let Some(failure) = &played.failure {
+                panic!("{}", report::failure(&name, &written, &story, &played, failure));
+            }
+            count += 1;
+        }
+    }
+    count
+}
+
+#[test]
+fn plans_lists_splits_files_and_marks_go_as_written() {
+    assert_eq!(goes_as_written("errands"), 2);
+}
