@@ -195,6 +195,7 @@ async fn call(store: Arc<SqliteStore>, caller: u64, start: Instant) -> (Vec<Dura
             .expect("a message to send");
         let accepted = SendOutcome::Accepted {
             message_id: Some(format!("wamid.out.{caller}.{n}")),
+            pace: None,
         };
         assert!(store.send_done(&send, &accepted).await.expect("send done"));
         turns.push(begun.elapsed());

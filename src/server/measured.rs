@@ -11,7 +11,8 @@ use metrics::Histogram;
 use super::metrics::{Family, Metrics, label, observe};
 use crate::store::{
     Alias, Claim, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested, JobClaim, Nonce,
-    Owner, Promises, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError, TurnCommit, Wake,
+    Owner, Promises, Rate, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError, Tokens,
+    TurnCommit, Wake,
 };
 
 label! {
@@ -29,6 +30,7 @@ label! {
         SendClaim = "send_claim",
         SendDone = "send_done",
         SentThenNext = "sent_then_next",
+        TakeTokens = "take_tokens",
         Reconcile = "reconcile",
         JobClaim = "job_claim",
         JobDone = "job_done",
@@ -174,6 +176,11 @@ impl Store for Measured {
     ) -> Result<(bool, Option<SendClaim>), StoreError> {
         let work = self.store.sent_then_next(claim, outcome, lease);
         self.time(Step::SentThenNext, work).await
+    }
+
+    async fn take_tokens(&self, channel: &str, want: u32, rate: Rate) -> Result<Tokens, StoreError> {
+        self.time(Step::TakeTokens, self.store.take_tokens(channel, want, rate))
+            .await
     }
 
     async fn reconcile(&self, channel: &str, status: &Status) -> Result<bool, StoreError> {

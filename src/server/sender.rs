@@ -122,6 +122,7 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim) -> SendOutcome {
             *lock(&number.gate) = Gate::Open;
             SendOutcome::Accepted {
                 message_id: receipt.message_id,
+                pace: None,
             }
         }
         Err(error) => after_failure(shared, number, claim, &error),

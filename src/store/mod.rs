@@ -10,12 +10,14 @@ mod caps;
 mod clock;
 mod millis;
 pub mod model;
+mod pace;
 mod record;
 pub mod redis;
 mod sqlite;
 
 pub use caps::Caps;
 pub use clock::{Clock, MovableClock, StillClock, SystemClock};
+pub use pace::{Pace, Rate, Tokens};
 pub use record::{
     Alias, Claim, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested, Job, JobClaim,
     JobId, Keep, MailboxEvent, Nonce, OutboxEntry, Owner, Promises, Resolved, SendClaim, SendOutcome, Sender,
@@ -139,6 +141,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         };
         Ok((ours, next))
     }
+
+    /// Takes up to `want` tokens of a number, one for each message that is to leave, at once and without waiting. All
+    /// processes that share the store share the tokens; those of a process that died are lost, which costs a moment and
+    /// nothing else. A step that may be repeated: at worst tokens are taken twice.
+    async fn take_tokens(&self, channel: &str, want: u32, rate: Rate) -> Result<Tokens, StoreError>;
 
     /// A delivery status for a message we sent. Monotone: a later status never lowers an earlier one. A status that
     /// bears our own id also takes the entry out of the outbox, sent or not: the provider has it. `false`: the message

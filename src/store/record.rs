@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use std::time::Duration;
 
+use super::Pace;
+
 /// A contact's opaque id. Phone numbers are aliases of it, not its name: they may be missing or change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContactId(pub [u8; 16]);
@@ -317,8 +319,12 @@ pub struct SendClaim {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendOutcome {
-    /// The provider has it, under this id. The entry leaves the outbox.
-    Accepted { message_id: Option<String> },
+    /// The provider has it, under this id. The entry leaves the outbox. With a pace, the contact's next entry waits until
+    /// that allows it, whoever queued it.
+    Accepted {
+        message_id: Option<String>,
+        pace: Option<Pace>,
+    },
     /// Certainly not sent; try again at that time.
     Retry { at: Timestamp, why: String },
     /// Not tried at all: something has to be waited for. The claim does not count as an attempt; a doubt about an

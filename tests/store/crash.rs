@@ -99,7 +99,13 @@ async fn live(path: &Path, round: u64) {
                 while let Some(send) = store.send_claim(contact, LEASE).await.unwrap() {
                     let message_id = Some(format!("wamid.{}", send.entry.id));
                     let done = store
-                        .send_done(&send, &SendOutcome::Accepted { message_id })
+                        .send_done(
+                            &send,
+                            &SendOutcome::Accepted {
+                                message_id,
+                                pace: None,
+                            },
+                        )
                         .await
                         .unwrap();
                     assert!(done);

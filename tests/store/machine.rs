@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use switchboard::store::model::ModelStore;
 use switchboard::store::{
     Alias, Caps, Claim, ContactId, Due, Fence, Ingest, Job, JobClaim, JobId, Keep, Nonce, OutboxEntry, Owner,
-    SendClaim, SendOutcome, Sender, SqliteStore, Status, StillClock, Store, TimerId, TurnCommit,
+    Pace, SendClaim, SendOutcome, Sender, SqliteStore, Status, StillClock, Store, TimerId, TurnCommit,
 };
 
 /// Small, so that sequences of some dozen steps reach them.
@@ -24,6 +24,11 @@ const CAPS: Caps = Caps {
     history_entries: 9,
     dedup_ids: 5,
     dedup_for: Duration::from_secs(60),
+};
+
+const PACE: Pace = Pace {
+    every: Duration::from_millis(700),
+    burst: 2,
 };
 
 const LEASE: Duration = Duration::from_secs(20);
@@ -116,7 +121,7 @@ enum Whose {
 
 #[derive(Debug, Clone, Copy)]
 enum Outcome {
-    Accepted(bool),
+    Accepted { named: bool, paced: bool },
     Retry(i64),
     NotYet(i64),
     Uncertain(i64),
@@ -192,7 +197,7 @@ fn turn() -> impl Strategy<Value = Turn> {
 
 fn step() -> impl Strategy<Value = Step> {
     let outcome = prop_oneof![
-        3 => any::<bool>().prop_map(Outcome::Accepted),
+        3 => any::<(bool, bool)>().prop_map(|(named, paced)| Outcome::Accepted { named, paced }),
         1 => prop_oneof![Just(-100i64), Just(900)].prop_map(Outcome::Retry),
         1 => prop_oneof![Just(-100i64), Just(900)].prop_map(Outcome::NotYet),
         1 => prop_oneof![Just(-100i64), Just(900)].prop_map(Outcome::Uncertain),
@@ -393,8 +398,9 @@ impl Pair {
                 if let Some(claim) = latest(&pair.sends, *back) {
                     let why = "why".to_owned();
                     let outcome = match *outcome {
-                        Outcome::Accepted(named) => SendOutcome::Accepted {
+                        Outcome::Accepted { named, paced } => SendOutcome::Accepted {
                             message_id: named.then(|| format!("wamid.{}", claim.entry.id)),
+                            pace: paced.then_some(PACE),
                         },
                         Outcome::Retry(millis) => SendOutcome::Retry {
                             at: pair.at(millis),

@@ -15,6 +15,7 @@ mod conformance;
 
 mod crash;
 mod disk;
+mod golden;
 mod machine;
 
 use conformance::{Opening, UnderTest};

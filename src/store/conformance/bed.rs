@@ -193,6 +193,7 @@ pub fn person(id: &str) -> OutboxEntry {
 pub fn accepted(id: &str) -> SendOutcome {
     SendOutcome::Accepted {
         message_id: Some(format!("wamid.{id}")),
+        pace: None,
     }
 }
 

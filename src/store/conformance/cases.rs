@@ -61,6 +61,18 @@ macro_rules! conformance {
                 an_id_that_was_queued_before_is_not_queued_again,
                 an_id_that_the_turn_itself_pushes_out_of_the_thread_is_still_known,
                 the_window_starts_with_the_customers_words_only;
+            pace:
+                a_pair_is_paced_after_its_burst,
+                what_was_borrowed_is_given_back_by_waiting,
+                a_paced_contact_holds_nobody_else_back,
+                what_people_write_counts_and_waits_too,
+                an_accept_that_is_recorded_twice_counts_once,
+                what_did_not_leave_does_not_count,
+                the_pace_outlives_the_process,
+                tokens_run_out_after_the_burst_and_come_back_at_the_rate,
+                each_number_has_its_own_tokens,
+                of_many_takers_at_once_none_gets_anothers_token,
+                a_clock_set_back_does_not_stop_a_number;
             takeover:
                 a_takeover_voids_what_the_bot_queued,
                 a_takeover_leaves_what_people_queued,

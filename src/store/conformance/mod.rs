@@ -9,6 +9,7 @@ pub mod bed;
 pub mod claims;
 pub mod mailbox;
 pub mod outbox;
+pub mod pace;
 pub mod takeover;
 pub mod timers;
 pub mod turns;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::store::pace::Paced;
 use crate::store::{
     Alias, Caps, Claim, ContactId, Fence, HistoryEntry, MailboxEvent, Nonce, OutboxEntry, Owner, SendClaim,
     SendOutcome, Sender, Seq, Status, TurnCommit, millis,
@@ -35,6 +36,7 @@ pub(super) struct Person {
     pub(super) sending: Option<i64>,
     pub(super) send_fence: u64,
     pub(super) sent_fence: u64,
+    pub(super) paced: Paced,
     pub(super) thread: Vec<Line>,
     pub(super) lines: u64,
 }
@@ -98,6 +100,10 @@ impl Person {
             sending: None,
             send_fence: 0,
             sent_fence: 0,
+            paced: Paced {
+                empty_at: i64::MIN,
+                until: i64::MIN,
+            },
             thread: Vec::new(),
             lines: 0,
         }
@@ -268,7 +274,7 @@ impl Person {
         Some(match self.sending {
             Some(until) => until,
             None if self.head_is_void() => i64::MIN,
-            None => head.ready_at,
+            None => self.paced.allows(head.ready_at),
         })
     }
 
@@ -290,8 +296,9 @@ impl Person {
             };
             self.set_state(&head.entry.id, why);
         }
+        let paced = self.paced;
         let head = self.outbox.first_mut()?;
-        if head.ready_at > now {
+        if paced.allows(head.ready_at) > now {
             return None;
         }
         head.attempts += 1;
@@ -313,7 +320,7 @@ impl Person {
         Some(claim)
     }
 
-    pub(super) fn send_done(&mut self, claim: &SendClaim, outcome: &SendOutcome) -> bool {
+    pub(super) fn send_done(&mut self, now: i64, claim: &SendClaim, outcome: &SendOutcome) -> bool {
         if self.sent_fence == claim.fence.0 {
             return true;
         }
@@ -324,8 +331,11 @@ impl Person {
         self.sent_fence = self.send_fence;
         let ours = claim.entry.id.as_str();
         match outcome {
-            SendOutcome::Accepted { message_id } => {
+            SendOutcome::Accepted { message_id, pace } => {
                 self.outbox.remove(0);
+                if let Some(pace) = pace {
+                    self.paced = self.paced.after_a_message(now, *pace);
+                }
                 self.set_state(ours, "accepted");
                 if let Some(line) = self.line(ours) {
                     line.message_id.clone_from(message_id);

@@ -14,8 +14,8 @@ use self::world::World;
 use super::bell::Bell;
 use super::{
     Alias, Caps, Claim, Clock, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested,
-    JobClaim, Nonce, Owner, Promises, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError,
-    SystemClock, TurnCommit, Wake, millis,
+    JobClaim, Nonce, Owner, Promises, Rate, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError,
+    SystemClock, Tokens, TurnCommit, Wake, millis,
 };
 
 #[derive(Debug)]
@@ -148,10 +148,18 @@ impl Store for ModelStore {
     }
 
     async fn send_done(&self, claim: &SendClaim, outcome: &SendOutcome) -> Result<bool, StoreError> {
-        self.step(|world, _| {
+        self.step(|world, now| {
             let person = world.person(claim.contact);
-            Ok(person.is_some_and(|person| person.send_done(claim, outcome)))
+            Ok(person.is_some_and(|person| person.send_done(now, claim, outcome)))
         })
+    }
+
+    async fn take_tokens(&self, channel: &str, want: u32, rate: Rate) -> Result<Tokens, StoreError> {
+        // Nobody waits for tokens to be taken: no ring.
+        self.step_that(
+            |_| false,
+            |world, now| Ok(world.buckets.take(channel, now, want, rate)),
+        )
     }
 
     async fn reconcile(&self, channel: &str, status: &Status) -> Result<bool, StoreError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::conversation::{End, Lease, Person};
+use crate::store::pace::Buckets;
 use crate::store::{
     Alias, BACK_OFF, CLAIM_EVENTS, Caps, Claim, Committed, ContactId, Due, Failed, Fence, HistoryEntry,
     Ingest, Ingested, Job, JobClaim, Keep, Nonce, PARK_AFTER, Resolved, Seq, Status, StoreError, TurnCommit,
@@ -21,6 +22,7 @@ pub(super) struct World {
     claims_of_jobs: u64,
     parked: Vec<(ContactId, Seq, String)>,
     pub(super) settings: BTreeMap<String, Vec<u8>>,
+    pub(super) buckets: Buckets,
 }
 
 #[derive(Debug)]
@@ -43,6 +45,7 @@ impl World {
             claims_of_jobs: 0,
             parked: Vec::new(),
             settings: BTreeMap::new(),
+            buckets: Buckets::default(),
         }
     }
 

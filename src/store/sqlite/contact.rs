@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::writer::Step;
+use crate::store::pace::Paced;
 use crate::store::{ContactId, Owner, StoreError, millis};
 
 /// The columns stand in `schema.rs` with what they mean.
@@ -33,6 +34,7 @@ pub(super) struct Contact {
     pub(super) outbox_pos: i64,
     pub(super) history_seq: i64,
     pub(super) seen_n: i64,
+    pub(super) paced: Paced,
     indexed: Indexed,
 }
 
@@ -79,14 +81,16 @@ impl How {
 
 const SELECT: &str = "SELECT id, channel, owner, paused_until, takeovers, turn_takeovers, said_at, active_at, last_seq,
     taken_seq, burst_at, run_at, leased, fence, nonce, rest_until, crashes, failures, ended_fence, ended_nonce,
-    ended_as, send_at, sending, send_fence, sent_fence, outbox_pos, history_seq, seen_n FROM contact WHERE id = ?1";
+    ended_as, send_at, sending, send_fence, sent_fence, outbox_pos, history_seq, seen_n,
+    empty_at, paced_until FROM contact WHERE id = ?1";
 
 /// Without the three columns that have an index: most steps change one of them or none.
 const UPDATE: &str =
     "UPDATE contact SET owner = ?2, paused_until = ?3, takeovers = ?4, turn_takeovers = ?5, said_at = ?6,
     last_seq = ?7, taken_seq = ?8, burst_at = ?9, leased = ?10, fence = ?11, nonce = ?12, rest_until = ?13,
     crashes = ?14, failures = ?15, ended_fence = ?16, ended_nonce = ?17, ended_as = ?18, sending = ?19,
-    send_fence = ?20, sent_fence = ?21, outbox_pos = ?22, history_seq = ?23, seen_n = ?24 WHERE id = ?1";
+    send_fence = ?20, sent_fence = ?21, outbox_pos = ?22, history_seq = ?23, seen_n = ?24,
+    empty_at = ?25, paced_until = ?26 WHERE id = ?1";
 
 impl Contact {
     pub(super) fn load(step: &Step<'_>, id: ContactId) -> Result<Option<Contact>, StoreError> {
@@ -146,6 +150,8 @@ impl Contact {
             self.outbox_pos,
             self.history_seq,
             self.seen_n,
+            self.paced.empty_at,
+            self.paced.until,
         ])?;
         let was = self.indexed;
         if self.run_at != was.run_at {
@@ -232,6 +238,10 @@ fn read(row: &Row<'_>) -> Result<Contact, String> {
             outbox_pos: row.get(25)?,
             history_seq: row.get(26)?,
             seen_n: row.get(27)?,
+            paced: Paced {
+                empty_at: row.get(28)?,
+                until: row.get(29)?,
+            },
             indexed: Indexed {
                 run_at: row.get(11)?,
                 send_at: row.get(21)?,

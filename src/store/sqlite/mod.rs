@@ -16,7 +16,7 @@ mod writer;
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,10 +25,11 @@ use jiff::Timestamp;
 use self::contact::Contact;
 use self::writer::{Desk, Room, Step};
 use super::bell::Bell;
+use super::pace::Buckets;
 use super::{
     Alias, Caps, Claim, Clock, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested,
-    JobClaim, Nonce, Owner, Promises, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError,
-    TurnCommit, Wake, millis,
+    JobClaim, Nonce, Owner, Promises, Rate, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError,
+    Tokens, TurnCommit, Wake, millis,
 };
 
 /// The embedded default. Dropping it finishes what was accepted, like [`Store::close`].
@@ -37,6 +38,7 @@ pub struct SqliteStore {
     caps: Caps,
     clock: Arc<dyn Clock>,
     bell: Arc<Bell>,
+    buckets: Mutex<Buckets>,
     /// `None` once closed.
     open: RwLock<Option<Arc<Open>>>,
 }
@@ -82,6 +84,7 @@ impl SqliteStore {
             caps,
             clock,
             bell,
+            buckets: Mutex::default(),
             open: RwLock::new(Some(Arc::new(open))),
         })
     }
@@ -219,6 +222,13 @@ impl Store for SqliteStore {
         let (claim, outcome) = (claim.clone(), outcome.clone());
         self.write(move |step| outbox::send_done(step, &claim, &outcome))
             .await
+    }
+
+    async fn take_tokens(&self, channel: &str, want: u32, rate: Rate) -> Result<Tokens, StoreError> {
+        self.opened()?;
+        let now = millis::floor(self.clock.now());
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(buckets.take(channel, now, want, rate))
     }
 
     async fn reconcile(&self, channel: &str, status: &Status) -> Result<bool, StoreError> {

@@ -143,7 +143,7 @@ fn requeue(step: &Step<'_>, contact: &mut Contact) -> Result<(), StoreError> {
         if head.is_void(contact) {
             step.now
         } else {
-            head.ready_at.max(step.now)
+            contact.paced.allows(head.ready_at).max(step.now)
         }
     });
     Ok(())
@@ -178,7 +178,7 @@ pub(super) fn send_claim(
             thread::set_state(step, id, &head.entry.id, why)?;
             continue;
         }
-        if head.ready_at > step.now {
+        if contact.paced.allows(head.ready_at) > step.now {
             break None;
         }
         break Some(head);
@@ -241,7 +241,10 @@ pub(super) fn send_done(
             .execute(params![id.0, ours, at, attempt, doubtful])
     };
     let state = match outcome {
-        SendOutcome::Accepted { message_id } => {
+        SendOutcome::Accepted { message_id, pace } => {
+            if let Some(pace) = pace {
+                contact.paced = contact.paced.after_a_message(step.now, *pace);
+            }
             step.db
                 .prepare_cached("UPDATE history SET message_id = ?3 WHERE ours = ?2 AND contact = ?1")?
                 .execute(params![id.0, ours, message_id])?;

@@ -10,8 +10,13 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use crate::store::StoreError;
 
 /// The format this version writes. It reads every store whose `min_reader` is not higher.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
+/// The oldest format whose programs still do their work on what this version writes. Columns that are only added and have
+/// a default keep it where it is: the version before can be put back.
+const MIN_READER: u32 = 1;
+
+/// Format 1, from which every other is made.
 const TABLES: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 
@@ -108,6 +113,13 @@ CREATE TABLE quarantine (
 CREATE TABLE setting (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 ";
 
+/// What each later format adds, format 2 first.
+const UPGRADES: [&str; FORMAT as usize - 1] = ["
+-- How fast this person may be written to: when the bucket is empty, and when the next message may leave.
+ALTER TABLE contact ADD COLUMN empty_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE contact ADD COLUMN paced_until INTEGER NOT NULL DEFAULT 0;
+"];
+
 /// Refuses a store of a newer version, or a file that is none, before anything is written to it.
 pub(super) fn check(path: &Path) -> Result<(), StoreError> {
     if !path.exists() {
@@ -122,17 +134,13 @@ pub(super) fn check(path: &Path) -> Result<(), StoreError> {
         [],
         |row| row.get(0),
     )?;
-    let number = |key: &str| -> Result<Option<u32>, StoreError> {
-        let value = db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0));
-        Ok(value.optional()?)
-    };
-    let (true, Some(format)) = (known, if known { number("format")? } else { None }) else {
+    let (true, Some(format)) = (known, if known { number(&db, "format")? } else { None }) else {
         return Err(StoreError::Corrupt {
             key: path.display().to_string(),
             why: "it is a database, but not one of Switchboard's. Name another file".into(),
         });
     };
-    if number("min_reader")?.unwrap_or(format) > FORMAT {
+    if number(&db, "min_reader")?.unwrap_or(format) > FORMAT {
         return Err(StoreError::Version {
             found: format,
             max: FORMAT,
@@ -141,7 +149,8 @@ pub(super) fn check(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Opens for writing; makes the tables in an empty file, in one transaction.
+/// Opens for writing; makes the tables in an empty file, and adds to an older one what this version needs, in one
+/// transaction.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let db = Connection::open(path)?;
     set_up(&db)?;
@@ -150,13 +159,26 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8192;
          PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -65536;",
     )?;
-    if !has_tables(&db)? {
+    let format = if has_tables(&db)? {
+        number(&db, "format")?.unwrap_or(FORMAT)
+    } else {
+        0
+    };
+    if format < FORMAT {
         let version = env!("CARGO_PKG_VERSION");
-        db.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {TABLES}
-             INSERT INTO meta VALUES ('format', {FORMAT}), ('min_reader', {FORMAT}), ('written_by', 'switchboard {version}');
+        let made = if format == 0 { TABLES } else { "" };
+        let added = UPGRADES[(format as usize).saturating_sub(1)..].concat();
+        let begun = db.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {made} {added}
+             INSERT OR REPLACE INTO meta VALUES
+                ('format', {FORMAT}), ('min_reader', {MIN_READER}), ('written_by', 'switchboard {version}');
              COMMIT;"
-        ))?;
+        ));
+        if let Err(why) = begun {
+            // Nothing of it is to stay, if anything was begun.
+            let _ = db.execute_batch("ROLLBACK");
+            return Err(why.into());
+        }
     }
     Ok(db)
 }
@@ -180,6 +202,11 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     set_up(&db)?;
     db.execute_batch("PRAGMA query_only = ON;")?;
     Ok(db)
+}
+
+fn number(db: &Connection, key: &str) -> Result<Option<u32>, StoreError> {
+    let value = db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0));
+    Ok(value.optional()?)
 }
 
 fn set_up(db: &Connection) -> Result<(), StoreError> {
