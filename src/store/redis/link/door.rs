@@ -1,0 +1,189 @@
+//! Opens connections: TLS, name and password, and what to do when a door stays shut.
+
+use std::path::Path;
+use std::time::Duration;
+
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::io::tcp::TcpSettings;
+use redis::{
+    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo,
+    ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, TlsCertificates,
+};
+use secrecy::ExposeSecret;
+use tokio::time::timeout;
+
+use super::address::{Credentials, Endpoint, RedisAddress};
+use crate::store::StoreError;
+
+/// Requests that may wait for the socket of one connection.
+const WAITING: usize = 1024;
+
+/// Where a connection leads.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Target {
+    Network(Endpoint),
+    Socket(std::path::PathBuf),
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Target::Network(endpoint) => write!(f, "{endpoint}"),
+            Target::Socket(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// Everything but the target.
+#[derive(Clone)]
+pub(super) struct Door {
+    tls: Option<TlsCertificates>,
+    us: RedisConnectionInfo,
+    connect: Duration,
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Door").finish_non_exhaustive()
+    }
+}
+
+impl Door {
+    /// To the servers that hold the data.
+    pub(super) fn to_data(address: &RedisAddress, connect: Duration) -> Result<Door, StoreError> {
+        Door::of(address, &address.us, address.db, connect)
+    }
+
+    /// To the sentinels.
+    pub(super) fn to_sentinels(address: &RedisAddress, connect: Duration) -> Result<Door, StoreError> {
+        Door::of(address, &address.sentinels, 0, connect)
+    }
+
+    fn of(address: &RedisAddress, who: &Credentials, db: u16, connect: Duration) -> Result<Door, StoreError> {
+        // RESP3, because with it a connection says that it was closed, also while nobody waits for an answer.
+        let mut us = RedisConnectionInfo::default()
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_skip_set_lib_name()
+            .set_db(i64::from(db));
+        if let Some(user) = &who.user {
+            us = us.set_username(user);
+        }
+        if let Some(password) = &who.password {
+            us = us.set_password(password.expose_secret());
+        }
+        let tls = match &address.tls {
+            None => None,
+            Some(files) => Some(TlsCertificates {
+                root_cert: files.ca.as_deref().map(read).transpose()?,
+                client_tls: match &files.certificate {
+                    None => None,
+                    Some((certificate, key)) => Some(ClientTlsConfig {
+                        client_cert: read(certificate)?,
+                        client_key: read(key)?,
+                    }),
+                },
+            }),
+        };
+        Ok(Door { tls, us, connect })
+    }
+
+    /// `heard` is told what the server says of itself, and that the connection is gone.
+    pub(super) async fn open(
+        &self,
+        target: &Target,
+        heard: impl Fn(PushInfo) + Send + Sync + 'static,
+    ) -> Result<MultiplexedConnection, StoreError> {
+        let shut = |why: &RedisError| shut(target, why);
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            // Those who ask have a time of their own.
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(WAITING)
+            .set_push_sender(move |push| {
+                heard(push);
+                Ok::<(), redis::aio::SendError>(())
+            });
+        let client = self.client(target).map_err(|why| shut(&why))?;
+        let opening = async {
+            let mut connection = client
+                .get_multiplexed_async_connection_with_config(&config)
+                .await?;
+            // A server that is loading, or refuses us, says so only to a command.
+            let pong = connection.req_packed_command(&redis::cmd("PING")).await?;
+            match pong.extract_error() {
+                Ok(_) => Ok(connection),
+                // A user of few commands is still one that was let in.
+                Err(why) if why.code() == Some("NOPERM") => Ok(connection),
+                Err(why) => Err(why),
+            }
+        };
+        match timeout(self.connect, opening).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(why)) => Err(shut(&why)),
+            Err(_) => Err(StoreError::Unavailable(format!(
+                "{target} did not open a connection within {} ms; see that Redis runs there{} and that no firewall is in between",
+                self.connect.as_millis(),
+                if self.tls.is_some() { " and speaks TLS" } else { "" }
+            ))),
+        }
+    }
+
+    fn client(&self, target: &Target) -> Result<Client, RedisError> {
+        let address = match target {
+            Target::Socket(path) => ConnectionAddr::Unix(path.clone()),
+            Target::Network(Endpoint { host, port }) if self.tls.is_some() => ConnectionAddr::TcpTls {
+                host: host.clone(),
+                port: *port,
+                insecure: false,
+                tls_params: None,
+            },
+            Target::Network(Endpoint { host, port }) => ConnectionAddr::Tcp(host.clone(), *port),
+        };
+        let info = address
+            .into_connection_info()?
+            .set_tcp_settings(TcpSettings::default().set_nodelay(true))
+            .set_redis_settings(self.us.clone());
+        match &self.tls {
+            Some(files) => Client::build_with_tls(info, files.clone()),
+            None => Client::open(info),
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, StoreError> {
+    std::fs::read(file).map_err(|why| {
+        StoreError::Unavailable(format!(
+            "the file {} for TLS can't be read: {why}; name one that can, or mend its rights",
+            file.display()
+        ))
+    })
+}
+
+/// Nothing was asked for yet, so nothing was written.
+fn shut(target: &Target, why: &RedisError) -> StoreError {
+    let words = why.to_string();
+    let says = match (why.kind(), why.code()) {
+        _ if why.is_connection_refusal() => {
+            format!("nothing listens at {target}; start Redis there, or mend `store` in the configuration")
+        }
+        (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => format!(
+            "{target} refuses the user or the password ({}); mend them in the configuration",
+            why.detail().unwrap_or(&words)
+        ),
+        _ if why.kind() == ErrorKind::RESP3NotSupported || words.contains("'HELLO'") => {
+            format!("{target} is older than Redis 6; Switchboard needs Redis 7.0 or Valkey")
+        }
+        (_, Some("LOADING")) => format!("{target} is still reading its data from disk; wait"),
+        _ if words.contains("certificate") || words.contains("UnknownIssuer") => format!(
+            "the certificate of {target} is not trusted ({words}); name the file of its authority with ?ca=FILE, and the host as the certificate names it"
+        ),
+        _ if words.contains("corrupt message") || words.contains("InvalidContentType") => {
+            format!("{target} does not speak TLS ({words}); write redis:// instead of rediss://")
+        }
+        _ if why.is_connection_dropped() => format!(
+            "{target} closes the connection; if it speaks TLS write rediss:// instead of redis://, else see its log"
+        ),
+        _ => format!("{target} can't be reached: {words}"),
+    };
+    StoreError::Unavailable(says)
+}
