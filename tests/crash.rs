@@ -24,10 +24,10 @@ const PAST_ALL_LEASES: &str = "100";
 async fn a_reply_committed_but_not_sent_is_sent_after_a_kill_exactly_as_promised() {
     let double = Double::start().await;
     let mut bot = Bot::new(&double);
-    bot.env("SWITCHBOARD_FAILPOINT", "before_send_claim:hold");
+    bot.env("SWITCHBOARD_FAILPOINT", "after_commit:hold");
     bot.start(&double).await;
     double.customer(SARI).says("Hi");
-    bot.line("failpoint before_send_claim reached")
+    bot.line("failpoint after_commit reached")
         .await
         .expect("the turn is committed");
     bot.kill();
@@ -63,10 +63,10 @@ async fn a_voice_note_is_understood_and_its_reply_survives_a_kill() {
     );
 
     bot.stop();
-    bot.env("SWITCHBOARD_FAILPOINT", "before_send_claim:hold");
+    bot.env("SWITCHBOARD_FAILPOINT", "after_commit:hold");
     bot.start(&double).await;
     sari.sends_voice(bot::sound("talk-to-a-person.ogg"));
-    bot.line("failpoint before_send_claim reached")
+    bot.line("failpoint after_commit reached")
         .await
         .expect("the turn is committed");
     bot.kill();

@@ -120,7 +120,7 @@ async fn a_thousand_messages_in_one_webhook_are_taken_and_each_customer_is_answe
         ..Setup::default()
     })
     .await;
-    let mut bot = Bot::new(&double);
+    let mut bot = Bot::new(&double).with_channel(&double, "messages_per_second = 0\n");
     bot.start(&double).await;
     double.hold_webhooks();
     let customers: Vec<String> = (0..1000).map(|n| format!("62811000{n:04}")).collect();

@@ -78,6 +78,8 @@ fn config(args: &Args, store: PathBuf, shop: SocketAddr) -> anyhow::Result<Confi
         number: "a simulated number".to_owned(),
         autopilot: true,
         burst_quiet: Some(BURST_QUIET),
+        per_second: 0,
+        pace: None,
         session: SessionSettings::default(),
         provider: ProviderConfig::Simulator,
     };

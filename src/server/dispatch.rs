@@ -1,105 +1,174 @@
-//! The heartbeat: looks for due work, hands it out, and sleeps until there is more. The store's lists are hints; the
-//! claims decide, so a second look never does harm.
+//! The heartbeat: waits for work, hands it out, and waits again. What the store says of due work is a hint; the claims
+//! decide, so a second look never does harm, and any process may take any contact.
 
-use std::collections::HashSet;
-use std::future::Future;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use futures_util::future::BoxFuture;
 
+use super::desk::{Seat, Task};
+use super::masked::Masked;
 use super::parts::{Shared, lock};
 use super::{jobs, sender, worker};
-use crate::store::{ContactId, Due, StoreError};
+use crate::failpoint;
+use crate::store::{ContactId, Due, StoreError, Wake};
 
 /// So much due work is looked at in one go.
 const BATCH: usize = 256;
-/// Nothing is overlooked for longer than this, whatever happened to the bell.
-const LONGEST_SLEEP: Duration = Duration::from_millis(500);
-/// A moment for what is due and in work already.
-const SHORTEST_SLEEP: Duration = Duration::from_millis(20);
-/// How long to rest while the store is away.
-const STORE_AWAY: Duration = Duration::from_millis(500);
+/// Nothing is overlooked for longer than this, whatever the store says.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// A contact whose records can't be read is looked at this seldom: nothing will have changed.
+const UNREADABLE_FOR: Duration = Duration::from_secs(60);
+/// So many of those are remembered.
+const UNREADABLE_AT_MOST: usize = 10_000;
 
 /// Runs until the server stops.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let turning = Arc::new(Mutex::new(HashSet::new()));
-    let sending = Arc::new(Mutex::new(HashSet::new()));
+    let mut wake = Wake::Look;
     while !shared.stopping.is_cancelled() {
-        let rest = match look(&shared, &turning, &sending).await {
-            Ok(rest) => rest,
-            Err(why) => {
-                tracing::error!(%why, "the store can't be asked for work; trying again");
-                STORE_AWAY
-            }
+        let done = match wake {
+            Wake::Look => look(&shared).await,
+            Wake::Due(hints) => take(&shared, hints).await,
         };
-        tokio::select! {
-            () = shared.stopping.cancelled() => {}
-            () = shared.bell.notified() => {}
-            _anywhere = shared.store.wait_for_work() => {}
-            () = tokio::time::sleep(rest) => {}
+        if let Err(why) = done {
+            tracing::debug!(%why, "the store can't be asked for work");
+        }
+        wake = tokio::select! {
+            () = shared.stopping.cancelled() => return,
+            () = shared.bell.notified() => Wake::Look,
+            wake = shared.store.wait_for_work() => wake,
+            () = tokio::time::sleep(LONGEST_WAIT) => Wake::Look,
+        };
+        if let Some(rest) = shared.pulse.rest() {
+            tokio::select! {
+                () = shared.stopping.cancelled() => return,
+                () = tokio::time::sleep(rest) => {}
+            }
+            wake = Wake::Look;
         }
     }
 }
 
-type Busy = Arc<Mutex<HashSet<ContactId>>>;
-
-/// Hands out what is due; says how long nothing will be.
-async fn look(shared: &Arc<Shared>, turning: &Busy, sending: &Busy) -> Result<Duration, StoreError> {
+/// Hands out everything that is due.
+async fn look(shared: &Arc<Shared>) -> Result<(), StoreError> {
     let store = &shared.store;
     // Firing is a write; looking is not.
     let soonest = store.next_due(Due::Timer).await?;
     if soonest.is_some_and(|at| at <= store.now()) {
-        while store.fire_due_timers(BATCH).await? == BATCH {}
+        fire(shared).await?;
     }
-    for contact in store.due(Due::Run, BATCH).await? {
-        hand_out(shared, contact, turning, &shared.turns, worker::take_turn);
+    for (kind, task) in [(Due::Run, Task::Turn), (Due::Send, Task::Send)] {
+        for contact in store.due(kind, BATCH).await? {
+            call(shared, task, contact);
+        }
+        fill(shared, task);
     }
-    for contact in store.due(Due::Send, BATCH).await? {
-        hand_out(shared, contact, sending, &shared.sends, sender::send_all);
-    }
-    while !shared.stopping.is_cancelled() && jobs::take(shared).await? {}
-    let mut rest = LONGEST_SLEEP;
-    for kind in [Due::Run, Due::Send, Due::Timer, Due::Job] {
-        if let Some(at) = store.next_due(kind).await? {
-            rest = rest.min(until(store.now(), at));
+    take_jobs(shared).await
+}
+
+/// Hands out what the store named.
+async fn take(shared: &Arc<Shared>, hints: Vec<(Due, ContactId)>) -> Result<(), StoreError> {
+    let (mut timers, mut jobs) = (false, false);
+    for (kind, contact) in hints {
+        match kind {
+            Due::Run => call(shared, Task::Turn, contact),
+            Due::Send => call(shared, Task::Send, contact),
+            Due::Timer => timers = true,
+            Due::Job => jobs = true,
         }
     }
-    // What is due and in work must not make this spin; its end rings the bell.
-    Ok(rest.max(SHORTEST_SLEEP))
+    fill(shared, Task::Turn);
+    fill(shared, Task::Send);
+    if timers {
+        fire(shared).await?;
+    }
+    if jobs {
+        take_jobs(shared).await?;
+    }
+    Ok(())
 }
 
-fn until(now: Timestamp, at: Timestamp) -> Duration {
-    Duration::try_from(now.duration_until(at)).unwrap_or(Duration::ZERO)
+async fn fire(shared: &Shared) -> Result<(), StoreError> {
+    failpoint!("before_timers");
+    while shared.store.fire_due_timers(BATCH).await? == BATCH {}
+    failpoint!("after_timers");
+    Ok(())
 }
 
-/// Starts work for a contact unless it is in work already.
-fn hand_out<W, F>(shared: &Arc<Shared>, contact: ContactId, busy: &Busy, free: &Arc<Semaphore>, work: W)
-where
-    W: FnOnce(Arc<Shared>, ContactId) -> F + Send + 'static,
-    F: Future<Output = ()> + Send + 'static,
-{
-    if !lock(busy).insert(contact) {
+async fn take_jobs(shared: &Arc<Shared>) -> Result<(), StoreError> {
+    while !shared.stopping.is_cancelled() && jobs::take(shared).await? {}
+    Ok(())
+}
+
+fn call(shared: &Shared, task: Task, contact: ContactId) {
+    let aside = lock(&shared.unreadable)
+        .get(&contact)
+        .is_some_and(|until| *until > Instant::now());
+    if !aside {
+        shared.desk(task).call(contact);
+    }
+}
+
+/// Starts a task for each free seat that somebody waits for. It goes on with the next in line until nobody is left.
+fn fill(shared: &Arc<Shared>, task: Task) {
+    while let Some(contact) = shared.desk(task).next() {
+        let shared = shared.clone();
+        shared.tasks.clone().spawn(async move {
+            serve(&shared, task, contact).await;
+            go_on(&shared, task).await;
+        });
+    }
+}
+
+/// Serves the line. Boxed: a turn starts a sender, which serves a line in its turn.
+pub(super) fn go_on(shared: &Arc<Shared>, task: Task) -> BoxFuture<'_, ()> {
+    Box::pin(async move {
+        while !shared.stopping.is_cancelled()
+            && let Some(contact) = shared.desk(task).next()
+        {
+            serve(shared, task, contact).await;
+        }
+    })
+}
+
+async fn serve(shared: &Arc<Shared>, task: Task, contact: ContactId) {
+    let seat = Seat::of(shared, task, contact);
+    // Who stops takes nothing new; others find it.
+    if shared.stopping.is_cancelled() {
         return;
     }
-    let done = Done(busy.clone(), contact);
-    let (shared, free) = (shared.clone(), free.clone());
-    shared.tasks.clone().spawn(async move {
-        let _done = done;
-        if let Ok(_permit) = free.acquire().await
-            && !shared.stopping.is_cancelled()
-        {
-            work(shared, contact).await;
-        }
-    });
+    match task {
+        Task::Turn => worker::take_turn(shared, &seat).await,
+        Task::Send => sender::send_all(shared, &seat).await,
+    }
 }
 
-/// Makes a contact free again, however its work ended.
-struct Done(Busy, ContactId);
-
-impl Drop for Done {
-    fn drop(&mut self) {
-        lock(&self.0).remove(&self.1);
+/// A claim failed. If the contact's records can't be read, it is put aside here for a while, so that the others go on;
+/// another process, of another version, may be able to.
+pub(super) fn not_claimed(shared: &Shared, contact: ContactId, why: &StoreError) {
+    match why {
+        StoreError::Corrupt { .. } | StoreError::Version { .. } => {
+            tracing::error!(contact = %Masked(contact), %why, "a contact's records can't be used; it rests, the others go on");
+            put_aside(shared, contact);
+        }
+        // Said once, by the pulse.
+        StoreError::Unavailable(_) | StoreError::ReadOnly(_) | StoreError::Unknown(_) => {
+            tracing::debug!(contact = %Masked(contact), %why, "nothing could be claimed");
+        }
+        StoreError::Full(_)
+        | StoreError::TooBig { .. }
+        | StoreError::TooMany { .. }
+        | StoreError::Locked(_) => {
+            tracing::error!(contact = %Masked(contact), %why, "nothing could be claimed");
+            put_aside(shared, contact);
+        }
     }
+}
+
+fn put_aside(shared: &Shared, contact: ContactId) {
+    let mut aside = lock(&shared.unreadable);
+    if aside.len() >= UNREADABLE_AT_MOST {
+        aside.clear();
+    }
+    aside.insert(contact, Instant::now() + UNREADABLE_FOR);
 }

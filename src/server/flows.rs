@@ -10,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::Machine;
+use super::agreed;
+use crate::engine::{Machine, Position};
 use crate::flow::compile::compile;
 use crate::flow::program::Program;
 use crate::flow::render;
@@ -88,6 +89,42 @@ impl Flows {
         self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The machine for a session. If another program than the live one has put it where it is, that may be a newer one
+    /// that another process has published: then it is live here too from now on.
+    pub async fn for_session(&self, position: &Position) -> Arc<Machine> {
+        let live = self.live();
+        let ours = &live.program().hash;
+        if position.frames.iter().all(|frame| frame.program == *ours) {
+            return live;
+        }
+        if let Err(why) = self.catch_up().await {
+            tracing::debug!(%why, "the live program could not be asked for");
+        }
+        self.live()
+    }
+
+    /// Makes live what another process has published.
+    pub async fn catch_up(&self) -> Result<(), StoreError> {
+        let Some(hash) = self.store.setting(LIVE).await? else {
+            return Ok(());
+        };
+        if hash == self.hash().as_bytes() {
+            return Ok(());
+        }
+        if let Some(program) = last_good(self.store.as_ref()).await? {
+            tracing::info!(
+                program = program.hash,
+                "flows that another process has published are live"
+            );
+            self.set_live(program);
+        }
+        Ok(())
+    }
+
+    fn set_live(&self, program: Program) {
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Machine::load(program));
+    }
+
     pub fn hash(&self) -> String {
         self.live().program().hash.clone()
     }
@@ -109,7 +146,7 @@ impl Flows {
         }
         keep(self.store.as_ref(), &program).await?;
         tracing::info!(program = program.hash, "new flows are live");
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Machine::load(program));
+        self.set_live(program);
         Ok(())
     }
 
@@ -218,6 +255,7 @@ async fn keep(store: &dyn Store, program: &Program) -> Result<(), StoreError> {
     })?;
     store.put_setting(&name_of(&program.hash), &bytes).await?;
     store.put_setting(LIVE, program.hash.as_bytes()).await?;
+    agreed::turn_page(store).await?;
     if let Err(why) = prune(store, before, &program.hash).await {
         tracing::warn!(%why, "old programs could not be cleared away; the next change tries again");
     }

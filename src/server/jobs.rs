@@ -2,6 +2,7 @@
 //! process dies in between, exactly one result arrives.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::failpoint::hasty;
@@ -24,8 +25,10 @@ const MOST_TRIES: u32 = 3;
 pub(super) async fn take(shared: &Arc<Shared>) -> Result<bool, StoreError> {
     // Before the claim, so that no lease runs while the job waits for its turn.
     let Ok(permit) = shared.jobs.clone().try_acquire_owned() else {
+        shared.jobs_wait.store(true, Ordering::SeqCst);
         return Ok(false);
     };
+    failpoint!("before_job_claim");
     let Some(claim) = shared.store.job_claim(hasty(LEASE)).await? else {
         return Ok(false);
     };
@@ -41,6 +44,9 @@ pub(super) async fn take(shared: &Arc<Shared>) -> Result<bool, StoreError> {
         let _working = working;
         work(&shared, &claim).await;
         drop(permit);
+        if shared.jobs_wait.swap(false, Ordering::SeqCst) {
+            shared.bell.notify_one();
+        }
         shared.ring(claim.contact);
     });
     Ok(true)
@@ -74,6 +80,7 @@ async fn end(shared: &Shared, first: &JobClaim, result: &[u8]) -> Result<bool, S
 
 async fn work(shared: &Shared, claim: &JobClaim) {
     let contact = Masked(claim.contact);
+    failpoint!("after_job_claim");
     let item = match serde_json::from_slice::<Work>(&claim.payload) {
         Ok(work) => result(shared, claim, work).await,
         Err(why) => {
@@ -83,7 +90,9 @@ async fn work(shared: &Shared, claim: &JobClaim) {
         }
     };
     failpoint!("before_job_done");
-    match end(shared, claim, &item.to_bytes()).await {
+    let ended = end(shared, claim, &item.to_bytes()).await;
+    failpoint!("after_job_done");
+    match ended {
         Ok(true) => {}
         Ok(false) => {
             shared.metrics.lease_losses.of(Lease::Job).increment(1);

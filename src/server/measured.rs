@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use metrics::Histogram;
 
 use super::metrics::{Family, Metrics, label, observe};
+use super::pulse::Pulse;
 use crate::store::{
     Alias, Claim, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested, JobClaim, Nonce,
     Owner, Promises, Rate, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError, Tokens,
@@ -51,15 +52,17 @@ label! {
 pub(super) struct Measured {
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
+    pulse: Arc<Pulse>,
     steps: Family<Step, Histogram>,
 }
 
 impl Measured {
-    pub fn new(store: Arc<dyn Store>, metrics: Arc<Metrics>) -> Measured {
+    pub fn new(store: Arc<dyn Store>, metrics: Arc<Metrics>, pulse: Arc<Pulse>) -> Measured {
         let steps = metrics.store_steps();
         Measured {
             store,
             metrics,
+            pulse,
             steps,
         }
     }
@@ -72,6 +75,7 @@ impl Measured {
         let began = Instant::now();
         let outcome = work.await;
         observe(self.steps.of(step), began.elapsed());
+        self.pulse.heard(&outcome);
         if let Err(why) = &outcome {
             let word = <Step as super::metrics::Values>::WORDS[usize::from(step)];
             self.metrics.store_errors(word, kind(why)).increment(1);

@@ -6,8 +6,10 @@
 //! pages that look into it.
 
 mod acts;
+mod agreed;
 mod calls;
 pub mod config;
+mod desk;
 mod dispatch;
 pub mod doctor;
 pub mod failpoint;
@@ -29,11 +31,13 @@ mod operators;
 mod parts;
 mod patience;
 mod people;
+mod pulse;
 mod seen;
 mod sender;
 mod session;
 mod shutdown;
 mod thread;
+mod tokens;
 mod turn;
 mod uploads;
 mod webhook;
@@ -42,6 +46,7 @@ mod worker;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -54,12 +59,14 @@ use tokio_util::task::TaskTracker;
 
 use self::calls::Caller;
 use self::config::Config;
+use self::desk::Desk;
 use self::flows::Flows;
 use self::listen::Ear;
 use self::measured::Measured;
 use self::metrics::Metrics;
 use self::parts::Shared;
 use self::people::People;
+use self::pulse::Pulse;
 use crate::store::{MovableClock, Store, StoreError};
 use crate::voice::{Transcriber, Unavailable};
 
@@ -131,7 +138,8 @@ impl Server {
         let metrics = Arc::new(Metrics::new(
             config.channels.iter().map(|channel| channel.id.as_str()),
         ));
-        let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.clone()));
+        let pulse = Arc::new(Pulse::default());
+        let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.clone(), pulse.clone()));
         let flows = Flows::open(config.flows.clone(), store.clone()).await?;
         let numbers = numbers::open(&config, &store).await?;
         let (listener, address) = listen(config.bind).await?;
@@ -157,10 +165,12 @@ impl Server {
             changed: broadcast::channel(1024).0,
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            turns: Arc::new(Semaphore::new(limits.turns.max(1))),
-            sends: Arc::new(Semaphore::new(limits.sends.max(1))),
+            pulse,
+            turning: Desk::new(limits.turns),
+            sending: Desk::new(limits.sends),
             jobs: Arc::new(Semaphore::new(limits.jobs.max(1))),
-            uncertain: Mutex::new(HashMap::new()),
+            jobs_wait: AtomicBool::new(false),
+            unreadable: Mutex::new(HashMap::new()),
             working: Mutex::new(HashMap::new()),
             uploads: Mutex::new(HashMap::new()),
         });
@@ -189,6 +199,7 @@ impl Server {
             watched_at = Some(address);
         }
         shared.tasks.spawn(dispatch::run(shared.clone()));
+        shared.tasks.spawn(agreed::keep_up(shared.clone()));
         shared.tasks.spawn(metrics::upkeep(shared.clone()));
         let promises = shared.store.promises();
         tracing::info!(

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::mailbox::Item;
 use super::masked::Masked;
 use super::parts::Shared;
-use super::thread::Line;
-use crate::store::{ContactId, Ingest};
+use super::thread::{Line, NoteKind};
+use crate::store::{ContactId, Ingest, Seq};
 
 /// Writes `line` once, however often it is asked with the same `name`. If the store is away, the log has said it
 /// already: a note is never worth stopping for.
@@ -27,4 +27,12 @@ pub(super) async fn write(shared: &Shared, channel: &str, contact: ContactId, na
             tracing::error!(contact = %Masked(contact), %why, "a note could not be written to the thread")
         }
     }
+}
+
+/// Tells the team of a message that nobody will answer.
+pub(super) async fn parked(shared: &Shared, channel: &str, contact: ContactId, seq: Seq, why: &str) {
+    let text =
+        format!("A message could not be answered and was put aside: {why}. Please answer it yourself.");
+    let line = Line::note(NoteKind::Fault, text, None);
+    write(shared, channel, contact, &format!("parked.{seq}"), &line).await;
 }

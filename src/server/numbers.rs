@@ -1,11 +1,13 @@
 //! The numbers of the business, made from the configuration: an adapter and a way out for each.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::agreed;
 use super::config::{ChannelConfig, Config, MetaConfig, ProviderConfig};
 use super::parts::{Gate, Number};
+use super::tokens::Purse;
 use crate::channel::meta::{Meta, MetaSettings};
 use crate::channel::{Bubble, BubbleSink, Channel, NetworkTransport, Simulator, Transport};
 use crate::message::DeliveryState;
@@ -26,6 +28,7 @@ pub(super) async fn open(
             simulator,
             autopilot: AtomicBool::new(autopilot),
             gate: Mutex::new(Gate::Open),
+            purse: Purse::new(channel.per_second),
         };
         numbers.insert(channel.id.clone(), number);
     }
@@ -78,7 +81,15 @@ async fn autopilot(channel: &ChannelConfig, store: &dyn Store) -> Result<bool, S
 
 pub(super) async fn switch_autopilot(store: &dyn Store, channel: &str, on: bool) -> Result<(), StoreError> {
     let value: &[u8] = if on { b"on" } else { b"off" };
-    store.put_setting(&setting(channel), value).await
+    store.put_setting(&setting(channel), value).await?;
+    agreed::turn_page(store).await
+}
+
+/// What was switched since, here or by another process.
+pub(super) async fn read_autopilot(store: &dyn Store, number: &Number) -> Result<(), StoreError> {
+    let on = autopilot(&number.config, store).await?;
+    number.autopilot.store(on, Ordering::SeqCst);
+    Ok(())
 }
 
 /// Where a simulated number's messages end: pages read them from the thread, so all that is left is to say that

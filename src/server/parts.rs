@@ -11,10 +11,13 @@ use tokio_util::task::TaskTracker;
 
 use super::calls::Caller;
 use super::config::{ChannelConfig, Config};
+use super::desk::{Desk, Task};
 use super::flows::Flows;
 use super::listen::Ear;
 use super::metrics::Metrics;
 use super::people::People;
+use super::pulse::Pulse;
+use super::tokens::Purse;
 use crate::channel::{Channel, Simulator, Transport};
 use crate::store::{ContactId, JobClaim, JobId, MovableClock, Store};
 
@@ -32,7 +35,7 @@ pub(super) struct Shared {
     /// Listens to voice notes; `None` if no model is configured.
     pub ear: Option<Ear>,
     pub metrics: Arc<Metrics>,
-    /// Work may have become due.
+    /// Look for work everywhere.
     pub bell: Notify,
     /// A contact changed; pages that show it look again.
     pub changed: broadcast::Sender<ContactId>,
@@ -40,11 +43,17 @@ pub(super) struct Shared {
     pub stopping: CancellationToken,
     /// Work in flight.
     pub tasks: TaskTracker,
-    pub turns: Arc<Semaphore>,
-    pub sends: Arc<Semaphore>,
+    /// Whether the store answers.
+    pub pulse: Arc<Pulse>,
+    /// Conversations that are to be answered.
+    pub turning: Desk,
+    /// Conversations with something to send.
+    pub sending: Desk,
     pub jobs: Arc<Semaphore>,
-    /// Entries that may have been sent already, and how often they were tried since this process knows.
-    pub uncertain: Mutex<HashMap<String, u32>>,
+    /// More jobs are due than may be in work.
+    pub jobs_wait: AtomicBool,
+    /// Contacts whose records can't be read, and until when they are left alone.
+    pub unreadable: Mutex<HashMap<ContactId, Instant>>,
     /// Jobs in work, each with its latest claim.
     pub working: Mutex<HashMap<JobId, JobClaim>>,
     /// Files of the business that a number has at its provider, by channel and path, and since when.
@@ -61,6 +70,7 @@ pub(super) struct Number {
     pub simulator: Option<Simulator>,
     pub autopilot: AtomicBool,
     pub gate: Mutex<Gate>,
+    pub purse: Purse,
 }
 
 /// Whether a number may send.
@@ -92,9 +102,15 @@ impl Number {
 }
 
 impl Shared {
-    /// Something was written: look for work, and let pages know.
+    pub fn desk(&self, task: Task) -> &Desk {
+        match task {
+            Task::Turn => &self.turning,
+            Task::Send => &self.sending,
+        }
+    }
+
+    /// Something was written: let pages know. Of work that came with it the store tells by itself.
     pub fn ring(&self, contact: ContactId) {
-        self.bell.notify_one();
         // Nobody looks: that is fine.
         let _ = self.changed.send(contact);
     }

@@ -1,12 +1,14 @@
 //! Sends what turns have queued: one message of one conversation at a time, in order, one attempt a claim. The provider
 //! knows no idempotency key, so what may have been sent is never repeated blindly.
 
-use std::collections::HashMap;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::agreed;
+use super::desk::Seat;
+use super::dispatch;
 use super::failpoint::hasty;
 use super::masked::{Masked, unreadable};
 use super::metrics::{Lease, Sent, observe};
@@ -17,20 +19,20 @@ use super::thread::{Line, NoteKind, Ours};
 use super::uploads;
 use crate::channel::{SendClass, SendError, Step};
 use crate::failpoint;
-use crate::store::{ContactId, SendClaim, SendOutcome, Sender};
+use crate::store::{SendClaim, SendOutcome, Sender};
 
 /// Longer than an attempt may take, 3 s to connect and 20 s in all.
-const LEASE: Duration = Duration::from_secs(30);
+pub(super) const LEASE: Duration = Duration::from_secs(30);
+/// So many messages of one contact are sent before it is another's turn.
+const IN_A_ROW: u32 = 16;
 /// Free-form messages may leave until 24 hours after the customer's last message; a minute is kept for the way.
 const WINDOW: SignedDuration = SignedDuration::from_secs(24 * 3600 - 60);
 /// How long a status bearing our id may take to settle what may have been sent.
 const SETTLE: Duration = Duration::from_secs(45);
 /// The same for a message whose sender died: its lease has run out by then, and that took time already.
 const SETTLE_AFTER_DEATH: Duration = Duration::from_secs(15);
-/// A message of which nobody knows whether it was sent goes out this often at most.
-const UNCERTAIN_TRIES: u32 = 2;
-/// So many doubtful messages are remembered at most.
-const REMEMBERED: usize = 10_000;
+/// A message to whose tries the provider gave no clear answer goes out this often at most.
+const DOUBTS: u32 = 2;
 /// A number that was stopped is tried again after this time: somebody may have mended it.
 const STOPPED_FOR: Duration = Duration::from_secs(60);
 /// A template waits this long for its turn at most; other messages have their window.
@@ -39,36 +41,68 @@ const OLDEST: SignedDuration = SignedDuration::from_hours(24);
 const DELIVERY_WITHIN: Duration = Duration::from_secs(3);
 
 /// Sends what is due of this contact's outbox, one after the other.
-pub(super) async fn send_all(shared: Arc<Shared>, contact: ContactId) {
-    while !shared.stopping.is_cancelled() && send_next(&shared, contact).await {}
+pub(super) async fn send_all(shared: &Arc<Shared>, seat: &Seat) {
+    failpoint!("before_send_claim");
+    let claimed = shared.store.send_claim(seat.contact, hasty(LEASE)).await;
+    seat.claimed();
+    match claimed {
+        Ok(Some(first)) => send_on(shared, seat, first).await,
+        Ok(None) => {}
+        Err(why) => dispatch::not_claimed(shared, seat.contact, &why),
+    }
 }
 
-/// Sends the head of the outbox. `false`: nothing is due.
-async fn send_next(shared: &Arc<Shared>, contact: ContactId) -> bool {
-    failpoint!("before_send_claim");
-    let claim = match shared.store.send_claim(contact, hasty(LEASE)).await {
-        Ok(Some(claim)) => claim,
-        Ok(None) => return false,
-        Err(why) => {
-            tracing::error!(contact = %Masked(contact), %why, "an outbox could not be claimed");
-            return false;
-        }
+/// Sends a claimed message and what follows it, until nothing is due, the contact has had its share, or nothing new is
+/// to be begun.
+pub(super) async fn send_on(shared: &Arc<Shared>, seat: &Seat, first: SendClaim) {
+    let mut next = Some(first);
+    let mut left = IN_A_ROW;
+    while let Some(claim) = next {
+        failpoint!("after_send_claim");
+        let outcome = attempt(shared, &claim).await;
+        failpoint!("before_send_done");
+        report(shared, &claim, &outcome).await;
+        left -= 1;
+        let goes_on = left > 0
+            && matches!(outcome, SendOutcome::Accepted { .. } | SendOutcome::Dead { .. })
+            && !shared.stopping.is_cancelled();
+        next = settle(shared, &claim, &outcome, goes_on).await;
+        failpoint!("after_send_done");
+        shared.ring(claim.contact);
+    }
+    if left == 0 {
+        // There may be more: behind the others.
+        shared.sending.call(seat.contact);
+    }
+}
+
+/// Writes what became of a message; claims the next one in the same step if `goes_on`.
+async fn settle(
+    shared: &Shared,
+    claim: &SendClaim,
+    outcome: &SendOutcome,
+    goes_on: bool,
+) -> Option<SendClaim> {
+    let contact = Masked(claim.contact);
+    let settled = if goes_on {
+        repeated(|| shared.store.sent_then_next(claim, outcome, hasty(LEASE))).await
+    } else {
+        repeated(|| shared.store.send_done(claim, outcome))
+            .await
+            .map(|ours| (ours, None))
     };
-    let outcome = attempt(shared, &claim).await;
-    failpoint!("before_send_done");
-    report(shared, &claim, &outcome).await;
-    match repeated(|| shared.store.send_done(&claim, &outcome)).await {
-        Ok(true) => {}
-        Ok(false) => {
+    match settled {
+        Ok((true, next)) => next,
+        Ok((false, _)) => {
             shared.metrics.lease_losses.of(Lease::Send).increment(1);
-            tracing::warn!(contact = %Masked(contact), "a status or another sender settled a message first")
+            tracing::warn!(%contact, "a status or another sender settled a message first");
+            None
         }
         Err(why) => {
-            tracing::error!(contact = %Masked(contact), %why, "the fate of a message could not be written");
+            tracing::error!(%contact, %why, "the fate of a message could not be written");
+            None
         }
     }
-    shared.ring(contact);
-    true
 }
 
 /// One attempt at most.
@@ -81,17 +115,15 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim) -> SendOutcome {
     };
     let Some(number) = shared.numbers.get(&claim.channel) else {
         let why = format!("the channel {} is not configured any more", claim.channel);
-        return retry(now, STOPPED_FOR, why);
+        return not_yet(now, STOPPED_FOR, why);
     };
     if let Some(why) = too_late(&ours, claim, now) {
         return dead(why);
     }
     if let Some(wait) = number.wait() {
-        return retry(now, wait, "the number may not send now".to_owned());
+        return not_yet(now, wait, "the number may not send now");
     }
-    if claim.uncertain
-        && let Some(outcome) = doubt(shared, claim, now)
-    {
+    if let Some(outcome) = doubt(claim, now) {
         return outcome;
     }
     let slow = takes_time(&ours.step);
@@ -99,16 +131,25 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim) -> SendOutcome {
     wait_for_delivery(shared, claim, &ours.step).await;
     let step = match uploads::ready(shared, number, &ours.step).await {
         Ok(step) => step,
-        Err(error) => return after_failure(shared, number, claim, &error),
+        Err(error) => return after_failure(shared, number, &error).await,
     };
     failpoint!("after_preparing");
     if slow && spoke && !bot_may_speak(shared, claim).await {
-        return again_after_takeover(shared, claim);
+        // The next claim decides: it drops what a person's takeover voids, and lets the sentence through with which the
+        // bot itself has handed over.
+        return not_yet(
+            shared.store.now(),
+            Duration::ZERO,
+            "people took the chat meanwhile",
+        );
     }
     let request = match number.channel.encode(&step) {
         Ok(request) => request,
         Err(why) => return dead(why.to_string()),
     };
+    if let Err(wait) = number.purse.take(shared.store.as_ref(), &claim.channel).await {
+        return not_yet(shared.store.now(), wait, "the number sends as fast as it may");
+    }
     failpoint!("before_send");
     let series = shared.metrics.channel(&claim.channel);
     let began = Instant::now();
@@ -122,10 +163,10 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim) -> SendOutcome {
             *lock(&number.gate) = Gate::Open;
             SendOutcome::Accepted {
                 message_id: receipt.message_id,
-                pace: None,
+                pace: number.config.pace,
             }
         }
-        Err(error) => after_failure(shared, number, claim, &error),
+        Err(error) => after_failure(shared, number, &error).await,
     }
 }
 
@@ -152,17 +193,6 @@ async fn bot_may_speak(shared: &Shared, claim: &SendClaim) -> bool {
     }
 }
 
-/// The chat changed hands while the message was made ready. The next claim decides: it drops what a person's takeover
-/// voids, and lets the sentence through with which the bot itself has handed over.
-fn again_after_takeover(shared: &Shared, claim: &SendClaim) -> SendOutcome {
-    if claim.uncertain {
-        // This try did not count; the doubt about an earlier one stays.
-        lock(&shared.uncertain).insert(claim.entry.id.clone(), 1);
-    }
-    let why = "people took the chat meanwhile".to_owned();
-    retry(shared.store.now(), Duration::ZERO, why)
-}
-
 /// Why a message may not leave any more.
 fn too_late(ours: &Ours, claim: &SendClaim, now: Timestamp) -> Option<String> {
     if ours.template {
@@ -178,46 +208,29 @@ fn too_late(ours: &Ours, claim: &SendClaim, now: Timestamp) -> Option<String> {
     })
 }
 
-/// What to do with a message that may have been sent; `None`: send it again. An earlier process may have died with it,
-/// so the first thing is always to wait for a status.
-fn doubt(shared: &Shared, claim: &SendClaim, now: Timestamp) -> Option<SendOutcome> {
-    let mut known = remembered(shared);
-    let tries = known.entry(claim.entry.id.clone()).or_default();
-    *tries += 1;
-    match *tries {
-        1 => Some(SendOutcome::Uncertain {
-            until: now + hasty(SETTLE_AFTER_DEATH),
-            why: "it may have been sent; waiting for the provider's word".to_owned(),
-        }),
-        tries if tries <= UNCERTAIN_TRIES => None,
-        _ => Some(dead(
-            "nobody knows whether it arrived; it is not sent a third time",
-        )),
+/// What to do with a message that may have been sent; `None`: send it. Whoever finds that its sender died first waits for
+/// a status, which takes no try. All of it is in the claim, so that it does not matter which process takes it up.
+fn doubt(claim: &SendClaim, now: Timestamp) -> Option<SendOutcome> {
+    if claim.holder_died {
+        let wait = hasty(SETTLE_AFTER_DEATH);
+        return Some(not_yet(
+            now,
+            wait,
+            "it may have been sent; waiting for the provider's word",
+        ));
     }
+    (claim.doubts >= DOUBTS).then(|| dead("nobody knows whether it arrived; it is not sent a third time"))
 }
 
-/// The doubtful messages. Those that a status settles are never asked for again, so now and then all are forgotten:
-/// each that is left then waits for a status once more.
-fn remembered(shared: &Shared) -> MutexGuard<'_, HashMap<String, u32>> {
-    let mut known = lock(&shared.uncertain);
-    if known.len() >= REMEMBERED {
-        known.clear();
-    }
-    known
-}
-
-fn after_failure(shared: &Shared, number: &Number, claim: &SendClaim, error: &SendError) -> SendOutcome {
+async fn after_failure(shared: &Shared, number: &Number, error: &SendError) -> SendOutcome {
     let now = shared.store.now();
     let why = error.says.clone();
-    if claim.uncertain && error.class.is_certain() {
-        // This try did not count; the doubt about an earlier one stays.
-        lock(&shared.uncertain).insert(claim.entry.id.clone(), 1);
-    }
     match error.class {
         SendClass::Retry(after) | SendClass::SlowPair(after) => retry(now, jittered(after), why),
         SendClass::SlowChannel(after) => {
             let after = jittered(after);
             *lock(&number.gate) = Gate::Held(Instant::now() + after);
+            agreed::tell_rest(shared, number, after, None).await;
             retry(now, after, why)
         }
         SendClass::StopChannel => {
@@ -231,20 +244,14 @@ fn after_failure(shared: &Shared, number: &Number, claim: &SendClaim, error: &Se
                 why,
                 "this number can't send until it is mended"
             );
+            agreed::tell_rest(shared, number, STOPPED_FOR, Some(&why)).await;
             retry(now, STOPPED_FOR, why)
         }
         SendClass::WindowClosed | SendClass::Unreachable | SendClass::OurFault => dead(why),
-        SendClass::Ambiguous => {
-            // This process knows of the first try, so the wait for a status begins here.
-            remembered(shared)
-                .entry(claim.entry.id.clone())
-                .and_modify(|tries| *tries += 1)
-                .or_insert(1);
-            SendOutcome::Uncertain {
-                until: now + hasty(SETTLE),
-                why,
-            }
-        }
+        SendClass::Ambiguous => SendOutcome::Uncertain {
+            until: now + hasty(SETTLE),
+            why,
+        },
     }
 }
 
@@ -281,7 +288,6 @@ async fn report(shared: &Shared, claim: &SendClaim, outcome: &SendOutcome) {
     match outcome {
         SendOutcome::Accepted { .. } => {
             count(Sent::Accepted);
-            lock(&shared.uncertain).remove(&claim.entry.id);
             tracing::info!(channel, %contact, attempt = claim.attempt, "sent");
         }
         SendOutcome::Retry { at, why } => {
@@ -298,7 +304,6 @@ async fn report(shared: &Shared, claim: &SendClaim, outcome: &SendOutcome) {
         }
         SendOutcome::Dead { why } => {
             count(Sent::Dead);
-            lock(&shared.uncertain).remove(&claim.entry.id);
             tracing::error!(channel, %contact, why, "a message was not sent; the team has a note");
             let line = Line::note(NoteKind::Sending, format!("A message was not sent: {why}."), None);
             notes::write(shared, channel, claim.contact, &claim.entry.id, &line).await;
@@ -313,6 +318,12 @@ fn dead(why: impl Into<String>) -> SendOutcome {
 fn retry(now: Timestamp, after: Duration, why: String) -> SendOutcome {
     let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::from_mins(1));
     SendOutcome::Retry { at: now + after, why }
+}
+
+fn not_yet(now: Timestamp, wait: Duration, why: impl Into<String>) -> SendOutcome {
+    let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_mins(1));
+    let (at, why) = (now + wait, why.into());
+    SendOutcome::NotYet { at, why }
 }
 
 /// Up to a quarter more, so that many waiters don't come back at once.

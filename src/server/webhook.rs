@@ -18,6 +18,7 @@ use super::metrics::Arrival;
 use super::parts::{Number, Shared};
 use super::thread::Line;
 use crate::channel::{Answer, Forged};
+use crate::failpoint;
 use crate::message::{Inbound, InboundBody, MediaKind, Role};
 use crate::store::{Ingest, Ingested, Owner, Status, StoreError};
 
@@ -78,6 +79,9 @@ async fn answered(shared: &Shared, id: &str, request: Request<Body>) -> Response
         tracing::warn!(channel = %shown(shared, id), "a webhook without a valid signature was refused");
         return response(Forged::answer());
     };
+    if !shared.pulse.lets_in() {
+        return again();
+    }
     let stored = accept(shared, number, &head.headers, &raw);
     match tokio::time::timeout(STORED_WITHIN, stored).await {
         Ok(Ok(())) => response(Answer::plain(200, "ok")),
@@ -86,6 +90,7 @@ async fn answered(shared: &Shared, id: &str, request: Request<Body>) -> Response
             again()
         }
         Err(_) => {
+            shared.pulse.silent();
             tracing::error!(
                 channel = id,
                 "the store did not answer in time; the provider will repeat the webhook"
@@ -266,6 +271,7 @@ async fn letter(shared: &Shared, number: &Number, event: Inbound) -> Result<Opti
     let Some((first, also)) = aliases.split_first() else {
         return quarantine(shared, number, &event, "nobody is named in it").await;
     };
+    failpoint!("before_alias");
     let contact = shared.people.find(shared, number, first, also).await?;
     if let InboundBody::Identity { phone, bsuid, .. } = &event.body {
         let new = identity::named(phone.as_deref(), bsuid.as_deref());
@@ -402,7 +408,9 @@ async fn store_all(shared: &Shared, letters: &[Letter]) -> Result<(), StoreError
         return Ok(());
     }
     let batch: Vec<Ingest> = letters.iter().map(|letter| letter.ingest.clone()).collect();
+    failpoint!("before_ingest");
     let outcomes = shared.store.ingest(&batch).await?;
+    failpoint!("after_ingest");
     let mut full = false;
     for (letter, outcome) in letters.iter().zip(outcomes) {
         let Ingest { channel, contact, .. } = &letter.ingest;

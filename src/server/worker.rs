@@ -4,23 +4,25 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::desk::{Seat, Task};
 use super::failpoint::hasty;
 use super::masked::Masked;
 use super::metrics::{Lease, TurnEnd, observe};
 use super::parts::{Number, Shared};
 use super::patience::repeated;
 use super::session::{self, Session};
-use super::thread::{Line, NoteKind};
+use super::thread::Line;
 use super::turn::{self, Outcome, Rules, Told};
-use super::{acts, notes, seen};
+use super::{acts, dispatch, notes, seen, sender};
 use crate::failpoint;
-use crate::store::{CLAIM_EVENTS, Claim, Committed, ContactId, Failed, Keep, Nonce, StoreError, TurnCommit};
+use crate::store::{CLAIM_EVENTS, Claim, Committed, Failed, Keep, Nonce, StoreError, TurnCommit};
 
 /// A turn takes milliseconds; a holder that is silent for this long is dead.
 const LEASE: Duration = Duration::from_secs(20);
 
-/// Takes one turn of this contact, if it is due.
-pub(super) async fn take_turn(shared: Arc<Shared>, contact: ContactId) {
+/// Takes one turn of this contact, if it is due, and sends what the turn says.
+pub(super) async fn take_turn(shared: &Arc<Shared>, seat: &Seat) {
+    let contact = seat.contact;
     let nonce = match getrandom::u64() {
         Ok(nonce) => Nonce(nonce),
         Err(why) => {
@@ -29,7 +31,10 @@ pub(super) async fn take_turn(shared: Arc<Shared>, contact: ContactId) {
         }
     };
     let began = Instant::now();
-    let claim = match shared.store.claim(contact, nonce, hasty(LEASE)).await {
+    failpoint!("before_claim");
+    let claimed = shared.store.claim(contact, nonce, hasty(LEASE)).await;
+    seat.claimed();
+    let claim = match claimed {
         Ok(Some(mut claim)) => {
             // After a failure one at a time, so that only the event that fails is ever put aside.
             if claim.failures > 0 {
@@ -39,14 +44,14 @@ pub(super) async fn take_turn(shared: Arc<Shared>, contact: ContactId) {
         }
         Ok(None) => return,
         Err(why) => {
-            tracing::error!(contact = %Masked(contact), %why, "a conversation could not be claimed");
+            dispatch::not_claimed(shared, contact, &why);
             return;
         }
     };
     failpoint!("after_claim");
-    let end = match answer(&shared, &claim) {
-        Ok((turn, told)) => commit(&shared, &claim, turn, told).await,
-        Err(why) => fail(&shared, &claim, &why).await,
+    let end = match answer(shared, &claim).await {
+        Ok((turn, told)) => commit(shared, &claim, turn, told).await,
+        Err(why) => fail(shared, &claim, &why).await,
     };
     let series = shared.metrics.channel(&claim.channel);
     observe(&series.turn, began.elapsed());
@@ -59,7 +64,7 @@ pub(super) async fn take_turn(shared: Arc<Shared>, contact: ContactId) {
 
 /// The turn of a claim. A panic becomes an error: the engine promises not to, but one conversation must never take
 /// the others down.
-fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<Told>), String> {
+async fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<Told>), String> {
     let number = shared.numbers.get(&claim.channel).ok_or_else(|| {
         format!(
             "the channel {} is not configured any more; put it back, or nobody answers",
@@ -67,7 +72,7 @@ fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<Told>)
         )
     })?;
     let (session, memory) = Session::of(claim).map_err(|why| why.to_string())?;
-    let live = shared.flows.live();
+    let live = shared.flows.for_session(&session.position).await;
     let rules = Rules {
         channel: number.channel.as_ref(),
         autopilot: number.autopilot(),
@@ -147,8 +152,7 @@ fn pack(claim: &Claim, outcome: Outcome, quiet: Duration) -> (TurnCommit, Vec<To
 async fn commit(shared: &Arc<Shared>, claim: &Claim, turn: TurnCommit, told: Vec<Told>) -> TurnEnd {
     failpoint!("before_commit");
     let contact = Masked(claim.contact);
-    let committed = repeated(|| shared.store.commit(&turn)).await;
-    failpoint!("after_commit");
+    let committed = write(shared, claim, &turn).await;
     match committed {
         Ok(Committed::Done | Committed::Already) => {
             tracing::info!(
@@ -175,6 +179,35 @@ async fn commit(shared: &Arc<Shared>, claim: &Claim, turn: TurnCommit, told: Vec
     }
 }
 
+/// Commits the turn. If it says something and a sender is free, the first message is claimed in the same step and goes
+/// out at once.
+async fn write(shared: &Arc<Shared>, claim: &Claim, turn: &TurnCommit) -> Result<Committed, StoreError> {
+    let sends = !turn.outbox.is_empty()
+        && !shared.stopping.is_cancelled()
+        && shared
+            .numbers
+            .get(&claim.channel)
+            .is_some_and(|number| number.wait().is_none() && !number.purse.is_crowded());
+    let seat =
+        (sends && shared.sending.sit(claim.contact)).then(|| Seat::of(shared, Task::Send, claim.contact));
+    let Some(seat) = seat else {
+        let committed = repeated(|| shared.store.commit(turn)).await;
+        failpoint!("after_commit");
+        return committed;
+    };
+    let (committed, first) = repeated(|| shared.store.commit_then_send(turn, hasty(sender::LEASE))).await?;
+    failpoint!("after_commit");
+    let shared = shared.clone();
+    shared.tasks.clone().spawn(async move {
+        if let Some(first) = first {
+            sender::send_on(&shared, &seat, first).await;
+        }
+        drop(seat);
+        dispatch::go_on(&shared, Task::Send).await;
+    });
+    Ok(committed)
+}
+
 fn tell(claim: &Claim, told: Told) {
     let (channel, contact) = (claim.channel.as_str(), Masked(claim.contact));
     match told {
@@ -194,29 +227,14 @@ fn tell(claim: &Claim, told: Told) {
 
 async fn fail(shared: &Arc<Shared>, claim: &Claim, why: &str) -> TurnEnd {
     let contact = Masked(claim.contact);
-    match shared
-        .store
-        .fail(claim.contact, claim.fence, claim.nonce, why)
-        .await
-    {
+    match repeated(|| shared.store.fail(claim.contact, claim.fence, claim.nonce, why)).await {
         Ok(Failed::RetryAt(at)) => {
             tracing::error!(%contact, why, %at, "a turn failed; it is tried again");
             TurnEnd::Failed
         }
         Ok(Failed::Parked(seq)) => {
             tracing::error!(%contact, why, seq, "a turn failed for the third time; its event was put aside");
-            let text = format!(
-                "A message could not be answered and was put aside: {why}. Please answer it yourself."
-            );
-            let line = Line::note(NoteKind::Fault, text, None);
-            notes::write(
-                shared,
-                &claim.channel,
-                claim.contact,
-                &format!("parked.{seq}"),
-                &line,
-            )
-            .await;
+            notes::parked(shared, &claim.channel, claim.contact, seq, why).await;
             TurnEnd::Parked
         }
         Ok(Failed::Fenced) => TurnEnd::Fenced,

@@ -151,6 +151,12 @@ pub(super) struct Channel {
     #[serde(default = "yes")]
     pub autopilot: bool,
     pub burst_quiet_ms: Option<u64>,
+    #[serde(default = "eighty")]
+    pub messages_per_second: u32,
+    #[serde(default = "six_seconds")]
+    pub pair_every_ms: u64,
+    #[serde(default = "forty_five")]
+    pub pair_burst: u32,
     #[serde(default)]
     pub session: SessionSettings,
 }
@@ -212,6 +218,20 @@ fn yes() -> bool {
 
 fn one() -> usize {
     1
+}
+
+/// What Meta allows a number that was not raised.
+fn eighty() -> u32 {
+    80
+}
+
+/// What Meta allows a pair: one message each 6 seconds, and bursts of 45 that are waited for afterwards.
+fn six_seconds() -> u64 {
+    6_000
+}
+
+fn forty_five() -> u32 {
+    45
 }
 
 fn ten() -> u32 {

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::engine::SessionSettings;
+use crate::store::Pace;
 
 pub use error::{ConfigError, Mistake};
 pub use file::{Limits, Log, LogFormat, Provider};
@@ -81,6 +82,10 @@ pub struct ChannelConfig {
     pub autopilot: bool,
     /// Instead of `burst quiet` of the business file.
     pub burst_quiet: Option<Duration>,
+    /// Messages a second that may leave it, from all processes together; 0: as many as there are.
+    pub per_second: u32,
+    /// How fast one customer may be written to.
+    pub pace: Option<Pace>,
     pub session: SessionSettings,
     pub provider: ProviderConfig,
 }

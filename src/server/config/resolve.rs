@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::store::Pace;
 use secrecy::SecretString;
 use toml::Spanned;
 use url::Url;
@@ -200,6 +201,11 @@ impl Reader<'_> {
             number: channel.number.clone(),
             autopilot: channel.autopilot,
             burst_quiet: channel.burst_quiet_ms.map(Duration::from_millis),
+            per_second: channel.messages_per_second,
+            pace: (channel.pair_every_ms > 0).then(|| Pace {
+                every: Duration::from_millis(channel.pair_every_ms),
+                burst: channel.pair_burst,
+            }),
             session: channel.session.clone(),
             provider: provider?,
         })

@@ -1,0 +1,135 @@
+//! What all processes of one store agree on: the live program, the Autopilot switches, numbers that rest. Whoever changes
+//! one of them writes it down and turns a page; the others look at the page each second and read what is new.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::parts::{Gate, Number, Shared, lock};
+use super::{notes, numbers};
+use crate::store::{Store, StoreError};
+
+/// Name of the setting that changes with every change.
+const PAGE: &str = "agreed/page";
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often parked events are looked at: whoever dies on one can't tell the team of it.
+const PARKED_EVERY: u32 = 10;
+/// So many of them, the latest.
+const PARKED_AT_MOST: usize = 50;
+/// A shorter rest of a number is not worth telling: it is over before the others have heard of it.
+const WORTH_TELLING: Duration = Duration::from_secs(3);
+
+/// Lets the others know that something has changed.
+pub(super) async fn turn_page(store: &dyn Store) -> Result<(), StoreError> {
+    let page = getrandom::u64().unwrap_or_default().to_le_bytes();
+    store.put_setting(PAGE, &page).await
+}
+
+/// Reads what others have changed, until the server stops.
+pub(super) async fn keep_up(shared: Arc<Shared>) {
+    let mut seen = None;
+    let mut told = Vec::new();
+    for round in 0u32.. {
+        tokio::select! {
+            () = shared.stopping.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        // The pulse tells of a store that is away.
+        if let Ok(page) = shared.store.setting(PAGE).await
+            && page != seen
+            && read(&shared).await.is_ok()
+        {
+            seen = page;
+        }
+        if round % PARKED_EVERY == 0 {
+            tell_of_parked(&shared, &mut told).await;
+        }
+    }
+}
+
+async fn read(shared: &Shared) -> Result<(), StoreError> {
+    shared.flows.catch_up().await?;
+    for number in shared.numbers.values() {
+        numbers::read_autopilot(shared.store.as_ref(), number).await?;
+        if let Some(value) = shared.store.setting(&gate_of(number)).await?
+            && let Ok(rest) = serde_json::from_slice::<Rest>(&value)
+        {
+            rest.apply(number, shared.store.now());
+        }
+    }
+    Ok(())
+}
+
+/// A number's rest, as one process tells it to the others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Rest {
+    until: Timestamp,
+    /// Nothing leaves before somebody mends something, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stopped: Option<String>,
+}
+
+impl Rest {
+    fn apply(self, number: &Number, now: Timestamp) {
+        let Ok(wait) = Duration::try_from(now.duration_until(self.until)) else {
+            return;
+        };
+        if wait.is_zero() {
+            return;
+        }
+        let until = Instant::now() + wait;
+        let mut gate = lock(&number.gate);
+        *gate = match self.stopped {
+            Some(why) => Gate::Stopped { why, again: until },
+            None => Gate::Held(until),
+        };
+    }
+}
+
+fn gate_of(number: &Number) -> String {
+    format!("gate/{}", number.config.id)
+}
+
+/// The provider told this process that the number has to rest: the others need not ask.
+pub(super) async fn tell_rest(shared: &Shared, number: &Number, wait: Duration, stopped: Option<&str>) {
+    if wait < WORTH_TELLING {
+        return;
+    }
+    let rest = Rest {
+        until: shared.store.now() + SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_mins(1)),
+        stopped: stopped.map(str::to_owned),
+    };
+    // Names of fields, a time and a string: nothing in it can fail to be written.
+    let value = serde_json::to_vec(&rest).unwrap_or_default();
+    let told = async {
+        shared.store.put_setting(&gate_of(number), &value).await?;
+        turn_page(shared.store.as_ref()).await
+    };
+    if let Err(why) = told.await {
+        tracing::debug!(%why, "the other processes were not told; each finds out by itself");
+    }
+}
+
+/// Puts a note into the thread of whoever's message was put aside. Several processes may do that for the same message:
+/// there is one note.
+async fn tell_of_parked(shared: &Shared, told: &mut Vec<(crate::store::ContactId, u64)>) {
+    let Ok(parked) = shared.store.parked(PARKED_AT_MOST).await else {
+        return;
+    };
+    for (contact, seq, why) in &parked {
+        if told.contains(&(*contact, *seq)) {
+            continue;
+        }
+        // The channel is known to the store; it is asked once for each.
+        if let Ok(Some(there)) = shared.store.peek(*contact).await {
+            tracing::error!(channel = there.channel, contact = %super::masked::Masked(*contact), seq, why, "a message is put aside");
+            notes::parked(shared, &there.channel, *contact, *seq, why).await;
+        }
+    }
+    *told = parked
+        .into_iter()
+        .map(|(contact, seq, _)| (contact, seq))
+        .collect();
+}

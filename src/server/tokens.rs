@@ -1,0 +1,141 @@
+//! How fast a number may send, all processes together: tokens, one a message, taken from the store a few at a time.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use super::parts::lock;
+use crate::store::{Rate, Store};
+
+/// Tokens that lie unused for longer are thrown away: they belong to another moment.
+const FRESH: Duration = Duration::from_secs(1);
+/// So many are taken at once at most.
+const LARGEST_BATCH: u32 = 500;
+
+/// The tokens of one number that this process has.
+#[derive(Debug)]
+pub(super) struct Purse {
+    /// Messages a second; 0: as many as there are.
+    per_second: u32,
+    inside: Mutex<Inside>,
+}
+
+#[derive(Debug)]
+struct Inside {
+    left: u32,
+    taken_at: Instant,
+    /// When the last of those that were sent away may come again.
+    crowded_until: Instant,
+}
+
+impl Purse {
+    pub fn new(per_second: u32) -> Purse {
+        let now = Instant::now();
+        Purse {
+            per_second,
+            inside: Mutex::new(Inside {
+                left: 0,
+                taken_at: now,
+                crowded_until: now,
+            }),
+        }
+    }
+
+    /// Whether some wait already for their turn.
+    pub fn is_crowded(&self) -> bool {
+        lock(&self.inside).crowded_until > Instant::now()
+    }
+
+    /// One token; or how long to wait before asking again. Those who wait are spread, so that they don't come back all
+    /// at once.
+    pub async fn take(&self, store: &dyn Store, channel: &str) -> Result<(), Duration> {
+        if self.per_second == 0 || self.has_one() {
+            return Ok(());
+        }
+        let batch = (self.per_second / 40).clamp(1, LARGEST_BATCH);
+        match store.take_tokens(channel, batch, self.rate()).await {
+            Ok(tokens) if tokens.granted > 0 => {
+                let mut inside = lock(&self.inside);
+                inside.left += tokens.granted - 1;
+                inside.taken_at = Instant::now();
+                Ok(())
+            }
+            Ok(tokens) => Err(self.send_away(tokens.wait.unwrap_or_default())),
+            // The provider counts too: a store that is away for a moment is no reason to be silent.
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn has_one(&self) -> bool {
+        let mut inside = lock(&self.inside);
+        if inside.taken_at.elapsed() > FRESH {
+            inside.left = 0;
+        }
+        let has = inside.left > 0;
+        inside.left = inside.left.saturating_sub(1);
+        has
+    }
+
+    /// A twentieth may leave at once after a pause, and is not in the rate: so no second ever has more than it may.
+    fn rate(&self) -> Rate {
+        let burst = (self.per_second / 20).max(1);
+        Rate {
+            per_second: self.per_second.saturating_sub(burst).max(1),
+            burst,
+        }
+    }
+
+    fn send_away(&self, wait: Duration) -> Duration {
+        let now = Instant::now();
+        let each = Duration::from_secs(1) / self.rate().per_second;
+        let mut inside = lock(&self.inside);
+        inside.crowded_until = inside.crowded_until.max(now + wait) + each;
+        inside.crowded_until - now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::model::ModelStore;
+    use crate::store::{Caps, StillClock};
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn two_processes_together_send_no_more_in_a_second_than_the_number_may() {
+        let clock = Arc::new(StillClock::at(jiff::Timestamp::UNIX_EPOCH));
+        let store = ModelStore::new(Caps::default(), clock.clone());
+        let purses = [Purse::new(80), Purse::new(80)];
+        let mut sent = Vec::new();
+        for millis in 0..5_000u32 {
+            for purse in &purses {
+                if purse.take(&store, "main").await.is_ok() {
+                    sent.push(millis);
+                }
+            }
+            clock.advance(Duration::from_millis(1));
+        }
+        for from in 0..4_000 {
+            let within = sent
+                .iter()
+                .filter(|at| (from..from + 1_000).contains(*at))
+                .count();
+            // Each may still hold a batch from before.
+            assert!(within <= 80 + 4, "{within} in the second from {from} ms");
+        }
+        assert!(sent.len() >= 5 * 74, "{}", sent.len());
+    }
+
+    #[tokio::test]
+    async fn those_who_must_wait_are_spread_over_time() {
+        let clock = Arc::new(StillClock::at(jiff::Timestamp::UNIX_EPOCH));
+        let store = ModelStore::new(Caps::default(), clock);
+        let purse = Purse::new(20);
+        assert_eq!(purse.take(&store, "main").await, Ok(()));
+        assert!(!purse.is_crowded());
+        let first = purse.take(&store, "main").await.unwrap_err();
+        let second = purse.take(&store, "main").await.unwrap_err();
+        assert!(second > first + Duration::from_millis(30), "{first:?} {second:?}");
+        assert!(purse.is_crowded());
+        assert_eq!(Purse::new(0).take(&store, "main").await, Ok(()));
+    }
+}
