@@ -23,6 +23,7 @@ pub use record::{
     JobId, Keep, MailboxEvent, Nonce, OutboxEntry, Owner, Promises, Resolved, SendClaim, SendOutcome, Sender,
     Seq, Status, TimerId, TurnCommit, Wake,
 };
+pub use redis::{RedisClock, RedisSettings, RedisStore};
 pub use sqlite::SqliteStore;
 
 use std::time::Duration;

@@ -13,10 +13,15 @@ use switchboard::store::{Caps, SqliteStore, StillClock, Store};
 #[path = "../../src/store/conformance/mod.rs"]
 mod conformance;
 
+#[path = "../redis/mod.rs"]
+#[allow(unused_imports)] // The rest of the rig is for the tests under faults.
+mod rig;
+
 mod crash;
 mod disk;
 mod golden;
 mod machine;
+mod shared;
 
 use conformance::{Opening, UnderTest};
 
@@ -97,4 +102,8 @@ mod model {
 
 mod sqlite {
     conformance!(crate::open_sqlite);
+}
+
+mod redis {
+    conformance!(crate::shared::open);
 }

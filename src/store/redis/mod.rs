@@ -1,8 +1,402 @@
 //! The store for many machines: conversations in Redis, every step one script in one slot.
+//!
+//! `slot` says which partition a contact belongs to, `names` how its keys are called, `scripts` puts the steps under
+//! `lua/` together, `link` reaches the servers. The other rooms hold the steps of one theme each, as those of the
+//! embedded store do. `agenda` and `horizon` spare looks: what is about to fall due is mostly known to the process that
+//! caused it.
 
+mod agenda;
+mod horizon;
 pub mod link;
+mod lists;
+mod mailbox;
+mod meta;
+mod names;
+mod outbox;
+mod pace;
 mod script;
+mod scripts;
 mod slot;
+mod timers;
+mod turn;
+mod wire;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::task::AbortHandle;
+
+use self::agenda::Agenda;
+use self::horizon::Horizon;
+use self::link::{Call, Durable, Link, LinkSettings, RedisAddress};
+use self::names::{Names, Own};
+use self::wire::{Answer, Args};
+use super::{
+    Alias, Caps, Claim, Clock, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested,
+    JobClaim, Nonce, Owner, Promises, Rate, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError,
+    Tokens, TurnCommit, Wake, millis,
+};
 
 pub use script::Script;
 pub use slot::{PARTITIONS, Partition, slot_of};
+
+/// A regular look finds what no hint told of.
+const LOOK: Duration = Duration::from_millis(250);
+/// A test's clock does not say that it was moved.
+const BLINK: Duration = Duration::from_millis(50);
+/// What can't be read is tried again after this time.
+const REST: i64 = 300_000;
+
+#[derive(Debug, Clone)]
+pub struct RedisSettings {
+    /// Before every key, so that several installations can share a Redis.
+    pub prefix: String,
+    pub link: LinkSettings,
+}
+
+impl Default for RedisSettings {
+    fn default() -> Self {
+        RedisSettings {
+            prefix: "sb".into(),
+            link: LinkSettings::default(),
+        }
+    }
+}
+
+/// Whose time counts.
+#[derive(Debug, Clone)]
+pub enum RedisClock {
+    /// The server's own.
+    Server,
+    /// For tests: one that is moved by hand, given to every step.
+    Given(Arc<dyn Clock>),
+}
+
+/// Many processes may have it open. Dropping it ends nothing but its own connections.
+#[derive(Debug)]
+pub struct RedisStore {
+    caps: Caps,
+    clock: RedisClock,
+    names: Names,
+    link: Link,
+    agenda: Agenda,
+    timers: Horizon,
+    jobs: Horizon,
+    closed: AtomicBool,
+    /// Looks regularly, once somebody waits for work.
+    looking: OnceLock<AbortHandle>,
+    this: Weak<RedisStore>,
+}
+
+impl RedisStore {
+    /// Connects, and marks an empty database as Switchboard's.
+    ///
+    /// # Errors
+    /// `Unavailable` if no server answers, `Version` if a newer Switchboard wrote it (nothing is touched), `Corrupt` if it is
+    /// of another kind.
+    pub async fn open(
+        address: &RedisAddress,
+        settings: &RedisSettings,
+        caps: Caps,
+        clock: RedisClock,
+    ) -> Result<Arc<RedisStore>, StoreError> {
+        let link = Link::connect(address, &settings.link).await?;
+        let store = Arc::new_cyclic(|this| RedisStore {
+            caps,
+            clock,
+            names: Names::new(&settings.prefix),
+            link,
+            agenda: Agenda::default(),
+            timers: Horizon::default(),
+            jobs: Horizon::default(),
+            closed: AtomicBool::new(false),
+            looking: OnceLock::new(),
+            this: this.clone(),
+        });
+        store.check_in().await?;
+        Ok(store)
+    }
+
+    /// Runs one step. A script that says it can't read something is an error.
+    async fn run(
+        &self,
+        script: &'static Script,
+        keys: Vec<Vec<u8>>,
+        args: Args,
+        durable: Durable,
+    ) -> Result<Answer, StoreError> {
+        self.still_open()?;
+        let value = self.link.run(script, &keys, &args.0, durable).await?;
+        Answer::of(script, value)
+    }
+
+    /// Reads in many partitions.
+    async fn each(&self, script: &'static Script, calls: Vec<Call>) -> Vec<Result<Answer, StoreError>> {
+        if let Err(why) = self.still_open() {
+            return calls.iter().map(|_| Err(why.clone())).collect();
+        }
+        let values = self.link.each(script, &calls).await;
+        values
+            .into_iter()
+            .map(|value| Answer::of(script, value?))
+            .collect()
+    }
+
+    fn still_open(&self) -> Result<(), StoreError> {
+        match self.closed.load(Ordering::SeqCst) {
+            false => Ok(()),
+            true => Err(StoreError::Unavailable("it is closed".into())),
+        }
+    }
+
+    /// What could not be read rests, so that it is reported now and then and the others go on.
+    async fn or_rest(
+        &self,
+        answer: Result<Answer, StoreError>,
+        own: &Own,
+        queue: &str,
+        members: Vec<Vec<u8>>,
+    ) -> Result<Answer, StoreError> {
+        if let Err(StoreError::Corrupt { .. }) = &answer {
+            let mut args = self.args(ContactId([0; 16])).with(REST);
+            args.0.extend(members);
+            let keys = vec![own.queue(queue)];
+            self.run(&scripts::REST, keys, args, Durable::Local).await?;
+        }
+        answer
+    }
+
+    /// The first arguments of every step: a test's clock, and the contact.
+    fn args(&self, contact: ContactId) -> Args {
+        let clock = match &self.clock {
+            RedisClock::Server => Args::default().with(""),
+            RedisClock::Given(clock) => Args::default().with(millis::floor(clock.now())),
+        };
+        clock.with(contact.0)
+    }
+
+    fn note(&self, kind: Due, at: Option<i64>, contact: ContactId, now: i64) {
+        self.agenda.note(kind, at, contact, now);
+    }
+
+    fn time(&self) -> Timestamp {
+        match &self.clock {
+            RedisClock::Server => millis::timestamp(millis::floor(self.link.now())),
+            RedisClock::Given(clock) => millis::timestamp(millis::floor(clock.now())),
+        }
+    }
+
+    fn millis(&self) -> i64 {
+        millis::floor(self.time())
+    }
+
+    /// Starts the regular look. It ends with the store.
+    fn keep_looking(&self) {
+        self.looking.get_or_init(|| {
+            let this = self.this.clone();
+            tokio::spawn(async move {
+                let all: Vec<Partition> = Partition::all().collect();
+                loop {
+                    tokio::time::sleep(LOOK).await;
+                    let Some(store) = this.upgrade() else { return };
+                    if store.still_open().is_err() {
+                        return;
+                    }
+                    if let Err(why) = store.look(&all).await {
+                        tracing::debug!(%why, "a look for due work found not all");
+                    }
+                }
+            })
+            .abort_handle()
+        });
+    }
+}
+
+impl Drop for RedisStore {
+    fn drop(&mut self) {
+        if let Some(looking) = self.looking.get() {
+            looking.abort();
+        }
+    }
+}
+
+fn random() -> Result<u64, StoreError> {
+    getrandom::u64()
+        .map_err(|why| StoreError::Unavailable(format!("the system gives no random numbers: {why}")))
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn resolve_alias(
+        &self,
+        channel: &str,
+        alias: &Alias,
+        also: &[Alias],
+    ) -> Result<Resolved, StoreError> {
+        self.resolve(channel, alias, also).await
+    }
+
+    async fn ingest(&self, events: &[Ingest]) -> Result<Vec<Ingested>, StoreError> {
+        self.caps.check_ingest(events)?;
+        self.take_in(events).await
+    }
+
+    async fn due(&self, kind: Due, limit: usize) -> Result<Vec<ContactId>, StoreError> {
+        self.list_due(kind, limit).await
+    }
+
+    async fn next_due(&self, kind: Due) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.soonest(kind).await?.map(millis::timestamp))
+    }
+
+    async fn claim(
+        &self,
+        contact: ContactId,
+        nonce: Nonce,
+        lease: Duration,
+    ) -> Result<Option<Claim>, StoreError> {
+        self.take_lease(contact, nonce, lease).await
+    }
+
+    async fn commit(&self, turn: &TurnCommit) -> Result<Committed, StoreError> {
+        Ok(self.write_turn(turn, None).await?.0)
+    }
+
+    async fn commit_then_send(
+        &self,
+        turn: &TurnCommit,
+        lease: Duration,
+    ) -> Result<(Committed, Option<SendClaim>), StoreError> {
+        self.write_turn(turn, Some(lease)).await
+    }
+
+    async fn fail(
+        &self,
+        contact: ContactId,
+        fence: Fence,
+        nonce: Nonce,
+        why: &str,
+    ) -> Result<Failed, StoreError> {
+        self.count_failure(contact, fence, nonce, why).await
+    }
+
+    async fn fire_due_timers(&self, limit: usize) -> Result<usize, StoreError> {
+        self.fire(limit).await
+    }
+
+    async fn send_claim(&self, contact: ContactId, lease: Duration) -> Result<Option<SendClaim>, StoreError> {
+        self.take_head(contact, lease).await
+    }
+
+    async fn send_done(&self, claim: &SendClaim, outcome: &SendOutcome) -> Result<bool, StoreError> {
+        Ok(self.record_sent(claim, outcome, None).await?.0)
+    }
+
+    async fn sent_then_next(
+        &self,
+        claim: &SendClaim,
+        outcome: &SendOutcome,
+        lease: Duration,
+    ) -> Result<(bool, Option<SendClaim>), StoreError> {
+        self.record_sent(claim, outcome, Some(lease)).await
+    }
+
+    async fn take_tokens(&self, channel: &str, want: u32, rate: Rate) -> Result<Tokens, StoreError> {
+        self.tokens(channel, want, rate).await
+    }
+
+    async fn reconcile(&self, channel: &str, status: &Status) -> Result<bool, StoreError> {
+        self.record_status(channel, status).await
+    }
+
+    async fn job_claim(&self, lease: Duration) -> Result<Option<JobClaim>, StoreError> {
+        self.take_job(lease).await
+    }
+
+    async fn job_done(&self, claim: &JobClaim, result: Vec<u8>) -> Result<bool, StoreError> {
+        self.end_job(claim, &result).await
+    }
+
+    async fn set_owner(&self, contact: ContactId, owner: Owner) -> Result<(), StoreError> {
+        self.change_owner(contact, owner).await
+    }
+
+    async fn peek(&self, contact: ContactId) -> Result<Option<Claim>, StoreError> {
+        self.view(contact).await
+    }
+
+    async fn history(&self, contact: ContactId, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
+        self.lines(contact, limit).await
+    }
+
+    async fn contacts(&self, limit: usize) -> Result<Vec<ContactId>, StoreError> {
+        self.list_contacts(limit).await
+    }
+
+    async fn parked(&self, limit: usize) -> Result<Vec<(ContactId, Seq, String)>, StoreError> {
+        self.list_parked(limit).await
+    }
+
+    async fn quarantine(&self, channel: &str, raw: &[u8], why: &str) -> Result<(), StoreError> {
+        self.put_aside(channel, raw, why).await
+    }
+
+    async fn put_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.change_setting("s", key, value).await.map(|_| ())
+    }
+
+    async fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.change_setting("g", key, b"").await
+    }
+
+    async fn remove_setting(&self, key: &str) -> Result<(), StoreError> {
+        self.change_setting("d", key, b"").await.map(|_| ())
+    }
+
+    /// Names contacts, never [`Wake::Look`]: it looks at everything itself now and then.
+    async fn wait_for_work(&self) -> Wake {
+        self.keep_looking();
+        loop {
+            let now = self.millis();
+            let due = self.agenda.due(now);
+            if !due.is_empty() {
+                return Wake::Due(due);
+            }
+            let longest = match &self.clock {
+                RedisClock::Server => LOOK,
+                RedisClock::Given(_) => BLINK,
+            };
+            let ahead = self
+                .agenda
+                .soonest()
+                .map_or(i64::MAX, |at| at.saturating_sub(now));
+            let ahead = Duration::from_millis(u64::try_from(ahead).unwrap_or(1));
+            tokio::select! {
+                () = self.agenda.changed() => {}
+                () = tokio::time::sleep(ahead.min(longest)) => {}
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.time()
+    }
+
+    fn promises(&self) -> Promises {
+        Promises {
+            store: "redis",
+            process_crash: true,
+            power_loss: false,
+            shared: true,
+        }
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.closed.store(true, Ordering::SeqCst);
+        self.link.close();
+        Ok(())
+    }
+}

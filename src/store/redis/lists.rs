@@ -1,0 +1,227 @@
+//! What pages and tools read: the thread, lists over all partitions, and facts of the whole installation.
+
+use super::link::{Call, Durable};
+use super::scripts::{CONTACTS, HISTORY, LOOK, PARKED, QUARANTINE, SETTING};
+use super::timers::listed;
+use super::turn::unreadable;
+use super::wire::{Answer, Args, blob};
+use super::{Partition, RedisStore, Script};
+use crate::store::{ContactId, Due, HistoryEntry, Seq, StoreError, millis};
+
+/// Kept of what could not be read, so that a flood of it does not fill the store.
+const QUARANTINED: usize = 1_000;
+
+const NOBODY: ContactId = ContactId([0; 16]);
+
+fn queue_of(kind: Due) -> &'static str {
+    match kind {
+        Due::Run => "run",
+        Due::Send => "send",
+        Due::Timer => "timers",
+        Due::Job => "jobs",
+    }
+}
+
+impl RedisStore {
+    /// Asks every partition for one of its queues.
+    async fn ask_all(
+        &self,
+        script: &'static Script,
+        queue: &str,
+        limit: usize,
+    ) -> Result<Vec<(Partition, Answer)>, StoreError> {
+        let calls = Partition::all().map(|partition| Call {
+            keys: vec![self.names.queue(partition, queue)],
+            args: self.args(NOBODY).with(limit.min(1 << 40)).0,
+        });
+        let answers = self.each(script, calls.collect()).await;
+        Partition::all()
+            .zip(answers)
+            .map(|(partition, answer)| Ok((partition, answer?)))
+            .collect()
+    }
+
+    pub(super) async fn list_due(&self, kind: Due, limit: usize) -> Result<Vec<ContactId>, StoreError> {
+        // Several timers may be of one contact.
+        let many = limit.saturating_mul(16);
+        let mut all = Vec::new();
+        for (_, answer) in self.ask_all(&LOOK, queue_of(kind), many).await? {
+            let (now, lists) = listed(answer, 1)?;
+            all.extend(lists.into_iter().flatten().filter(|(at, ..)| *at <= now));
+        }
+        all.sort();
+        let mut due = Vec::new();
+        let mut known = std::collections::BTreeSet::new();
+        for (_, contact, _) in all {
+            if due.len() < limit && known.insert(contact) {
+                due.push(contact);
+            }
+        }
+        Ok(due)
+    }
+
+    pub(super) async fn soonest(&self, kind: Due) -> Result<Option<i64>, StoreError> {
+        let mut soonest = None;
+        for (_, answer) in self.ask_all(&LOOK, queue_of(kind), 1).await? {
+            let (_, lists) = listed(answer, 1)?;
+            let first = lists.into_iter().flatten().map(|(at, ..)| at).next();
+            soonest = soonest.into_iter().chain(first).min();
+        }
+        Ok(soonest)
+    }
+
+    pub(super) async fn list_contacts(&self, limit: usize) -> Result<Vec<ContactId>, StoreError> {
+        let mut all = Vec::new();
+        for (_, answer) in self.ask_all(&CONTACTS, "active", limit).await? {
+            all.extend(listed(answer, 1)?.1.into_iter().flatten());
+        }
+        all.sort();
+        Ok(all
+            .into_iter()
+            .rev()
+            .take(limit)
+            .map(|(_, contact, _)| contact)
+            .collect())
+    }
+
+    pub(super) async fn list_parked(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<(ContactId, Seq, String)>, StoreError> {
+        let mut all = Vec::new();
+        for (partition, mut answer) in self.ask_all(&PARKED, "parked", limit).await? {
+            answer.int()?;
+            answer.int()?;
+            let mut list = answer.list()?;
+            while !list.is_done() {
+                let kept = list.maybe_blob()?.unwrap_or_default();
+                let wrong = || {
+                    unreadable(
+                        self.names.queue(partition, "parked"),
+                        "an entry without its head".into(),
+                    )
+                };
+                all.push(parked(&kept).ok_or_else(wrong)?);
+            }
+        }
+        all.sort();
+        Ok(all
+            .into_iter()
+            .rev()
+            .take(limit)
+            .map(|(_, contact, seq, why)| (contact, seq, why))
+            .collect())
+    }
+
+    pub(super) async fn lines(
+        &self,
+        contact: ContactId,
+        limit: usize,
+    ) -> Result<Vec<HistoryEntry>, StoreError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let own = self.names.of(contact);
+        let keys = vec![own.contact(), own.thread(), own.fates(), own.outbox()];
+        let args = self
+            .args(contact)
+            .with(limit.min(1 << 40))
+            .with(self.caps.history_entries);
+        let mut answer = self.run(&HISTORY, keys, args, Durable::Local).await?;
+        answer.int()?;
+        answer.int()?;
+        let mut list = answer.list()?;
+        let mut lines = Vec::new();
+        while !list.is_done() {
+            let kept = list.maybe_blob()?.unwrap_or_default();
+            let wrong = || unreadable(own.thread(), "a line without its head".into());
+            let (seq, at, id, payload) = line(&kept).ok_or_else(wrong)?;
+            let status = match id {
+                None => None,
+                Some(short) => {
+                    // The states come in the order of the lines.
+                    answer.bytes()?;
+                    Some((own.long(short).ok_or_else(wrong)?, answer.text()?))
+                }
+            };
+            lines.push(HistoryEntry {
+                seq,
+                at: millis::timestamp(at),
+                payload: payload.to_vec(),
+                status,
+            });
+        }
+        Ok(lines)
+    }
+
+    pub(super) async fn put_aside(&self, channel: &str, raw: &[u8], why: &str) -> Result<(), StoreError> {
+        let head = format!("{} {} {} {channel}{why}", self.millis(), channel.len(), why.len());
+        let entry = blob(&[head.as_bytes(), raw].concat());
+        let args = self.args(NOBODY).with(entry).with(QUARANTINED);
+        self.run_plain(&QUARANTINE, "quarantine", args).await?;
+        Ok(())
+    }
+
+    pub(super) async fn change_setting(
+        &self,
+        what: &'static str,
+        key: &str,
+        value: &[u8],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let args = self.args(NOBODY).with(what).with(key).with(blob(value));
+        let mut answer = self.run_plain(&SETTING, "settings", args).await?;
+        answer.int()?;
+        answer.int()?;
+        answer.maybe_blob()
+    }
+
+    /// A step on a key of the whole installation.
+    pub(super) async fn run_plain(
+        &self,
+        script: &'static Script,
+        name: &str,
+        args: Args,
+    ) -> Result<Answer, StoreError> {
+        let key = self.names.plain(name);
+        self.run(script, vec![key], args, Durable::AsConfigured).await
+    }
+}
+
+fn number(bytes: &[u8]) -> Option<i64> {
+    std::str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+/// `seq at - payload` or `seq at length id payload`
+fn line(kept: &[u8]) -> Option<(u64, i64, Option<&str>, &[u8])> {
+    let mut parts = kept.splitn(4, |byte| *byte == b' ');
+    let (seq, at, length) = (number(parts.next()?)?, number(parts.next()?)?, parts.next()?);
+    let rest = parts.next()?;
+    if length == b"-" {
+        return Some((seq.unsigned_abs(), at, None, rest));
+    }
+    let (id, payload) = rest.split_at_checked(usize::try_from(number(length)?).ok()?)?;
+    Some((
+        seq.unsigned_abs(),
+        at,
+        Some(std::str::from_utf8(id).ok()?),
+        payload,
+    ))
+}
+
+/// The contact's 16 bytes, then `seq at length why` and the event.
+fn parked(kept: &[u8]) -> Option<(i64, ContactId, Seq, String)> {
+    let (contact, rest) = kept.split_at_checked(16)?;
+    let mut parts = rest.splitn(4, |byte| *byte == b' ');
+    let (seq, at, length) = (
+        number(parts.next()?)?,
+        number(parts.next()?)?,
+        number(parts.next()?)?,
+    );
+    let (why, _) = parts.next()?.split_at_checked(usize::try_from(length).ok()?)?;
+    Some((
+        at,
+        ContactId(contact.try_into().ok()?),
+        seq.unsigned_abs(),
+        String::from_utf8_lossy(why).into_owned(),
+    ))
+}

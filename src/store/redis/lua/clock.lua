@@ -1,0 +1,11 @@
+-- What every step begins with: the time, and whose step it is. ARGV[1] is a test's clock, empty in production;
+-- ARGV[2] the contact's 16 bytes. Times are milliseconds, '-' is none.
+local call, match, sub = redis.call, string.match, string.sub
+local now
+if ARGV[1] == '' then
+  local t = call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+else
+  now = tonumber(ARGV[1])
+end
+local cid = ARGV[2]

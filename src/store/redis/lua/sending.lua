@@ -1,0 +1,83 @@
+-- The outbox: a list of entries. What changes of an entry changes of the head only, and stands in the contact's hash.
+local sends = {
+  at = nil, sending = false, fence = 0, sent = 0, count = 0,
+  attempts = 0, uncertain = false, doubts = 0, ready = nil, died = false,
+}
+local function outbox(s)
+  if not s then return true end
+  local a, b, c, d, e, f, g, h = match(s, '^(%S+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+)$')
+  if not a then return false end
+  sends.at, sends.sending, sends.fence, sends.sent = tonumber(a), b == '1', tonumber(c), tonumber(d)
+  sends.count, sends.attempts, sends.ready = tonumber(e), tonumber(f), tonumber(h)
+  sends.uncertain, sends.doubts = g % 2 == 1, math.floor(g / 2)
+  return true
+end
+local function s_field()
+  return (sends.at or '-') .. (sends.sending and ' 1 ' or ' 0 ') .. sends.fence .. ' ' .. sends.sent .. ' ' .. sends.count
+    .. ' ' .. sends.attempts .. ' ' .. 2 * sends.doubts + (sends.uncertain and 1 or 0) .. ' ' .. (sends.ready or '-')
+end
+
+local empty_at, paced_until = 0, 0
+local function paced(p)
+  if not p then return true end
+  local a, b = match(p, '^(%d+) (%d+)$')
+  if not a then return false end
+  empty_at, paced_until = tonumber(a), tonumber(b)
+  return true
+end
+
+-- sender, takeovers after which the bot may no longer say it, n or r, not before or ready at, line, length of the id
+local ENTRY = '^\1\1(%a) (%-?%d+) (%a)(%d+) (%d+) (%d+) ()'
+local function entry(blob)
+  local sender, after, _, ready, seq, length, at = match(blob, ENTRY)
+  if not sender then return nil end
+  return {
+    void = sender == 'b' and tonumber(after) < takeovers, ready = tonumber(ready), line = seq,
+    id = sub(blob, at, at + tonumber(length) - 1), blob = blob,
+  }
+end
+
+-- The head is gone; the next one is fresh.
+local function next_head()
+  sends.attempts, sends.uncertain, sends.doubts, sends.ready, sends.died = 0, false, 0, nil, false
+end
+
+-- When nobody holds the outbox: sets when its head, given or nil, can be claimed.
+local function requeue(head)
+  sends.sending = false
+  if not head then sends.at = nil
+  elseif head.void then sends.at = now
+  else sends.at = math.max(sends.ready or head.ready, paced_until, now) end
+end
+
+-- Looks for what can be sent now; `at(n)` gives the n-th entry's bytes. Reads only. Gives the entry or nil, how many are
+-- to be dropped before it, and what is to be written of these; or false if an entry can't be read.
+local function choose(at)
+  local dropped, fates = 0, {}
+  if sends.sending then sends.uncertain, sends.died = true, true end -- its holder may have sent it before it died
+  while dropped < sends.count do
+    local head = entry(at(dropped) or '')
+    if not head then return false end
+    if not head.void then
+      requeue(head)
+      if sends.at > now then return nil, dropped, fates end
+      return head, dropped, fates
+    end
+    fates[#fates + 1] = head.id
+    fates[#fates + 1] = head.line .. ' -1 - dropped: a person took over' .. (sends.uncertain and '; it may have been sent before' or '')
+    dropped = dropped + 1
+    next_head()
+  end
+  requeue(nil)
+  return nil, dropped, fates
+end
+
+-- Marks the head as being sent.
+local function take(lease_ms)
+  sends.sending, sends.fence, sends.attempts = true, sends.fence + 1, sends.attempts + 1
+  sends.at = now + lease_ms
+end
+
+local function index(key)
+  if sends.at then call('ZADD', key, sends.at, cid) else call('ZREM', key, cid) end
+end

@@ -1,0 +1,232 @@
+//! Who a sender is, and what came in.
+
+use futures_util::future::join_all;
+
+use super::RedisStore;
+use super::link::Durable;
+use super::names::digest;
+use super::scripts::{ALIAS, INGEST, JOIN};
+use super::wire::span;
+use crate::store::{Alias, ContactId, Due, Ingest, Ingested, Resolved, StoreError, millis};
+
+/// Two processes that meet the same person at the same moment settle it within one round.
+const ROUNDS: usize = 10;
+
+/// What an alias leads to, as it is kept: a letter, the contact, and whose claim it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Lead {
+    contact: ContactId,
+    /// The contact does not list it yet: whoever took it is at it, or died.
+    pending: bool,
+    bytes: Vec<u8>,
+}
+
+impl Lead {
+    fn read(key: &[u8], bytes: Vec<u8>) -> Result<Lead, StoreError> {
+        let id: Option<[u8; 16]> = bytes.get(1..17).and_then(|id| id.try_into().ok());
+        match (bytes.first(), id) {
+            (Some(b'P' | b'L'), Some(id)) => Ok(Lead {
+                contact: ContactId(id),
+                pending: bytes[0] == b'P',
+                bytes,
+            }),
+            _ => Err(StoreError::Corrupt {
+                key: String::from_utf8_lossy(key).into_owned(),
+                why: "it leads to no contact".into(),
+            }),
+        }
+    }
+
+    fn bytes(letter: u8, contact: ContactId, nonce: &[u8]) -> Vec<u8> {
+        [&[letter][..], &contact.0, nonce].concat()
+    }
+}
+
+impl RedisStore {
+    /// Each alias has a key of its own in a slot of its own. It is taken first (pending), then listed by the contact,
+    /// then marked as listed: whoever finds a pending one finishes it, so a crash in between strands nobody.
+    pub(super) async fn resolve(
+        &self,
+        channel: &str,
+        alias: &Alias,
+        also: &[Alias],
+    ) -> Result<Resolved, StoreError> {
+        let mut all: Vec<&Alias> = Vec::with_capacity(1 + also.len());
+        for one in std::iter::once(alias).chain(also) {
+            if !all.contains(&one) {
+                all.push(one);
+            }
+        }
+        for _ in 0..ROUNDS {
+            if let Some(resolved) = self.resolve_once(channel, alias, &all).await? {
+                return Ok(resolved);
+            }
+        }
+        Err(StoreError::Unavailable(
+            "others keep linking the same aliases; try again".into(),
+        ))
+    }
+
+    async fn resolve_once(
+        &self,
+        channel: &str,
+        alias: &Alias,
+        all: &[&Alias],
+    ) -> Result<Option<Resolved>, StoreError> {
+        let reading = all.iter().map(|one| self.lead(channel, one, b"", b""));
+        let mut leads = Vec::with_capacity(all.len());
+        for lead in join_all(reading).await {
+            leads.push(lead?);
+        }
+        let owner = leads.iter().flatten().next().map(|lead| lead.contact);
+        let other = |lead: &&Lead| Some(lead.contact) != owner;
+        if let (Some(first), Some(lead)) = (owner, leads.iter().flatten().find(other)) {
+            let second = lead.contact;
+            return Ok(Some(Resolved::Clash { first, second }));
+        }
+        let contact = owner.unwrap_or_else(|| ContactId::of(channel, alias));
+        let resolved = match owner {
+            Some(_) => Resolved::Found(contact),
+            None => Resolved::Created(contact),
+        };
+        if leads
+            .iter()
+            .all(|lead| lead.as_ref().is_some_and(|lead| !lead.pending))
+        {
+            return Ok(Some(resolved));
+        }
+
+        // In the same order everywhere, so that of two who want the same two aliases one gets both.
+        let nonce = super::random()?.to_le_bytes();
+        let ours = Lead::bytes(b'P', contact, &nonce);
+        let mut order: Vec<usize> = (0..all.len()).filter(|n| leads[*n].is_none()).collect();
+        order.sort_by_key(|n| all[*n]);
+        for (done, n) in order.iter().enumerate() {
+            let found = self.lead(channel, all[*n], &ours, b"").await?;
+            match found {
+                None => leads[*n] = Some(Lead::read(b"", ours.clone())?),
+                Some(lead) if lead.contact == contact => leads[*n] = Some(lead),
+                Some(_) => {
+                    for taken in &order[..done] {
+                        self.lead(channel, all[*taken], b"-", &ours).await?;
+                    }
+                    return Ok(None);
+                }
+            }
+        }
+        let open: Vec<(&Alias, Vec<u8>)> = all
+            .iter()
+            .zip(leads)
+            .filter_map(|(one, lead)| Some((*one, lead.filter(|lead| lead.pending)?.bytes)))
+            .collect();
+        let own = self.names.of(contact);
+        let mut args = self.args(contact).with(channel);
+        for (one, _) in &open {
+            args.push(one.0.as_str());
+        }
+        let keys = vec![own.contact(), own.queue("active")];
+        self.run(&JOIN, keys, args, Durable::AsConfigured).await?;
+        let listed = Lead::bytes(b'L', contact, &[]);
+        for (one, pending) in open {
+            self.lead(channel, one, &listed, &pending).await?;
+        }
+        Ok(Some(resolved))
+    }
+
+    /// Reads what an alias leads to, and writes `new` if `was` stands there.
+    async fn lead(
+        &self,
+        channel: &str,
+        alias: &Alias,
+        new: &[u8],
+        was: &[u8],
+    ) -> Result<Option<Lead>, StoreError> {
+        let key = self.names.alias(channel, alias);
+        let args = self.args(ContactId([0; 16])).with(new).with(was);
+        let durable = if new.is_empty() {
+            Durable::Local
+        } else {
+            Durable::AsConfigured
+        };
+        let mut answer = self.run(&ALIAS, vec![key.clone()], args, durable).await?;
+        answer.int()?;
+        answer.int()?;
+        answer
+            .maybe_bytes()?
+            .map(|bytes| Lead::read(&key, bytes))
+            .transpose()
+    }
+
+    /// One step for each contact of the batch.
+    pub(super) async fn take_in(&self, events: &[Ingest]) -> Result<Vec<Ingested>, StoreError> {
+        let mut batches: Vec<(ContactId, Vec<usize>)> = Vec::new();
+        for (n, event) in events.iter().enumerate() {
+            match batches.iter_mut().find(|(contact, _)| *contact == event.contact) {
+                Some((_, batch)) => batch.push(n),
+                None => batches.push((event.contact, vec![n])),
+            }
+        }
+        let steps = batches.iter().map(|(contact, batch)| {
+            let batch: Vec<&Ingest> = batch.iter().map(|n| &events[*n]).collect();
+            async move { self.take_in_one(*contact, &batch).await }
+        });
+        let mut outcomes = vec![Ingested::Duplicate; events.len()];
+        for ((_, batch), answer) in batches.iter().zip(join_all(steps).await) {
+            for (n, outcome) in batch.iter().zip(answer?) {
+                outcomes[*n] = outcome;
+            }
+        }
+        Ok(outcomes)
+    }
+
+    async fn take_in_one(&self, contact: ContactId, events: &[&Ingest]) -> Result<Vec<Ingested>, StoreError> {
+        let own = self.names.of(contact);
+        let keys = vec![
+            own.contact(),
+            own.mailbox(),
+            own.seen(),
+            own.thread(),
+            own.fates(),
+            own.queue("run"),
+            own.queue("active"),
+        ];
+        let channel = events.first().map_or("", |event| event.channel.as_str());
+        let mut args = self
+            .args(contact)
+            .with(channel)
+            .with(self.caps.mailbox_events)
+            .with(span(self.caps.dedup_for))
+            .with(self.caps.dedup_ids)
+            .with(self.caps.history_entries);
+        for event in events {
+            args.push(&digest("seen", "", &event.dedupe)[..12]);
+            args.push(event.payload.as_slice());
+            match event.said_at {
+                Some(said_at) => args.push(millis::floor(said_at).max(0)),
+                None => args.push(""),
+            }
+            args.push(span(event.quiet));
+            args.push(span(event.quiet_max));
+            match &event.history {
+                Some(line) => args.push([b"+", line.as_slice()].concat()),
+                None => args.push(""),
+            }
+        }
+        let mut answer = self.run(&INGEST, keys, args, Durable::AsConfigured).await?;
+        answer.int()?;
+        let now = answer.int()?;
+        let run_at = answer.time()?;
+        let outcomes = events
+            .iter()
+            .map(|_| {
+                Ok(match answer.int()? {
+                    0 => Ingested::Duplicate,
+                    -1 => Ingested::MailboxFull,
+                    seq => Ingested::New(seq.unsigned_abs()),
+                })
+            })
+            .collect::<Result<_, StoreError>>()?;
+        self.note(Due::Run, run_at, contact, now);
+        Ok(outcomes)
+    }
+}

@@ -1,0 +1,61 @@
+//! What kind of store it is, and who may use it.
+
+use super::scripts::META;
+use super::{PARTITIONS, RedisStore};
+use crate::store::{ContactId, StoreError};
+
+/// The format this version writes. It reads every store whose `min_reader` is not higher.
+pub(super) const FORMAT: u32 = 1;
+
+impl RedisStore {
+    /// Marks an empty store as ours; refuses one of a newer version, or of another number of partitions, before anything
+    /// else is written to it.
+    pub(super) async fn check_in(&self) -> Result<(), StoreError> {
+        let args = self
+            .args(ContactId([0; 16]))
+            .with("format")
+            .with(FORMAT)
+            .with("min_reader")
+            .with(FORMAT)
+            .with("written_by")
+            .with(concat!("switchboard ", env!("CARGO_PKG_VERSION")))
+            .with("partitions")
+            .with(PARTITIONS);
+        let mut answer = self.run_plain(&META, "meta", args).await?;
+        answer.int()?;
+        answer.int()?;
+        let mut fields = answer.list()?;
+        let (mut format, mut min_reader, mut partitions) = (None, None, None);
+        while !fields.is_done() {
+            let (name, value) = (fields.text()?, fields.text()?);
+            match name.as_str() {
+                "format" => format = value.parse().ok(),
+                "min_reader" => min_reader = value.parse().ok(),
+                "partitions" => partitions = value.parse::<usize>().ok(),
+                _ => {}
+            }
+        }
+        let key = || String::from_utf8_lossy(&self.names.plain("meta")).into_owned();
+        let (Some(format), Some(partitions)) = (format, partitions) else {
+            return Err(StoreError::Corrupt {
+                key: key(),
+                why: "it is not one of Switchboard's. Name another database or prefix".into(),
+            });
+        };
+        if min_reader.unwrap_or(format) > FORMAT {
+            return Err(StoreError::Version {
+                found: format,
+                max: FORMAT,
+            });
+        }
+        if partitions != PARTITIONS {
+            return Err(StoreError::Corrupt {
+                key: key(),
+                why: format!(
+                    "it was made with {partitions} partitions and this Switchboard has {PARTITIONS}. Export it with the version that made it, and import that into an empty store"
+                ),
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,313 @@
+//! The outbox: what is to be sent, in order, what became of it, and who may speak.
+
+use std::time::Duration;
+
+use futures_util::future::join;
+
+use super::link::Durable;
+use super::names::{Own, digest};
+use super::pace::pace_words;
+use super::scripts::{PLACE, RECONCILE, SEND_CLAIM, SENT, SET_OWNER};
+use super::turn::{aliases, owner_word, unreadable};
+use super::wire::{Answer, at, span};
+use super::{Partition, RedisStore};
+use crate::store::{
+    ContactId, Due, Fence, OutboxEntry, Owner, SendClaim, SendOutcome, Sender, Status, StoreError,
+    TurnCommit, millis,
+};
+
+/// Where a message is found by its id is kept in a key for each week, for so many weeks.
+const WEEKS: i64 = 5;
+const WEEK: i64 = 7 * 24 * 3_600_000;
+
+/// What a script says of a claimed entry.
+pub(super) fn read_claim(
+    contact: ContactId,
+    own: &Own,
+    answer: &mut Answer,
+) -> Result<SendClaim, StoreError> {
+    let kept = answer.maybe_blob()?.unwrap_or_default();
+    let entry =
+        entry(own, &kept).ok_or_else(|| unreadable(own.outbox(), "an entry without its head".into()))?;
+    Ok(SendClaim {
+        contact,
+        entry,
+        fence: Fence(answer.count()?),
+        attempt: answer.count()?,
+        uncertain: answer.int()? == 1,
+        doubts: answer.count()?,
+        holder_died: answer.int()? == 1,
+        channel: answer.text()?,
+        last_in: match answer.maybe_bytes()? {
+            None => None,
+            Some(said_at) => {
+                let said_at = String::from_utf8_lossy(&said_at).parse();
+                Some(millis::timestamp(said_at.map_err(|_| {
+                    unreadable(own.contact(), "when the customer spoke last is no number".into())
+                })?))
+            }
+        },
+        aliases: aliases(answer)?,
+    })
+}
+
+/// `sender takeovers n|r<time> line length id payload`
+fn entry(own: &Own, kept: &[u8]) -> Option<OutboxEntry> {
+    let mut parts = kept.splitn(6, |byte| *byte == b' ');
+    let sender = match parts.next()? {
+        b"b" => Sender::Bot,
+        b"p" => Sender::Person,
+        _ => return None,
+    };
+    parts.next()?;
+    let ready = std::str::from_utf8(parts.next()?).ok()?;
+    let not_before = match ready.split_at_checked(1)? {
+        ("n", time) => Some(millis::timestamp(time.parse().ok()?)),
+        _ => None,
+    };
+    parts.next()?;
+    let length = std::str::from_utf8(parts.next()?).ok()?.parse().ok()?;
+    let (id, payload) = parts.next()?.split_at_checked(length)?;
+    Some(OutboxEntry {
+        id: own.long(std::str::from_utf8(id).ok()?)?,
+        sender,
+        payload: payload.to_vec(),
+        not_before,
+    })
+}
+
+/// The first eight bytes of a hash, as scripts keep it.
+fn hex(hash: &[u8; 16]) -> String {
+    hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl RedisStore {
+    pub(super) async fn take_head(
+        &self,
+        contact: ContactId,
+        lease: Duration,
+    ) -> Result<Option<SendClaim>, StoreError> {
+        let own = self.names.of(contact);
+        let keys = vec![own.contact(), own.outbox(), own.queue("send"), own.fates()];
+        let args = self.args(contact).with(span(lease));
+        let answer = self.run(&SEND_CLAIM, keys, args, Durable::AsConfigured).await;
+        let mut answer = self
+            .or_rest(answer, &own, "send", vec![contact.0.to_vec()])
+            .await?;
+        answer.int()?;
+        answer.int()?;
+        answer.time()?;
+        match answer.maybe_list()? {
+            None => Ok(None),
+            Some(mut claim) => read_claim(contact, &own, &mut claim).map(Some),
+        }
+    }
+
+    /// With a lease: the next send is claimed in the same step.
+    pub(super) async fn record_sent(
+        &self,
+        claim: &SendClaim,
+        outcome: &SendOutcome,
+        lease: Option<Duration>,
+    ) -> Result<(bool, Option<SendClaim>), StoreError> {
+        let contact = claim.contact;
+        let own = self.names.of(contact);
+        let keys = vec![own.contact(), own.outbox(), own.queue("send"), own.fates()];
+        let mut args = self.args(contact).with(claim.fence.0);
+        let mut message = None;
+        let (letter, state, again) = match outcome {
+            SendOutcome::Accepted { message_id, .. } => {
+                message = message_id.as_deref();
+                ("a", "accepted".to_owned(), None)
+            }
+            SendOutcome::Dead { why } => ("d", format!("dead: {why}"), None),
+            SendOutcome::Retry { at: time, why } => ("r", format!("queued: {why}"), Some(*time)),
+            SendOutcome::NotYet { at: time, why } => ("n", format!("queued: {why}"), Some(*time)),
+            SendOutcome::Uncertain { until, why } => ("u", format!("uncertain: {why}"), Some(*until)),
+        };
+        args.push(letter);
+        args.push(state);
+        let place = message.map(|id| digest("message", &claim.channel, id));
+        match &place {
+            Some(hash) => args.push(hex(hash)),
+            None => args.push("-"),
+        }
+        match again {
+            Some(time) => args.push(at(time)),
+            None => args.push(""),
+        }
+        match lease {
+            Some(lease) => args.push(span(lease)),
+            None => args.push(""),
+        }
+        match pace_words(outcome) {
+            Some((every, reach)) => {
+                args.push(every);
+                args.push(reach);
+            }
+            None => {
+                args.push("");
+                args.push("");
+            }
+        }
+        let step = self.run(&SENT, keys, args, Durable::AsConfigured);
+        let answer = match place {
+            None => step.await,
+            Some(hash) => {
+                let (answer, kept) = join(step, self.keep_place(hash, &own, contact, &claim.entry.id)).await;
+                if let Err(why) = kept {
+                    tracing::warn!(%why, "statuses of a message that do not bear our id will not be recognised");
+                }
+                answer
+            }
+        };
+        let mut answer = answer?;
+        answer.int()?;
+        let now = answer.int()?;
+        let ours = answer.int()? == 1;
+        let sends_at = answer.time()?;
+        let next = match answer.maybe_list()? {
+            None => {
+                self.note(Due::Send, sends_at, contact, now);
+                None
+            }
+            Some(mut next) => Some(read_claim(contact, &own, &mut next)?),
+        };
+        Ok((ours, next))
+    }
+
+    pub(super) async fn change_owner(&self, contact: ContactId, owner: Owner) -> Result<(), StoreError> {
+        let own = self.names.of(contact);
+        let keys = vec![own.contact(), own.outbox(), own.queue("send")];
+        let args = self.args(contact).with(owner_word(owner));
+        let mut answer = self.run(&SET_OWNER, keys, args, Durable::AsConfigured).await?;
+        answer.int()?;
+        let now = answer.int()?;
+        self.note(Due::Send, answer.time()?, contact, now);
+        Ok(())
+    }
+
+    pub(super) async fn record_status(&self, channel: &str, status: &Status) -> Result<bool, StoreError> {
+        let message = digest("message", channel, &status.message_id);
+        if let Some(ours) = &status.ours {
+            let by_itself = ours.get(..32).and_then(|id| id.parse().ok());
+            let contact = match by_itself {
+                Some(contact) => Some(contact),
+                None => self
+                    .place(digest("ours", channel, ours))
+                    .await?
+                    .map(|(contact, _)| contact),
+            };
+            if let Some(contact) = contact {
+                let short = self.names.of(contact).short(ours);
+                if self.settle(channel, contact, short, message, "o", status).await? {
+                    return Ok(true);
+                }
+            }
+        }
+        match self.place(message).await? {
+            None => Ok(false),
+            Some((contact, short)) => self.settle(channel, contact, short, message, "m", status).await,
+        }
+    }
+
+    async fn settle(
+        &self,
+        channel: &str,
+        contact: ContactId,
+        short: Vec<u8>,
+        message: [u8; 16],
+        by: &'static str,
+        status: &Status,
+    ) -> Result<bool, StoreError> {
+        let own = self.names.of(contact);
+        let keys = vec![own.contact(), own.outbox(), own.queue("send"), own.fates()];
+        let state = match &status.error {
+            None => status.state.clone(),
+            Some(error) => format!("{}: {error}", status.state),
+        };
+        let args = self
+            .args(contact)
+            .with(channel)
+            .with(short.clone())
+            .with(hex(&message))
+            .with(by)
+            .with(u32::from(status.rank))
+            .with(state)
+            .with(self.caps.history_entries);
+        let mut answer = self.run(&RECONCILE, keys, args, Durable::AsConfigured).await?;
+        answer.int()?;
+        let now = answer.int()?;
+        if answer.int()? == 0 {
+            return Ok(false);
+        }
+        self.note(Due::Send, answer.time()?, contact, now);
+        if answer.int()? == 1
+            && let Some(ours) = own.long(&String::from_utf8_lossy(&short))
+        {
+            self.keep_place(message, &own, contact, &ours).await?;
+        }
+        Ok(true)
+    }
+
+    /// Ids of ours that do not tell their contact are found by a place of their own, written before the turn.
+    pub(super) async fn keep_places(
+        &self,
+        own: &Own,
+        contact: ContactId,
+        turn: &TurnCommit,
+    ) -> Result<(), StoreError> {
+        for entry in &turn.outbox {
+            if own.short(&entry.id).first() == Some(&b'=') {
+                let Some(channel) = self.channel_of(contact).await? else {
+                    return Ok(());
+                };
+                self.keep_place(digest("ours", &channel, &entry.id), own, contact, &entry.id)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn channel_of(&self, contact: ContactId) -> Result<Option<String>, StoreError> {
+        Ok(self.view(contact).await?.map(|claim| claim.channel))
+    }
+
+    /// Places stand outside the contact's partition: they are hints, and what they lead to decides.
+    async fn keep_place(
+        &self,
+        hash: [u8; 16],
+        own: &Own,
+        contact: ContactId,
+        ours: &str,
+    ) -> Result<(), StoreError> {
+        let partition = Partition(hash[0]);
+        let week = millis::floor(self.time()).div_euclid(WEEK);
+        let key = self.names.queue(partition, &format!("at:{week}"));
+        let args = self
+            .args(contact)
+            .with(&hash[..12])
+            .with([&contact.0[..], &own.short(ours)].concat())
+            .with(WEEKS * WEEK);
+        self.run(&PLACE, vec![key], args, Durable::Local).await?;
+        Ok(())
+    }
+
+    async fn place(&self, hash: [u8; 16]) -> Result<Option<(ContactId, Vec<u8>)>, StoreError> {
+        let partition = Partition(hash[0]);
+        let week = millis::floor(self.time()).div_euclid(WEEK);
+        // A clock that was set back has written into a week to come.
+        let keys = (0..=WEEKS)
+            .map(|ago| self.names.queue(partition, &format!("at:{}", week + 1 - ago)))
+            .collect();
+        let args = self.args(ContactId([0; 16])).with(&hash[..12]).with("");
+        let mut answer = self.run(&PLACE, keys, args, Durable::Local).await?;
+        answer.int()?;
+        answer.int()?;
+        let Some(kept) = answer.maybe_bytes()? else {
+            return Ok(None);
+        };
+        let contact = kept.get(..16).and_then(|id| id.try_into().ok()).map(ContactId);
+        Ok(contact.map(|contact| (contact, kept[16..].to_vec())))
+    }
+}

@@ -1,0 +1,66 @@
+//! The steps as scripts: parts under `lua/` put together. Those that free or finish work run although Redis is full.
+
+use super::Script;
+
+macro_rules! script {
+    ($($name:ident = $file:literal $head:literal [$($part:literal)*];)+) => {
+        $(pub(super) static $name: Script = Script::new(
+            $file,
+            concat!($head, "\n", $(include_str!(concat!("lua/", $part, ".lua")), )* include_str!(concat!("lua/", $file, ".lua"))),
+        );)+
+        #[cfg(test)]
+        pub(super) const ALL: &[&Script] = &[$(&$name),+];
+    };
+}
+
+script! {
+    INGEST = "ingest" "#!lua" ["clock" "contact" "thread"];
+    CLAIM = "claim" "#!lua flags=allow-oom" ["clock" "contact" "view" "park"];
+    COMMIT = "commit" "#!lua flags=allow-oom" ["clock" "contact" "thread" "sending" "claimed"];
+    FAIL = "fail" "#!lua flags=allow-oom" ["clock" "contact" "park"];
+    PEEK = "peek" "#!lua flags=no-writes" ["clock" "contact" "view"];
+    SEND_CLAIM = "send_claim" "#!lua flags=allow-oom" ["clock" "contact" "sending" "claimed"];
+    SENT = "sent" "#!lua flags=allow-oom" ["clock" "contact" "sending" "claimed"];
+    SET_OWNER = "set_owner" "#!lua flags=allow-oom" ["clock" "contact" "sending"];
+    RECONCILE = "reconcile" "#!lua flags=allow-oom" ["clock" "contact" "thread" "sending"];
+    FIRE = "fire" "#!lua flags=allow-oom" ["clock" "contact"];
+    JOB_CLAIM = "job_claim" "#!lua flags=allow-oom" ["clock" "contact"];
+    JOB_DONE = "job_done" "#!lua flags=allow-oom" ["clock" "contact"];
+    JOIN = "join" "#!lua" ["clock" "contact"];
+    ALIAS = "alias" "#!lua" ["clock"];
+    HISTORY = "history" "#!lua flags=no-writes" ["clock" "contact" "thread" "sending"];
+    LOOK = "look" "#!lua flags=no-writes" ["clock"];
+    REST = "rest" "#!lua flags=allow-oom" ["clock"];
+    CONTACTS = "contacts" "#!lua flags=no-writes" ["clock"];
+    PARKED = "parked" "#!lua flags=no-writes" ["clock"];
+    QUARANTINE = "quarantine" "#!lua" ["clock"];
+    SETTING = "setting" "#!lua" ["clock"];
+    PLACE = "place" "#!lua flags=allow-oom" ["clock"];
+    TOKENS = "tokens" "#!lua flags=allow-oom" ["clock"];
+    META = "meta" "#!lua flags=allow-oom" ["clock"];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without the first line a server runs a script on keys of two slots, and one that is full lets it begin.
+    #[test]
+    fn every_script_says_what_it_is_and_decodes_no_payload() {
+        for script in ALL {
+            let (first, rest) = script.text().split_once('\n').unwrap();
+            let known = ["#!lua", "#!lua flags=allow-oom", "#!lua flags=no-writes"];
+            assert!(known.contains(&first), "{}: {first}", script.name);
+            for decoder in ["cjson", "cmsgpack", "loadstring"] {
+                assert!(!rest.contains(decoder), "{} uses {decoder}", script.name);
+            }
+        }
+        assert!(
+            INGEST.text().starts_with("#!lua\n"),
+            "what comes in is refused while Redis is full"
+        );
+        for finishes in [&CLAIM, &COMMIT, &FAIL, &SEND_CLAIM, &SENT, &JOB_DONE, &FIRE] {
+            assert!(finishes.text().contains("allow-oom"), "{}", finishes.name);
+        }
+    }
+}

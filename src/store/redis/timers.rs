@@ -1,0 +1,244 @@
+//! Timers and jobs: work that comes back into the mailbox as an event.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::link::{Call, Durable};
+use super::scripts::{FIRE, JOB_CLAIM, JOB_DONE, LOOK};
+use super::turn::{field, member};
+use super::wire::{Answer, span};
+use super::{Partition, RedisStore, random};
+use crate::store::{ContactId, Due, JobClaim, JobId, Nonce, StoreError};
+
+/// Candidates that one look brings of a partition.
+const SOON: usize = 256;
+
+/// Something of a contact, and when it is due: sorted as it is taken.
+type Ripe = (i64, ContactId, Vec<u8>);
+
+impl RedisStore {
+    /// Timers are moved, never claimed: a crash can neither lose nor double them.
+    pub(super) async fn fire(&self, limit: usize) -> Result<usize, StoreError> {
+        loop {
+            let mut ripe = self.ripe(Due::Timer, limit).await?;
+            ripe.truncate(limit);
+            let mut contacts: Vec<(ContactId, Vec<Vec<u8>>)> = Vec::new();
+            for (_, contact, timer) in ripe {
+                match contacts.iter_mut().find(|(known, _)| *known == contact) {
+                    Some((_, timers)) => timers.push(timer),
+                    None => contacts.push((contact, vec![timer])),
+                }
+            }
+            let any = !contacts.is_empty();
+            let firing = contacts
+                .into_iter()
+                .map(|(contact, timers)| self.fire_of(contact, timers));
+            let (mut fired, mut trouble) = (0, None);
+            for one in join_all(firing).await {
+                match one {
+                    Ok(some) => fired += some,
+                    Err(why) => trouble = Some(why),
+                }
+            }
+            match trouble {
+                // The others go on.
+                Some(why) if fired == 0 => return Err(why),
+                Some(why) => tracing::error!(%why, "timers of a contact could not be fired"),
+                None => {}
+            }
+            // Another process may have fired all of them first, and there may be more.
+            if fired > 0 || !any {
+                return Ok(fired);
+            }
+        }
+    }
+
+    async fn fire_of(&self, contact: ContactId, timers: Vec<Vec<u8>>) -> Result<usize, StoreError> {
+        let own = self.names.of(contact);
+        let keys = vec![
+            own.contact(),
+            own.mailbox(),
+            own.body(),
+            own.queue("timers"),
+            own.queue("run"),
+            own.queue("active"),
+        ];
+        let mut args = self.args(contact);
+        args.0.extend(timers.iter().cloned());
+        let answer = self.run(&FIRE, keys, args, Durable::Local).await;
+        let mut answer = self.or_rest(answer, &own, "timers", timers).await?;
+        answer.int()?;
+        let now = answer.int()?;
+        let fired = answer.count()?;
+        self.note(Due::Run, answer.time()?, contact, now);
+        Ok(fired)
+    }
+
+    /// What is due of timers or jobs, soonest first; at least the soonest `limit`, if there are as many.
+    async fn ripe(&self, kind: Due, limit: usize) -> Result<Vec<Ripe>, StoreError> {
+        let (horizon, queue) = match kind {
+            Due::Timer => (&self.timers, "timers"),
+            Due::Job => (&self.jobs, "jobs"),
+            Due::Run | Due::Send => return Ok(Vec::new()),
+        };
+        let asked = horizon.to_ask(self.millis());
+        let calls = asked.iter().map(|(partition, _)| Call {
+            keys: vec![self.names.queue(*partition, queue)],
+            args: self.args(ContactId([0; 16])).with(limit).0,
+        });
+        let answers = self.each(&LOOK, calls.collect()).await;
+        let (mut ripe, mut trouble) = (Vec::new(), None);
+        for ((partition, was), answer) in asked.into_iter().zip(answers) {
+            match answer.and_then(|answer| listed(answer, 1)) {
+                Ok((now, lists)) => {
+                    let list = lists.into_iter().flatten().collect::<Vec<Ripe>>();
+                    horizon.told(partition, was, list.first().map(|(at, ..)| *at));
+                    ripe.extend(list.into_iter().filter(|(at, ..)| *at <= now));
+                }
+                Err(why) => {
+                    horizon.ask_again();
+                    trouble = Some(why);
+                }
+            }
+        }
+        match trouble {
+            // What the others have can be done.
+            Some(why) if ripe.is_empty() => Err(why),
+            Some(_) | None => {
+                ripe.sort();
+                Ok(ripe)
+            }
+        }
+    }
+
+    pub(super) async fn take_job(&self, lease: Duration) -> Result<Option<JobClaim>, StoreError> {
+        for (_, contact, job) in self.ripe(Due::Job, SOON).await? {
+            if let Some(claim) = self.take_job_of(contact, job, lease).await? {
+                return Ok(Some(claim));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn take_job_of(
+        &self,
+        contact: ContactId,
+        job: Vec<u8>,
+        lease: Duration,
+    ) -> Result<Option<JobClaim>, StoreError> {
+        let own = self.names.of(contact);
+        let nonce = Nonce(random()?);
+        let id = String::from_utf8_lossy(&job[16..]).into_owned();
+        let keys = vec![own.contact(), own.body(), own.queue("jobs")];
+        let args = self
+            .args(contact)
+            .with(job.clone())
+            .with(field(b'j', &id))
+            .with(nonce.0)
+            .with(span(lease));
+        let answer = self.run(&JOB_CLAIM, keys, args, Durable::Local).await;
+        let mut answer = self.or_rest(answer, &own, "jobs", vec![job]).await?;
+        answer.int()?;
+        answer.int()?;
+        if answer.int()? == 0 {
+            return Ok(None);
+        }
+        Ok(Some(JobClaim {
+            channel: answer.text()?,
+            payload: answer.bytes()?,
+            attempt: answer.count()?,
+            id: JobId(id),
+            contact,
+            nonce,
+        }))
+    }
+
+    pub(super) async fn end_job(&self, claim: &JobClaim, result: &[u8]) -> Result<bool, StoreError> {
+        self.caps.check_result(result)?;
+        let contact = claim.contact;
+        let own = self.names.of(contact);
+        let keys = vec![
+            own.contact(),
+            own.mailbox(),
+            own.body(),
+            own.queue("jobs"),
+            own.queue("run"),
+            own.queue("active"),
+        ];
+        let args = self
+            .args(contact)
+            .with(member(contact, &claim.id.0))
+            .with(field(b'j', &claim.id.0))
+            .with(claim.nonce.0)
+            .with(result);
+        let mut answer = self.run(&JOB_DONE, keys, args, Durable::Local).await?;
+        answer.int()?;
+        let now = answer.int()?;
+        let ours = answer.int()? == 1;
+        self.note(Due::Run, answer.time()?, contact, now);
+        Ok(ours)
+    }
+}
+
+/// The members and times that a look gives for each of its queues.
+pub(super) fn listed(mut answer: Answer, queues: usize) -> Result<(i64, Vec<Vec<Ripe>>), StoreError> {
+    answer.int()?;
+    let now = answer.int()?;
+    let mut lists = Vec::with_capacity(queues);
+    for _ in 0..queues {
+        let (mut list, mut members) = (Vec::new(), answer.list()?);
+        while !members.is_done() {
+            let member = members.bytes()?;
+            let at = members.int()?;
+            let contact = member.get(..16).and_then(|id| id.try_into().ok()).map(ContactId);
+            let contact = contact.ok_or_else(|| StoreError::Corrupt {
+                key: "a queue of a partition".into(),
+                why: format!("{:?} begins with no contact", String::from_utf8_lossy(&member)),
+            })?;
+            list.push((at, contact, member));
+        }
+        lists.push(list);
+    }
+    Ok((now, lists))
+}
+
+impl RedisStore {
+    /// What is due of every kind in these partitions, into the agenda.
+    pub(super) async fn look(&self, partitions: &[Partition]) -> Result<(), StoreError> {
+        const KINDS: [(Due, &str); 4] = [
+            (Due::Run, "run"),
+            (Due::Send, "send"),
+            (Due::Timer, "timers"),
+            (Due::Job, "jobs"),
+        ];
+        let calls = partitions.iter().map(|partition| Call {
+            keys: KINDS
+                .iter()
+                .map(|(_, queue)| self.names.queue(*partition, queue))
+                .collect(),
+            args: self.args(ContactId([0; 16])).with(SOON).0,
+        });
+        let mut trouble = None;
+        for (partition, answer) in partitions.iter().zip(self.each(&LOOK, calls.collect()).await) {
+            let (now, lists) = match answer.and_then(|answer| listed(answer, KINDS.len())) {
+                Ok(found) => found,
+                Err(why) => {
+                    trouble = Some(why);
+                    continue;
+                }
+            };
+            for ((kind, _), list) in KINDS.iter().zip(lists) {
+                for (at, contact, _) in list {
+                    match kind {
+                        Due::Timer => self.timers.lower(*partition, at),
+                        Due::Job => self.jobs.lower(*partition, at),
+                        Due::Run | Due::Send => {}
+                    }
+                    self.note(*kind, Some(at), contact, now);
+                }
+            }
+        }
+        trouble.map_or(Ok(()), Err)
+    }
+}
