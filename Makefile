@@ -1,10 +1,11 @@
 # The two commands of the README are `make demo` and `make test`.
-.PHONY: demo test lint bench audit setup-demo setup-test model help
+.PHONY: demo test test-otlp lint bench audit setup-demo setup-test model help
 
 help:
 	@echo "make demo    talk to the sample business on a page of this machine (no account, no Redis)"
 	@echo "make test    install what the tests need and run everything"
 	@echo "make lint    formatting and clippy, warnings are errors"
+	@echo "make test-otlp  build with traces and test them (minutes: everything is built again)"
 	@echo "make bench   measure, and print one table"
 	@echo "make audit   licences, bans and advisories of the dependencies"
 
@@ -18,6 +19,10 @@ test: setup-test lint
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --features otlp --test traces -- -D warnings
+
+test-otlp:
+	cargo test --locked --features otlp --test traces
 
 bench: setup-demo
 	scripts/run-benches

@@ -208,6 +208,39 @@ async fn health_is_told_in_words_or_json_on_both_listeners_and_metrics_on_one() 
             assert_eq!(json["status"], code, "{json}");
         }
     }
+    let at = page
+        .strip_prefix("http://")
+        .unwrap()
+        .strip_suffix("/metrics")
+        .unwrap();
+    let status = |more: &[&str]| {
+        let ran = std::process::Command::new(env!("CARGO_BIN_EXE_switchboard"))
+            .args(["status", "--at", at])
+            .args(more)
+            .output()
+            .unwrap();
+        (ran.status.code(), String::from_utf8(ran.stdout).unwrap())
+    };
+    let (code, said) = status(&[]);
+    assert_eq!(code, Some(0), "{said}");
+    for part in [
+        "ready",
+        "sqlite, for one worker; what is answered with 200 survives process crash and loss of power",
+        "mailbox   nothing is due",
+        "number    main (meta): flows answer, it sends",
+    ] {
+        assert!(said.contains(part), "no {part:?} in\n{said}");
+    }
+    let (code, said) = status(&["--format", "json"]);
+    let overview: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(
+        (code, &overview["numbers"][0]["autopilot"]),
+        (Some(0), &true.into())
+    );
+    assert_eq!(status(&["--ready"]), (Some(0), "ready\n".to_owned()));
     let elsewhere = client.get(format!("{webhook}/metrics")).send().await.unwrap();
     assert_eq!(elsewhere.status(), 404, "the world may reach this address");
+    drop(bot);
+    // Nobody is there any more: a container engine sees it by the exit code.
+    assert_eq!(status(&["--ready"]).0, Some(4));
 }

@@ -95,6 +95,7 @@ fn config(args: &Args, store: PathBuf, shop: SocketAddr) -> anyhow::Result<Confi
             ..Limits::default()
         },
         metrics: None,
+        traces: None,
         voice: None,
         secrets: [(SECRET.to_owned(), SecretString::from("demo"))].into(),
         services: [(SERVICE.to_owned(), stand_in)].into(),

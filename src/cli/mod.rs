@@ -9,7 +9,9 @@ mod explain;
 mod files;
 mod fmt;
 mod graph;
+mod notify;
 mod serve;
+mod status;
 mod test;
 mod transcribe;
 mod voice;
@@ -52,6 +54,8 @@ enum Command {
     Serve(serve::Args),
     /// Look at everything that must be right before a customer writes
     Doctor(doctor::Args),
+    /// One look at a running worker: health, queues, numbers, promises
+    Status(status::Args),
     /// Write down the words of a voice note
     Transcribe(transcribe::Args),
     /// Get a speech model
@@ -81,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Graph(args) => graph::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Transcribe(args) => transcribe::run(&args),
         Command::Voice(args) => voice::run(&args),
     });

@@ -5,10 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-use super::{Exit, demo};
+use super::{Exit, demo, notify};
 use crate::server::config::{Config, Log, LogFormat, REFERENCE, StoreAddress};
-use crate::server::{self, Parts, Running, Server};
+use crate::server::{self, Parts, Running, Server, traces};
 use crate::store::{Caps, SqliteStore, Store};
 
 #[derive(Debug, clap::Args)]
@@ -45,7 +49,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Good);
     }
     let served = if args.demo {
-        log_to_stderr(&demo::log());
+        log_to_stderr(&demo::log(), None);
         in_runtime(demo::run(args))
     } else {
         let mut config = Config::load(&args.config)?;
@@ -53,8 +57,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             config.bind = bind;
         }
         config.metrics = args.metrics.or(config.metrics);
-        log_to_stderr(&config.log);
-        in_runtime(serve(config, args.watch))
+        in_runtime(async {
+            let traces = traces::start(config.traces.as_ref())?;
+            let (layer, sending) = traces.unzip();
+            log_to_stderr(&config.log, layer);
+            let served = serve(config, args.watch).await;
+            if let Some(sending) = sending {
+                sending.stop().await;
+            }
+            served
+        })
     };
     served.map(|()| Exit::Good)
 }
@@ -84,6 +96,7 @@ async fn serve(config: Config, watch: bool) -> anyhow::Result<()> {
     if watch {
         running.watch();
     }
+    notify::ready();
     tokio::pin!(stop);
     loop {
         tokio::select! {
@@ -91,6 +104,7 @@ async fn serve(config: Config, watch: bool) -> anyhow::Result<()> {
             Some(()) = reload.recv() => reload_flows(&running).await,
         }
     }
+    notify::stopping();
     running.shutdown().await;
     Ok(())
 }
@@ -101,22 +115,25 @@ async fn reload_flows(running: &Running) {
     }
 }
 
-/// Logs on standard error. `RUST_LOG` wins over the configuration.
-fn log_to_stderr(log: &Log) {
+/// Logs on standard error, and hands spans to `traces`. `RUST_LOG` wins over the configuration.
+fn log_to_stderr(log: &Log, traces: Option<traces::Spans>) {
     // What the speech library says of itself is not worth a line, unless somebody asks.
     let level = format!("{},{}", crate::voice::LOG_DIRECTIVE, log.level);
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .or_else(|_| tracing_subscriber::EnvFilter::try_new(level))
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let filter = EnvFilter::try_from_default_env()
+        .or_else(|_| EnvFilter::try_new(level))
+        .unwrap_or_else(|_| EnvFilter::new("info"));
+    // Spans are for traces; a log line says by itself what it is about.
+    let lines_only = filter.and(filter_fn(|metadata| !metadata.is_span()));
+    let lines = tracing_subscriber::fmt::layer()
         .with_target(false)
         .with_writer(std::io::stderr);
-    // A second subscriber can only come from a test that set its own.
-    let _ = match log.format {
+    let lines = match log.format {
         LogFormat::Text => lines
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .try_init(),
-        LogFormat::Json => lines.json().try_init(),
+            .with_filter(lines_only)
+            .boxed(),
+        LogFormat::Json => lines.json().with_filter(lines_only).boxed(),
     };
+    // A second subscriber can only come from a test that set its own.
+    let _ = tracing_subscriber::registry().with(traces).with(lines).try_init();
 }

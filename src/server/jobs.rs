@@ -11,6 +11,7 @@ use super::masked::{Masked, unreadable};
 use super::metrics::{Called, Lease, Noted};
 use super::parts::{Shared, lock};
 use super::patience::repeated;
+use super::traces::Span;
 use super::work::Work;
 use crate::failpoint;
 use crate::store::{JobClaim, JobId, StoreError};
@@ -82,7 +83,12 @@ async fn work(shared: &Shared, claim: &JobClaim) {
     let contact = Masked(claim.contact);
     failpoint!("after_job_claim");
     let item = match serde_json::from_slice::<Work>(&claim.payload) {
-        Ok(work) => result(shared, claim, work).await,
+        Ok(work) => {
+            let span = Span::job(&claim.channel, work.kind());
+            let item = result(shared, claim, work).await;
+            span.end("done", false);
+            item
+        }
         Err(why) => {
             let why = unreadable(&why);
             tracing::error!(%contact, why, "a job can't be read");

@@ -77,8 +77,7 @@ impl Measured {
         observe(self.steps.of(step), began.elapsed());
         self.pulse.heard(&outcome);
         if let Err(why) = &outcome {
-            let word = <Step as super::metrics::Values>::WORDS[usize::from(step)];
-            self.metrics.store_errors(word, kind(why)).increment(1);
+            self.metrics.store_errors(step.word(), kind(why)).increment(1);
         }
         outcome
     }

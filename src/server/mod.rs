@@ -28,6 +28,7 @@ mod metrics;
 mod notes;
 mod numbers;
 mod operators;
+pub mod overview;
 mod parts;
 mod patience;
 mod people;
@@ -38,6 +39,7 @@ mod session;
 mod shutdown;
 mod thread;
 mod tokens;
+pub mod traces;
 mod turn;
 mod uploads;
 mod webhook;
@@ -191,7 +193,9 @@ impl Server {
         ));
         let mut watched_at = None;
         if let Some((listener, address)) = watched {
-            let router = metrics::routes(shared.clone()).merge(health::routes(shared.clone()));
+            let router = metrics::routes(shared.clone())
+                .merge(overview::routes(shared.clone()))
+                .merge(health::routes(shared.clone()));
             let (stop, tasks) = (shared.stopping.clone(), shared.tasks.clone());
             shared
                 .tasks

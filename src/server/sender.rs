@@ -16,6 +16,7 @@ use super::notes;
 use super::parts::{Gate, Number, Shared, lock};
 use super::patience::repeated;
 use super::thread::{Line, NoteKind, Ours};
+use super::traces::Span;
 use super::uploads;
 use crate::channel::{SendClass, SendError, Step};
 use crate::failpoint;
@@ -59,7 +60,12 @@ pub(super) async fn send_on(shared: &Arc<Shared>, seat: &Seat, first: SendClaim)
     let mut left = IN_A_ROW;
     while let Some(claim) = next {
         failpoint!("after_send_claim");
+        let span = Span::send(&claim.channel, claim.attempt);
         let outcome = attempt(shared, &claim).await;
+        let sent = Sent::of(&outcome);
+        span.end(sent.word(), sent == Sent::Dead);
+        let series = shared.metrics.channel(&claim.channel);
+        series.sends.of(sent).increment(1);
         failpoint!("before_send_done");
         report(shared, &claim, &outcome).await;
         left -= 1;
@@ -284,26 +290,15 @@ async fn wait_for_delivery(shared: &Shared, claim: &SendClaim, step: &Step) {
 /// Tells log and team of what the customer will not read.
 async fn report(shared: &Shared, claim: &SendClaim, outcome: &SendOutcome) {
     let (channel, contact) = (claim.channel.as_str(), Masked(claim.contact));
-    let count = |sent| shared.metrics.channel(channel).sends.of(sent).increment(1);
     match outcome {
         SendOutcome::Accepted { .. } => {
-            count(Sent::Accepted);
             tracing::info!(channel, %contact, attempt = claim.attempt, "sent");
         }
-        SendOutcome::Retry { at, why } => {
-            count(Sent::Retry);
+        SendOutcome::Retry { at, why } | SendOutcome::NotYet { at, why } => {
             tracing::warn!(channel, %contact, attempt = claim.attempt, %at, why, "not sent yet");
         }
-        SendOutcome::NotYet { at, why } => {
-            count(Sent::NotYet);
-            tracing::warn!(channel, %contact, attempt = claim.attempt, %at, why, "not sent yet");
-        }
-        SendOutcome::Uncertain { why, .. } => {
-            count(Sent::Uncertain);
-            tracing::warn!(channel, %contact, why, "may have been sent");
-        }
+        SendOutcome::Uncertain { why, .. } => tracing::warn!(channel, %contact, why, "may have been sent"),
         SendOutcome::Dead { why } => {
-            count(Sent::Dead);
             tracing::error!(channel, %contact, why, "a message was not sent; the team has a note");
             let line = Line::note(NoteKind::Sending, format!("A message was not sent: {why}."), None);
             notes::write(shared, channel, claim.contact, &claim.entry.id, &line).await;

@@ -17,6 +17,7 @@ use super::masked::Masked;
 use super::metrics::Arrival;
 use super::parts::{Number, Shared};
 use super::thread::Line;
+use super::traces::Span;
 use crate::channel::{Answer, Forged};
 use crate::failpoint;
 use crate::message::{Inbound, InboundBody, MediaKind, Role};
@@ -58,11 +59,11 @@ pub(super) async fn receive(
     Path(id): Path<String>,
     request: Request<Body>,
 ) -> Response {
-    let began = Instant::now();
+    let (began, span) = (Instant::now(), Span::webhook(shown(&shared, &id)));
     let response = answered(&shared, &id, request).await;
-    shared
-        .metrics
-        .webhook(&id, response.status().as_u16(), began.elapsed());
+    let status = response.status();
+    shared.metrics.webhook(&id, status.as_u16(), began.elapsed());
+    span.end(status.as_str(), status.is_server_error());
     response
 }
 

@@ -17,6 +17,14 @@ pub enum Work {
 }
 
 impl Work {
+    /// What kind of work it is, for operators.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Work::Call(_) => "call",
+            Work::Listen { .. } => "listen",
+        }
+    }
+
     pub fn to_bytes(&self) -> Vec<u8> {
         // Field names, strings and finite numbers only: nothing in it can fail to be written.
         serde_json::to_vec(self).unwrap_or_default()

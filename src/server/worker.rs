@@ -12,6 +12,7 @@ use super::parts::{Number, Shared};
 use super::patience::repeated;
 use super::session::{self, Session};
 use super::thread::Line;
+use super::traces::Span;
 use super::turn::{self, Outcome, Rules, Told};
 use super::{acts, dispatch, notes, seen, sender};
 use crate::failpoint;
@@ -49,6 +50,7 @@ pub(super) async fn take_turn(shared: &Arc<Shared>, seat: &Seat) {
         }
     };
     failpoint!("after_claim");
+    let span = Span::turn(&claim.channel, claim.events.len());
     let end = match answer(shared, &claim).await {
         Ok((turn, told)) => commit(shared, &claim, turn, told).await,
         Err(why) => fail(shared, &claim, &why).await,
@@ -56,6 +58,7 @@ pub(super) async fn take_turn(shared: &Arc<Shared>, seat: &Seat) {
     let series = shared.metrics.channel(&claim.channel);
     observe(&series.turn, began.elapsed());
     series.turns.of(end).increment(1);
+    span.end(end.word(), end != TurnEnd::Committed);
     if end == TurnEnd::Fenced {
         shared.metrics.lease_losses.of(Lease::Turn).increment(1);
     }

@@ -24,6 +24,7 @@ pub(super) struct File {
     #[serde(default)]
     pub limits: Limits,
     pub metrics: Option<Metrics>,
+    pub traces: Option<Spanned<Traces>>,
     pub voice: Option<Voice>,
     #[serde(default)]
     pub secrets: BTreeMap<String, Spanned<Source>>,
@@ -104,6 +105,12 @@ impl Default for Limits {
 pub(super) struct Metrics {
     #[serde(default = "metrics_bind")]
     pub bind: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Traces {
+    pub endpoint: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -36,6 +36,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where the page of metrics is; `None`: there is none.
     pub metrics: Option<SocketAddr>,
+    /// Where traces go; `None`: nowhere, unless the environment says so.
+    pub traces: Option<TracesConfig>,
     /// `None`: voice notes are kept, not transcribed.
     pub voice: Option<VoiceConfig>,
     /// What services are called with, by the name that the business file uses.
@@ -47,6 +49,12 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreAddress {
     Sqlite(PathBuf),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TracesConfig {
+    /// A collector's address, without the path of traces. `None`: as the environment or the standard says.
+    pub endpoint: Option<Url>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

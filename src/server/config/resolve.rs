@@ -11,10 +11,10 @@ use secrecy::SecretString;
 use toml::Spanned;
 use url::Url;
 
-use super::file::{Channel, File, OneOrMore, Provider, Service, Source};
+use super::file::{Channel, File, OneOrMore, Provider, Service, Source, Traces};
 use super::{
     ChannelConfig, Config, ConfigError, MetaConfig, Mistake, ProviderConfig, ServiceConfig, StoreAddress,
-    VoiceConfig,
+    TracesConfig, VoiceConfig,
 };
 
 pub(super) fn resolve(
@@ -78,6 +78,7 @@ impl Reader<'_> {
             .metrics
             .as_ref()
             .map(|metrics| self.listen(&metrics.bind, "127.0.0.1:9464"));
+        let traces = file.traces.as_ref().map(|traces| self.traces(traces));
         let public_url = file.public_url.as_ref().and_then(|url| self.url(url));
         let admin_token = file
             .admin_token
@@ -110,6 +111,7 @@ impl Reader<'_> {
             log: file.log.clone(),
             limits: file.limits.clone(),
             metrics: metrics.flatten(),
+            traces,
             voice,
             secrets,
             services,
@@ -129,6 +131,18 @@ impl Reader<'_> {
                 );
                 None
             }
+        }
+    }
+
+    fn traces(&mut self, written: &Spanned<Traces>) -> TracesConfig {
+        if !cfg!(feature = "otlp") {
+            let says = "this build can't send traces";
+            let help = "build with `--features otlp`, or remove the [traces] table";
+            self.wrong(written.span(), says, help);
+        }
+        let endpoint = written.get_ref().endpoint.as_ref();
+        TracesConfig {
+            endpoint: endpoint.and_then(|url| self.url(url)),
         }
     }
 

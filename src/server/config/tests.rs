@@ -59,6 +59,10 @@ fn every_key_is_explained_in_the_reference_with_its_default() {
         keys(&table["metrics"]),
         known::<super::file::Metrics>("nonsense = 1")
     );
+    assert_eq!(
+        keys(&table["traces"]),
+        known::<super::file::Traces>("nonsense = 1")
+    );
     assert_eq!(keys(&table["voice"]), known::<super::file::Voice>("nonsense = 1"));
     assert_eq!(
         keys(&table["services"]["shop"]),
@@ -140,7 +144,7 @@ fn a_mistake_is_drawn_with_file_line_and_what_to_do() {
 fn an_unknown_key_is_named_with_those_there_are() {
     let error = parsed("bnid = \"127.0.0.1:1\"").expect_err("a mistake");
     insta::assert_snapshot!(error, @r#"
-    error: unknown field `bnid`, expected one of `flows`, `store`, `bind`, `public_url`, `admin_token`, `log`, `limits`, `metrics`, `voice`, `secrets`, `services`, `channel`
+    error: unknown field `bnid`, expected one of `flows`, `store`, `bind`, `public_url`, `admin_token`, `log`, `limits`, `metrics`, `traces`, `voice`, `secrets`, `services`, `channel`
      --> /etc/switchboard/switchboard.toml:1:1
       |
     1 | bnid = "127.0.0.1:1"
@@ -162,4 +166,28 @@ fn a_secret_that_is_not_set_is_said_where_it_is_named() {
       |
       = help: set it before starting, or name a file instead
     "#);
+}
+
+#[cfg(not(feature = "otlp"))]
+#[test]
+fn traces_that_this_build_cannot_send_are_refused_where_they_are_asked_for() {
+    let error = parsed("[traces]\nendpoint = \"http://127.0.0.1:4318\"\n").expect_err("a mistake");
+    assert_eq!(error.mistakes[0].says, "this build can't send traces");
+    assert_eq!(error.line(&error.mistakes[0]), Some(1));
+    assert!(error.mistakes[0].help.contains("--features otlp"));
+}
+
+#[cfg(feature = "otlp")]
+#[test]
+fn traces_go_where_the_configuration_says() {
+    let config = parsed("[traces]\nendpoint = \"http://127.0.0.1:4318\"\n").expect("valid");
+    let traces = config.traces.expect("traces");
+    assert_eq!(
+        traces.endpoint.expect("an address").as_str(),
+        "http://127.0.0.1:4318/"
+    );
+    assert_eq!(
+        parsed("[traces]").expect("valid").traces,
+        Some(TracesConfig::default())
+    );
 }

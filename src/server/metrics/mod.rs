@@ -15,6 +15,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, 
 
 use self::series::Maker;
 use super::parts::Shared;
+use crate::store::SendOutcome;
 
 pub(super) use page::routes;
 pub(super) use series::{Family, Values, label, observe};
@@ -115,6 +116,18 @@ label! {
     Queue as "queue" { Mailbox = "mailbox", Outbox = "outbox", Timers = "timers", Jobs = "jobs" }
 }
 
+impl Sent {
+    pub fn of(outcome: &SendOutcome) -> Sent {
+        match outcome {
+            SendOutcome::Accepted { .. } => Sent::Accepted,
+            SendOutcome::Retry { .. } => Sent::Retry,
+            SendOutcome::NotYet { .. } => Sent::NotYet,
+            SendOutcome::Uncertain { .. } => Sent::Uncertain,
+            SendOutcome::Dead { .. } => Sent::Dead,
+        }
+    }
+}
+
 /// All series of one server.
 #[derive(Debug)]
 pub(super) struct Metrics {
@@ -160,7 +173,6 @@ pub(super) struct OfVoice {
 struct Gauges {
     uptime: Gauge,
     up: Gauge,
-    waiting: Family<Queue, Gauge>,
     oldest: Family<Queue, Gauge>,
 }
 
@@ -174,6 +186,7 @@ impl Metrics {
             &[("version", env!("CARGO_PKG_VERSION")), ("features", FEATURES)],
         )
         .set(1.0);
+        process::started(make);
         Metrics {
             page: recorder.handle(),
             began: Instant::now(),
@@ -191,11 +204,14 @@ impl Metrics {
             gauges: Gauges {
                 uptime: make.gauge("switchboard_uptime_seconds", &[]),
                 up: make.gauge("switchboard_store_up", &[]),
-                waiting: make.gauges("switchboard_waiting"),
                 oldest: make.gauges("switchboard_oldest_waiting_seconds"),
             },
             recorder,
         }
+    }
+
+    pub fn uptime(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// The series of a channel; one for all that are not configured.
@@ -219,10 +235,7 @@ impl Metrics {
 
     /// A service of the business answered, or did not. Names are those of the flows, which change while the server runs.
     pub fn call(&self, service: &str, outcome: Called, took: Duration) {
-        let labels = [
-            ("service", service),
-            (Called::LABEL, Called::WORDS[usize::from(outcome)]),
-        ];
+        let labels = [("service", service), (Called::LABEL, outcome.word())];
         let series = Maker(&self.recorder).histogram("switchboard_call_seconds", &labels);
         observe(&series, took);
     }
@@ -256,7 +269,12 @@ impl OfChannel {
 }
 
 /// What this build can do, in words.
-const FEATURES: &str = if cfg!(feature = "voice") { "voice" } else { "" };
+const FEATURES: &str = match (cfg!(feature = "voice"), cfg!(feature = "otlp")) {
+    (true, true) => "voice,otlp",
+    (true, false) => "voice",
+    (false, true) => "otlp",
+    (false, false) => "",
+};
 
 fn recorder() -> PrometheusRecorder {
     let buckets = |builder: PrometheusBuilder, name: &str, buckets| {
@@ -340,11 +358,6 @@ fn explain(make: Maker<'_>) {
             "switchboard_store_up",
             None,
             "1: the store answered when this page was asked for.",
-        ),
-        (
-            "switchboard_waiting",
-            None,
-            "What waits in the store, due or not.",
         ),
         (
             "switchboard_oldest_waiting_seconds",

@@ -12,6 +12,7 @@ use axum::routing::get;
 
 use super::series::Maker;
 use super::{Queue, process};
+use crate::server::overview;
 use crate::server::parts::{Gate, Shared, lock};
 use crate::store::{Due, StoreError};
 
@@ -25,7 +26,7 @@ pub(in crate::server) fn routes(shared: Arc<Shared>) -> Router {
 
 async fn show(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     let metrics = &shared.metrics;
-    metrics.gauges.uptime.set(metrics.began.elapsed().as_secs_f64());
+    metrics.gauges.uptime.set(metrics.uptime().as_secs_f64());
     process::look(Maker(&metrics.recorder));
     for (id, number) in &shared.numbers {
         let stopped = matches!(&*lock(&number.gate), Gate::Stopped { .. });
@@ -39,7 +40,6 @@ async fn show(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     if !up {
         // What was true before must not be shown as if it were true now.
         for queue in [Queue::Mailbox, Queue::Outbox, Queue::Timers, Queue::Jobs] {
-            metrics.gauges.waiting.of(queue).set(f64::NAN);
             metrics.gauges.oldest.of(queue).set(f64::NAN);
         }
     }
@@ -48,16 +48,14 @@ async fn show(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
 }
 
 async fn look(shared: &Shared) -> Result<(), StoreError> {
-    let now = shared.store.now();
     for (queue, due) in [
         (Queue::Mailbox, Due::Run),
         (Queue::Outbox, Due::Send),
         (Queue::Timers, Due::Timer),
         (Queue::Jobs, Due::Job),
     ] {
-        let soonest = shared.store.next_due(due).await?;
-        let late = soonest.map_or(0.0, |at| at.duration_until(now).as_secs_f64().max(0.0));
-        shared.metrics.gauges.oldest.of(queue).set(late);
+        let oldest = overview::oldest(shared.store.as_ref(), due).await?;
+        shared.metrics.gauges.oldest.of(queue).set(oldest);
     }
     Ok(())
 }

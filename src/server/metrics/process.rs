@@ -27,6 +27,12 @@ pub(super) fn explain(make: Maker<'_>) {
     }
 }
 
+/// Notes when this process started.
+pub(super) fn started(make: Maker<'_>) {
+    let now = jiff::Timestamp::now().as_duration().as_secs_f64();
+    make.gauge("process_start_time_seconds", &[]).set(now);
+}
+
 /// Writes what the system says of this process. What it does not say is left out.
 pub(super) fn look(make: Maker<'_>) {
     let set = |name: &'static str, value: Option<f64>| {
@@ -55,15 +61,6 @@ pub(super) fn look(make: Maker<'_>) {
         make.counter("process_cpu_seconds_total", &[])
             .absolute(((user + system) / TICKS) as u64);
     }
-    let booted = number_after(
-        &std::fs::read_to_string("/proc/stat").unwrap_or_default(),
-        "btime ",
-    );
-    let since_boot = figures.get(19).map(|ticks| ticks / TICKS);
-    set(
-        "process_start_time_seconds",
-        booted.zip(since_boot).map(|(boot, since)| boot + since),
-    );
 }
 
 fn read(name: &str) -> String {

@@ -27,6 +27,14 @@ macro_rules! label {
             }
         }
 
+        impl $name {
+            /// As it stands on the page.
+            #[allow(dead_code)] // Not every label is asked for its word.
+            pub fn word(self) -> &'static str {
+                <Self as $crate::server::metrics::Values>::WORDS[self as usize]
+            }
+        }
+
         impl $crate::server::metrics::Values for $name {
             const LABEL: &'static str = $label;
             const WORDS: &'static [&'static str] = &[$($word),+];
