@@ -7,6 +7,7 @@
 
 mod agenda;
 mod horizon;
+pub mod inspect;
 pub mod link;
 mod lists;
 mod mailbox;
@@ -20,6 +21,7 @@ mod slot;
 mod timers;
 mod turn;
 mod wire;
+pub mod workers;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};

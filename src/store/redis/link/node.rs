@@ -185,10 +185,16 @@ impl Node {
         StoreError::Unknown(why)
     }
 
-    /// Let the line with this number be opened anew.
+    /// Let the line with this number be opened anew. From now on nobody uses it.
     pub(super) fn doubt(&self, line: u64, why: &str) {
-        let now = matches!(&*self.state.borrow(), State::Up(up) if up.number == line);
-        if now {
+        let down = self.state.send_if_modified(|state| {
+            let ours = matches!(state, State::Up(up) if up.number == line);
+            if ours {
+                *state = State::Down(why.to_owned());
+            }
+            ours
+        });
+        if down {
             self.doubted.send_replace(Some((line, why.to_owned())));
         }
     }

@@ -23,7 +23,7 @@ const WAITING: usize = 4096;
 
 /// `WAIT` answers for what its own connection wrote. A script that found the work done already wrote nothing, and the
 /// one that did it may not be on the replica yet: so each batch writes something itself, when memory is full too.
-const STAMP: &str = "#!lua flags=allow-oom\nreturn redis.call('SET',KEYS[1],'1')";
+const STAMP: &str = "#!lua flags=allow-oom\nreturn redis.call('SET',KEYS[1],'1','PX',60000)";
 
 #[derive(Debug)]
 pub(super) struct Lanes {
@@ -69,11 +69,10 @@ impl Lanes {
     ) -> Answer {
         let queue = self.queue.get_or_init(|| self.start(patience));
         let (answer, answered) = oneshot::channel();
-        let stamp = [b"sb:{".as_slice(), tag_of(key), b"}:replicated"].concat();
         let asked = Asked {
             command,
             asking,
-            stamp,
+            stamp: stamp_beside(key),
             answer,
         };
         let closed = || StoreError::Unavailable("the connection to Redis was closed".into());
@@ -172,6 +171,18 @@ impl Lane {
     }
 }
 
+/// A key in the slot of this one, beginning as it does: a user may be allowed just the keys of one prefix.
+fn stamp_beside(key: &[u8]) -> Vec<u8> {
+    let tag = tag_of(key);
+    let before = key.iter().position(|byte| *byte == b'{').unwrap_or(key.len());
+    let before = if tag.len() == key.len() {
+        key
+    } else {
+        &key[..before]
+    };
+    [before, b"{", tag, b"}:replicated"].concat()
+}
+
 fn packed(batch: &[Asked], replica: Duration) -> Pipeline {
     let mut commands = Pipeline::with_capacity(2 * batch.len() + 3);
     for asked in batch {
@@ -245,6 +256,22 @@ mod tests {
         assert_eq!(answers.len(), length);
         share_out(batch, answers, Duration::from_millis(5));
         (one.try_recv().unwrap(), two.try_recv().unwrap())
+    }
+
+    #[test]
+    fn the_stamp_lives_where_the_script_writes_and_under_its_prefix() {
+        use crate::store::redis::slot_of;
+        assert_eq!(stamp_beside(b"sb:{aa}:run"), b"sb:{aa}:replicated");
+        for key in [&b"sb:{aa}:run"[..], b"sb:meta", b"sb:a:0123"] {
+            let stamp = stamp_beside(key);
+            assert!(stamp.starts_with(b"sb:"));
+            assert_eq!(
+                slot_of(&stamp),
+                slot_of(key),
+                "{}",
+                String::from_utf8_lossy(&stamp)
+            );
+        }
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! How Switchboard reaches Redis, against real servers: what a call says when the server is gone, hung, full, loading,
 //! a replica or elsewhere, and that it works again by itself.
 
+mod inspection;
+#[path = "../redis/mod.rs"]
 mod redis;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,0 +1,79 @@
+//! Workers that know of one another.
+
+use switchboard::store::redis::workers::{Hint, Worker, Workers, live};
+use switchboard::store::{ContactId, Due};
+
+use super::*;
+
+async fn join(link: &Link, reads: (u32, u32)) -> Arc<Workers> {
+    let me = Worker::this(reads, 1_700_000_000_000).expect("an id");
+    Workers::join(link.clone(), "sb", me).await
+}
+
+async fn sees(workers: &Workers, many: usize) {
+    let began = Instant::now();
+    while workers.live().len() != many {
+        assert!(began.elapsed() < PATIENCE, "{:?}", workers.live());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_share_the_partitions_and_take_over_those_of_one_who_goes() {
+    let server = Server::plain();
+    let (here, there) = (linked(&server.url()).await, linked(&server.url()).await);
+    let first = join(&here, (1, 3)).await;
+    assert_eq!(first.mine().len(), 256);
+    assert_eq!(first.format(3), 3);
+    let second = join(&there, (1, 2)).await;
+    sees(&first, 2).await;
+    sees(&second, 2).await;
+    assert_eq!(first.mine().len() + second.mine().len(), 256);
+    assert!(Partition::all().all(|partition| first.is_mine(partition) != second.is_mine(partition)));
+    // Nobody writes what the other can't read.
+    assert_eq!((first.format(3), second.format(2)), (2, 2));
+    assert_eq!(live(&here, "sb").await.expect("a list").len(), 2);
+
+    // A word to the one whom it concerns.
+    let theirs = second.mine()[0];
+    let hint = Hint {
+        kind: Due::Run,
+        at: 5,
+        contact: ContactId([theirs.0; 16]),
+    };
+    assert!(first.tell(hint));
+    assert_eq!(second.hints().await, Some(vec![hint]));
+    assert!(!second.tell(hint), "that is its own");
+
+    // One leaves in order and is gone at once; one that dies is missed after some seconds.
+    second.leave().await;
+    sees(&first, 1).await;
+    assert_eq!(first.mine().len(), 256);
+    let third = join(&there, (1, 3)).await;
+    sees(&first, 2).await;
+    there.close();
+    drop(third);
+    sees(&first, 1).await;
+    assert!(!first.tell(hint));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_comes_back_on_the_list_after_redis_was_away() {
+    let mut server = Server::plain();
+    let link = linked(&server.url()).await;
+    let worker = join(&link, (1, 1)).await;
+    server.kill();
+    server.restart();
+    let began = Instant::now();
+    loop {
+        if let Ok(list) = live(&link, "sb").await
+            && list.len() == 1
+        {
+            assert_eq!(list[0].id, worker.me().id);
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(worker.live().len(), 1);
+}
