@@ -95,6 +95,7 @@ fn kind(why: &StoreError) -> &'static str {
         StoreError::TooMany { .. } => "too_many",
         StoreError::Version { .. } => "version",
         StoreError::Locked(_) => "locked",
+        StoreError::Unfit(_) => "unfit",
     }
 }
 

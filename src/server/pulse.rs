@@ -42,7 +42,8 @@ impl Pulse {
                 | StoreError::TooBig { .. }
                 | StoreError::TooMany { .. }
                 | StoreError::Version { .. }
-                | StoreError::Locked(_),
+                | StoreError::Locked(_)
+                | StoreError::Unfit(_),
             ) => self.answered(),
         }
     }

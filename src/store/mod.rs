@@ -236,4 +236,7 @@ pub enum StoreError {
     Version { found: u32, max: u32 },
     #[error("another Switchboard uses this store: {0}")]
     Locked(String),
+    /// It answers, and would not keep what it is given.
+    #[error("the store is not fit to keep conversations: {0}")]
+    Unfit(String),
 }

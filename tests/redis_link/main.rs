@@ -444,7 +444,7 @@ async fn a_socket_of_this_machine_is_reached() {
 fn replicated() -> LinkSettings {
     LinkSettings {
         durability: Durability::Replica,
-        replica: Duration::from_millis(300),
+        replica: Duration::from_secs(1),
         ..LinkSettings::default()
     }
 }

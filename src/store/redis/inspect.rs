@@ -61,7 +61,7 @@ impl Inspection {
                 None => finding.says.clone(),
             })
             .collect();
-        (!refused.is_empty()).then(|| StoreError::Unavailable(refused.join(". ")))
+        (!refused.is_empty()).then(|| StoreError::Unfit(refused.join(". ")))
     }
 }
 

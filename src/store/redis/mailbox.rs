@@ -226,7 +226,7 @@ impl RedisStore {
                 })
             })
             .collect::<Result<_, StoreError>>()?;
-        self.note(Due::Run, run_at, contact, now);
+        self.hand_over(Due::Run, run_at, contact, now);
         Ok(outcomes)
     }
 }

@@ -25,7 +25,7 @@ pub mod workers;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -33,9 +33,11 @@ use tokio::task::AbortHandle;
 
 use self::agenda::Agenda;
 use self::horizon::Horizon;
+use self::inspect::Inspection;
 use self::link::{Call, Durable, Link, LinkSettings, RedisAddress};
 use self::names::{Names, Own};
 use self::wire::{Answer, Args};
+use self::workers::{Hint, Worker, Workers};
 use super::{
     Alias, Caps, Claim, Clock, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested,
     JobClaim, Nonce, Owner, Promises, Rate, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError,
@@ -47,6 +49,8 @@ pub use slot::{PARTITIONS, Partition, slot_of};
 
 /// A regular look finds what no hint told of.
 const LOOK: Duration = Duration::from_millis(250);
+/// The same in partitions that others look after: they may have died.
+const LOOK_EVERYWHERE: Duration = Duration::from_secs(5);
 /// A test's clock does not say that it was moved.
 const BLINK: Duration = Duration::from_millis(50);
 /// What can't be read is tried again after this time.
@@ -90,6 +94,9 @@ pub struct RedisStore {
     closed: AtomicBool,
     /// Looks regularly, once somebody waits for work.
     looking: OnceLock<AbortHandle>,
+    /// The others, from then on.
+    workers: OnceLock<Arc<Workers>>,
+    promises: Promises,
     this: Weak<RedisStore>,
 }
 
@@ -97,7 +104,7 @@ impl RedisStore {
     /// Connects, and marks an empty database as Switchboard's.
     ///
     /// # Errors
-    /// `Unavailable` if no server answers, `Version` if a newer Switchboard wrote it (nothing is touched), `Corrupt` if it is
+    /// `Unavailable` if no server answers, `Unfit` if one would throw conversations away or can't run the scripts, `Version` if a newer Switchboard wrote it (nothing is touched), `Corrupt` if it is
     /// of another kind.
     pub async fn open(
         address: &RedisAddress,
@@ -106,6 +113,10 @@ impl RedisStore {
         clock: RedisClock,
     ) -> Result<Arc<RedisStore>, StoreError> {
         let link = Link::connect(address, &settings.link).await?;
+        let seen = inspect::inspect(&link, &settings.prefix).await;
+        if let Some(why) = seen.refusal() {
+            return Err(why);
+        }
         let store = Arc::new_cyclic(|this| RedisStore {
             caps,
             clock,
@@ -116,6 +127,8 @@ impl RedisStore {
             jobs: Horizon::default(),
             closed: AtomicBool::new(false),
             looking: OnceLock::new(),
+            workers: OnceLock::new(),
+            promises: seen.promises,
             this: this.clone(),
         });
         store.check_in().await?;
@@ -184,6 +197,69 @@ impl RedisStore {
         self.agenda.note(kind, at, contact, now);
     }
 
+    /// New work is told to whoever looks after its partition; what is this process' own, or can be told to nobody, is
+    /// noted here.
+    fn hand_over(&self, kind: Due, at: Option<i64>, contact: ContactId, now: i64) {
+        let told = at
+            .zip(self.workers.get())
+            .is_some_and(|(at, workers)| workers.tell(Hint { kind, at, contact }));
+        if !told {
+            self.note(kind, at, contact, now);
+        }
+    }
+
+    /// What another process told this one.
+    fn heard(&self, hints: Vec<Hint>) {
+        let now = self.millis();
+        for Hint { kind, at, contact } in hints {
+            let partition = Partition::of(contact);
+            match kind {
+                Due::Timer => self.timers.lower(partition, at),
+                Due::Job => self.jobs.lower(partition, at),
+                Due::Run | Due::Send => {}
+            }
+            self.note(kind, Some(at), contact, now);
+        }
+    }
+
+    /// The processes that work on this store now, this one among them once it waits for work.
+    pub async fn workers(&self) -> Result<Vec<Worker>, StoreError> {
+        match self.workers.get() {
+            Some(workers) => Ok(workers.live()),
+            None => workers::live(&self.link, &self.names.prefix).await,
+        }
+    }
+
+    /// How the servers are, and what survives what.
+    pub async fn inspect(&self) -> Inspection {
+        inspect::inspect(&self.link, &self.names.prefix).await
+    }
+
+    /// Whether every server that takes writes is connected now.
+    pub fn is_up(&self) -> bool {
+        self.link.is_up()
+    }
+
+    /// Joins the others. With a clock of its own, as in tests, a process is alone: times told to it would mean nothing.
+    async fn join(&self) {
+        if matches!(self.clock, RedisClock::Given(_)) {
+            return;
+        }
+        let me = match Worker::this((meta::FORMAT, meta::FORMAT), self.millis()) {
+            Ok(me) => me,
+            Err(why) => return tracing::error!(%why, "working without knowing the other workers"),
+        };
+        let this = self.this.clone();
+        let heard = move |hints| {
+            if let Some(store) = this.upgrade() {
+                store.heard(hints);
+            }
+        };
+        let joined = Workers::join(self.link.clone(), &self.names.prefix, me, heard).await;
+        // Only the regular look joins, and there is one.
+        let _ = self.workers.set(joined);
+    }
+
     fn time(&self) -> Timestamp {
         match &self.clock {
             RedisClock::Server => millis::timestamp(millis::floor(self.link.now())),
@@ -200,14 +276,24 @@ impl RedisStore {
         self.looking.get_or_init(|| {
             let this = self.this.clone();
             tokio::spawn(async move {
-                let all: Vec<Partition> = Partition::all().collect();
+                if let Some(store) = this.upgrade() {
+                    store.join().await;
+                }
+                let mut everywhere: Option<Instant> = None;
                 loop {
                     tokio::time::sleep(LOOK).await;
                     let Some(store) = this.upgrade() else { return };
                     if store.still_open().is_err() {
                         return;
                     }
-                    if let Err(why) = store.look(&all).await {
+                    let partitions = match (store.workers.get(), everywhere) {
+                        (Some(workers), Some(at)) if at.elapsed() < LOOK_EVERYWHERE => workers.mine(),
+                        (Some(_), _) | (None, _) => {
+                            everywhere = Some(Instant::now());
+                            Partition::all().collect()
+                        }
+                    };
+                    if let Err(why) = store.look(&partitions).await {
                         tracing::debug!(%why, "a look for due work found not all");
                     }
                 }
@@ -388,12 +474,7 @@ impl Store for RedisStore {
     }
 
     fn promises(&self) -> Promises {
-        Promises {
-            store: "redis",
-            process_crash: true,
-            power_loss: false,
-            shared: true,
-        }
+        self.promises.clone()
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use crate::store::{Alias, ContactId};
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     /// Before every key, so that several installations can share a Redis.
-    prefix: String,
+    pub(super) prefix: String,
 }
 
 impl Names {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::link::{Durable, Link};
+use super::link::{Durable, Link, Subscription};
 use super::{PARTITIONS, Partition, Script};
 use crate::store::{ContactId, Due, StoreError};
 
@@ -21,7 +21,7 @@ static BEAT: Script = Script::new("beat", include_str!("beat.lua"));
 const EVERY: Duration = Duration::from_secs(1);
 /// One that has not for so long is gone.
 const GONE: Duration = Duration::from_secs(5);
-/// Hints that may wait to be sent or read. Further ones are dropped.
+/// Hints that may wait to be sent. Further ones are dropped.
 const WAITING: usize = 8192;
 /// Hints in one message.
 const BATCH: usize = 256;
@@ -110,25 +110,28 @@ pub struct Workers {
     /// Rung when the view changed.
     changed: Notify,
     out: mpsc::Sender<(String, Hint)>,
-    heard: tokio::sync::Mutex<mpsc::Receiver<Vec<Hint>>>,
     stop: CancellationToken,
     _stopper: DropGuard,
 }
 
 impl Workers {
-    /// Says that `me` works here, and goes on saying it. `prefix` is that of the store's keys.
+    /// Says that `me` works here, and goes on saying it. `prefix` is that of the store's keys; `heard` is given what others
+    /// tell this process.
     ///
     /// Returns even if Redis does not answer: then `me` is alone until it does.
-    pub async fn join(link: Link, prefix: &str, me: Worker) -> Arc<Workers> {
+    pub async fn join(
+        link: Link,
+        prefix: &str,
+        me: Worker,
+        heard: impl Fn(Vec<Hint>) + Send + Sync + 'static,
+    ) -> Arc<Workers> {
         let (out, told) = mpsc::channel(WAITING);
-        let (hear, heard) = mpsc::channel(WAITING / BATCH);
         let stop = CancellationToken::new();
         let workers = Arc::new(Workers {
             key: key(prefix),
             view: RwLock::new(View::of(vec![me.clone()])),
             changed: Notify::new(),
             out,
-            heard: tokio::sync::Mutex::new(heard),
             stop: stop.clone(),
             _stopper: stop.clone().drop_guard(),
             link: link.clone(),
@@ -138,7 +141,7 @@ impl Workers {
         workers.beat().await;
         spawn(&stop, beating(Arc::downgrade(&workers)));
         spawn(&stop, telling(link, prefix.to_owned(), told));
-        spawn(&stop, listening(subscription, hear));
+        spawn(&stop, listening(subscription, heard));
         workers
     }
 
@@ -180,11 +183,6 @@ impl Workers {
             Some(owner) if owner.id != self.me.id => self.out.try_send((owner.id.clone(), hint)).is_ok(),
             Some(_) | None => false,
         }
-    }
-
-    /// What others told this process. Waits for it; nothing once the link is closed.
-    pub async fn hints(&self) -> Option<Vec<Hint>> {
-        self.heard.lock().await.recv().await
     }
 
     /// Waits until somebody came or went.
@@ -287,10 +285,9 @@ async fn telling(link: Link, prefix: String, mut told: mpsc::Receiver<(String, H
     }
 }
 
-async fn listening(mut subscription: super::link::Subscription, hear: mpsc::Sender<Vec<Hint>>) {
+async fn listening(mut subscription: Subscription, heard: impl Fn(Vec<Hint>)) {
     while let Some(message) = subscription.next().await {
-        // A reader that far behind finds the work by looking.
-        let _ = hear.try_send(unpacked(&message));
+        heard(unpacked(&message));
     }
 }
 
