@@ -186,6 +186,7 @@ fn the_worker_of_the_compose_file_is_given_every_secret_its_configuration_names(
     for source in table["secrets"].as_table().expect("a table").values() {
         named.push(source["env"].as_str().expect("a name"));
     }
+    named.push(table["redis"]["password"]["env"].as_str().expect("a name"));
     for name in named {
         assert!(given.contains(&name), "{name} is not given");
     }
