@@ -1,4 +1,4 @@
-//! Random sequences of steps, run on the embedded store and on the model: every answer and all that can be seen must
+//! Random sequences of steps, run on a real store and on the model: every answer and all that can be seen must
 //! be equal. `PROPTEST_CASES` raises the number of sequences.
 
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use switchboard::store::{
     Alias, Caps, Claim, ContactId, Due, Fence, Ingest, Job, JobClaim, JobId, Keep, Nonce, OutboxEntry, Owner,
     Pace, SendClaim, SendOutcome, Sender, SqliteStore, Status, StillClock, Store, TimerId, TurnCommit,
 };
+
+use crate::rig::Server;
 
 /// Small, so that sequences of some dozen steps reach them.
 const CAPS: Caps = Caps {
@@ -227,11 +229,29 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Where the real store's records are.
+enum Place {
+    File(tempfile::TempDir),
+    Server(Arc<Server>),
+}
+
+impl Place {
+    async fn open(&self, clock: Arc<StillClock>) -> Arc<dyn Store> {
+        match self {
+            Place::File(folder) => {
+                let path = folder.path().join("store.db");
+                Arc::new(SqliteStore::open(path, CAPS, clock).unwrap())
+            }
+            Place::Server(server) => crate::shared::open_on(server, CAPS, clock).await,
+        }
+    }
+}
+
 struct Pair {
-    sqlite: SqliteStore,
+    real: Arc<dyn Store>,
     model: ModelStore,
     clock: Arc<StillClock>,
-    folder: tempfile::TempDir,
+    place: Place,
     nonces: u64,
     claims: Vec<Claim>,
     turns: Vec<TurnCommit>,
@@ -243,9 +263,9 @@ struct Pair {
 /// Runs the same call on both and compares.
 macro_rules! both {
     ($pair:ident . $call:ident ( $($argument:expr),* )) => {{
-        let real = $pair.sqlite.$call($($argument),*).await;
+        let real = $pair.real.$call($($argument),*).await;
         let model = $pair.model.$call($($argument),*).await;
-        assert_eq!(real, model, "left: sqlite, right: model");
+        assert_eq!(real, model, "left: real, right: model");
         real
     }};
 }
@@ -259,14 +279,13 @@ fn latest<T: Clone>(list: &[T], back: usize) -> Option<T> {
 }
 
 impl Pair {
-    fn new() -> Pair {
-        let folder = tempfile::tempdir().unwrap();
+    async fn new(place: Place) -> Pair {
         let clock = super::still_clock();
         Pair {
-            sqlite: SqliteStore::open(folder.path().join("store.db"), CAPS, clock.clone()).unwrap(),
+            real: place.open(clock.clone()).await,
             model: ModelStore::new(CAPS, clock.clone()),
             clock,
-            folder,
+            place,
             nonces: 0,
             claims: Vec::new(),
             turns: Vec::new(),
@@ -439,20 +458,20 @@ impl Pair {
                 let _ = both!(pair.reconcile(channel, &status));
             }
             Step::JobClaim => {
-                let real = pair.sqlite.job_claim(LEASE).await.unwrap();
+                let real = pair.real.job_claim(LEASE).await.unwrap();
                 let model = pair.model.job_claim(LEASE).await.unwrap();
                 let same_nonce = real.clone().zip(model.clone()).map(|(real, model)| JobClaim {
                     nonce: real.nonce,
                     ..model
                 });
-                assert_eq!(real, same_nonce, "left: sqlite, right: model");
+                assert_eq!(real, same_nonce, "left: real, right: model");
                 assert_eq!(real.is_some(), model.is_some());
                 pair.jobs.extend(real.zip(model));
             }
             Step::JobDone { back, size } => {
                 if let Some((real, model)) = latest(&pair.jobs, *back) {
                     let result = vec![b'r'; *size];
-                    let real = pair.sqlite.job_done(&real, result.clone()).await;
+                    let real = pair.real.job_done(&real, result.clone()).await;
                     assert_eq!(real, pair.model.job_done(&model, result).await);
                 }
             }
@@ -462,10 +481,12 @@ impl Pair {
             }
             Step::Pass { millis } => pair.clock.advance(Duration::from_millis(*millis)),
             Step::Reopen => {
-                pair.sqlite.close().await.unwrap();
-                pair.model.holders_died().unwrap();
-                let path = pair.folder.path().join("store.db");
-                pair.sqlite = SqliteStore::open(path, CAPS, pair.clock.clone()).unwrap();
+                pair.real.close().await.unwrap();
+                // The holders of a store that is shared may live in other processes.
+                if !pair.real.promises().shared {
+                    pair.model.holders_died().unwrap();
+                }
+                pair.real = pair.place.open(pair.clock.clone()).await;
             }
         }
     }
@@ -481,28 +502,35 @@ impl Pair {
                     ..claim
                 })
             };
-            let real = plain(pair.sqlite.peek(contact(n)).await.unwrap());
+            let real = plain(pair.real.peek(contact(n)).await.unwrap());
             assert_eq!(
                 real,
                 plain(pair.model.peek(contact(n)).await.unwrap()),
-                "left: sqlite, right: model"
+                "left: real, right: model"
             );
             let _ = both!(pair.history(contact(n), 20));
         }
         for kind in [Due::Run, Due::Send, Due::Timer, Due::Job] {
-            let mut real = pair.sqlite.due(kind, 20).await.unwrap();
+            let mut real = pair.real.due(kind, 20).await.unwrap();
             let mut model = pair.model.due(kind, 20).await.unwrap();
             real.sort();
             model.sort();
-            assert_eq!(real, model, "{kind:?}; left: sqlite, right: model");
+            assert_eq!(real, model, "{kind:?}; left: real, right: model");
             // What is overdue is due now, however long it has been.
             let now = pair.model.now();
-            let real = pair.sqlite.next_due(kind).await.unwrap().map(|at| at.max(now));
+            let real = pair.real.next_due(kind).await.unwrap().map(|at| at.max(now));
             let model = pair.model.next_due(kind).await.unwrap().map(|at| at.max(now));
-            assert_eq!(real, model, "{kind:?}; left: sqlite, right: model");
+            assert_eq!(real, model, "{kind:?}; left: real, right: model");
         }
         let _ = both!(pair.contacts(20));
-        let _ = both!(pair.parked(20));
+        // Of those put aside in the same millisecond any may come first.
+        let sorted = |mut list: Vec<_>| {
+            list.sort_by_key(|one| format!("{one:?}"));
+            list
+        };
+        let real = sorted(pair.real.parked(20).await.unwrap());
+        let model = sorted(pair.model.parked(20).await.unwrap());
+        assert_eq!(real, model, "left: real, right: model");
     }
 }
 
@@ -513,7 +541,7 @@ proptest! {
     fn any_sequence_of_steps_gives_what_the_model_gives(steps in vec(step(), 60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut pair = Pair::new();
+            let mut pair = Pair::new(Place::File(tempfile::tempdir().unwrap())).await;
             for (n, step) in steps.iter().enumerate() {
                 pair.run(step).await;
                 if n % 5 == 4 {
@@ -522,4 +550,34 @@ proptest! {
             }
         });
     }
+}
+
+/// As many sequences as one wants to wait for: each look asks 256 partitions ten times.
+fn on_a_server() -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok());
+    ProptestConfig {
+        failure_persistence: None,
+        cases: asked.unwrap_or(48),
+        ..ProptestConfig::default()
+    }
+}
+
+#[test]
+fn any_sequence_of_steps_gives_on_redis_what_the_model_gives() {
+    let server = Arc::new(Server::plain());
+    proptest!(on_a_server(), |(steps in vec(step(), 60))| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            server.must(&["FLUSHALL"]);
+            let mut pair = Pair::new(Place::Server(server.clone())).await;
+            for (n, step) in steps.iter().enumerate() {
+                pair.run(step).await;
+                if n % 12 == 11 {
+                    pair.looks_the_same().await;
+                }
+            }
+        });
+    });
 }

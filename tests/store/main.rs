@@ -14,13 +14,13 @@ use switchboard::store::{Caps, SqliteStore, StillClock, Store};
 mod conformance;
 
 #[path = "../redis/mod.rs"]
-#[allow(unused_imports)] // The rest of the rig is for the tests under faults.
 mod rig;
 
 mod crash;
 mod disk;
 mod golden;
 mod machine;
+mod records;
 mod shared;
 
 use conformance::{Opening, UnderTest};
@@ -106,4 +106,19 @@ mod sqlite {
 
 mod redis {
     conformance!(crate::shared::open);
+}
+
+/// Killed with `kill -9` and started again from its log each time the store is opened anew.
+mod redis_killed {
+    conformance!(crate::shared::open_to_be_killed);
+}
+
+/// Each opening anew is a failover: the primary is killed, the replica takes over.
+mod redis_sentinel {
+    conformance!(together crate::shared::open_on_sentinels, crate::shared::sentinels);
+}
+
+/// Three masters with a replica each; at each opening anew the master of the contact that the cases call ana is killed.
+mod redis_cluster {
+    conformance!(together crate::shared::open_on_cluster, crate::shared::cluster);
 }

@@ -1,9 +1,16 @@
 //! The list of cases. Each becomes a test of its own, named after the promise it keeps.
 
-/// `conformance!(open)` within a module makes the suite's tests for the store that `open` opens.
+/// `conformance!(open)` within a module makes the suite's tests for the store that `open` opens; `conformance!(together open
+/// rig)` makes one test of all of them, for a store whose servers take long to start: `rig` gives what must outlive it.
 macro_rules! conformance {
     ($open:path) => {
-        conformance! { @ $open;
+        conformance! { list each $open, }
+    };
+    (together $open:path, $rig:path) => {
+        conformance! { list together $open, $rig }
+    };
+    (list $how:ident $open:path, $($rig:path)?) => {
+        conformance! { @ $how $open, $($rig)?;
             mailbox:
                 an_id_that_was_seen_changes_nothing,
                 of_64_deliveries_at_once_one_counts,
@@ -110,7 +117,17 @@ macro_rules! conformance {
                 a_closed_store_says_so;
         }
     };
-    (@ $open:path; $($theme:ident: $($case:ident),+;)+) => {
+    (@ together $open:path, $rig:path; $($theme:ident: $($case:ident),+;)+) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn every_case_holds() {
+            let _rig = $rig();
+            $($(
+                println!("{}::{}", stringify!($theme), stringify!($case));
+                crate::conformance::$theme::$case($open).await;
+            )+)+
+        }
+    };
+    (@ each $open:path, ; $($theme:ident: $($case:ident),+;)+) => {
         $(mod $theme {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {

@@ -261,12 +261,11 @@ impl World {
     }
 
     pub(super) fn job_claim(&mut self, now: i64, lease: Duration) -> Option<JobClaim> {
-        // The first of the soonest: `min_by_key` takes the earlier of equals.
         let asked = self
             .jobs
             .iter_mut()
             .filter(|asked| asked.at <= now)
-            .min_by_key(|asked| asked.at)?;
+            .min_by_key(|asked| (asked.at, asked.contact, asked.job.id.clone()))?;
         self.claims_of_jobs += 1;
         let nonce = Nonce(self.claims_of_jobs);
         asked.at = millis::after(now, lease);

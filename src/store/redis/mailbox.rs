@@ -11,6 +11,8 @@ use crate::store::{Alias, ContactId, Due, Ingest, Ingested, Resolved, StoreError
 
 /// Two processes that meet the same person at the same moment settle it within one round.
 const ROUNDS: usize = 10;
+/// No provider's id is as long.
+const LONG_ID: usize = 1_000;
 
 /// What an alias leads to, as it is kept: a letter, the contact, and whose claim it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,15 @@ impl Lead {
     fn bytes(letter: u8, contact: ContactId, nonce: &[u8]) -> Vec<u8> {
         [&[letter][..], &contact.0, nonce].concat()
     }
+}
+
+/// An id as it is kept of what was seen; one that is too long, by its hash.
+pub(super) fn seen_id(dedupe: &str) -> String {
+    if dedupe.len() <= LONG_ID {
+        return dedupe.to_owned();
+    }
+    let hash = digest("seen", "", dedupe);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl RedisStore {
@@ -199,7 +210,7 @@ impl RedisStore {
             .with(self.caps.dedup_ids)
             .with(self.caps.history_entries);
         for event in events {
-            args.push(&digest("seen", "", &event.dedupe)[..12]);
+            args.push(seen_id(&event.dedupe));
             args.push(event.payload.as_slice());
             match event.said_at {
                 Some(said_at) => args.push(millis::floor(said_at).max(0)),

@@ -79,7 +79,7 @@ pub(super) fn job_claim(
         .db
         .prepare_cached(
             "SELECT job.n, job.id, job.contact, contact.channel, job.payload, job.attempt
-             FROM job JOIN contact ON contact.id = job.contact WHERE job.at <= ?1 ORDER BY job.at, job.n LIMIT 1",
+             FROM job JOIN contact ON contact.id = job.contact WHERE job.at <= ?1 ORDER BY job.at, job.contact, job.id LIMIT 1",
         )?
         .query_row([step.now], |row| {
             let n: i64 = row.get(0)?;

@@ -1,6 +1,7 @@
 -- The contact's hash. Small numbers stand together in fields of at most 64 bytes, so that it stays a listpack:
 --   v   schema                      ch  channel              a0 a1 …  aliases in the order learned
---   m   mailbox: last seq, taken seq, start of the burst, when it runs (or its lease ends), lines of the thread so far
+--   m   mailbox: last seq, taken seq, start of the burst, when it runs (or its lease ends), lines of the thread so far,
+--       entries of the list of ids that were seen
 --   l   lease: fence, nonce, leased, takeovers at the claim, crashes, failures, rest until
 --   e   the lease that ended last: fence, nonce, how (c, r<at>, p<seq>)
 --   o   owner (b, h, p<until>), takeovers
@@ -13,15 +14,17 @@ local function unreadable(key, why) return {-1, key, why} end
 local function reads(blob) return not blob or sub(blob, 1, 2) == BLOB end
 
 -- Of m. Without any: a new contact.
-local last, taken, burst, run, lines = 0, 0, now, nil, 0
+local last, taken, burst, run, lines, seen_n = 0, 0, now, nil, 0, 0
 local function mailbox(m)
   if not m then return true end
-  local a, b, c, d, e = match(m, '^(%d+) (%d+) (%d+) (%S+) (%d+)$')
+  local a, b, c, d, e, g = match(m, '^(%d+) (%d+) (%d+) (%S+) (%d+) (%d+)$')
   if not a then return false end
-  last, taken, burst, run, lines = tonumber(a), tonumber(b), tonumber(c), tonumber(d), tonumber(e)
+  last, taken, burst, run, lines, seen_n = tonumber(a), tonumber(b), tonumber(c), tonumber(d), tonumber(e), tonumber(g)
   return true
 end
-local function m_field() return last .. ' ' .. taken .. ' ' .. burst .. ' ' .. (run or '-') .. ' ' .. lines end
+local function m_field()
+  return last .. ' ' .. taken .. ' ' .. burst .. ' ' .. (run or '-') .. ' ' .. lines .. ' ' .. seen_n
+end
 
 -- Of l.
 local fence, nonce, leased, claimed_after, crashes, failures, rest = 0, '0', false, 0, 0, 0, nil

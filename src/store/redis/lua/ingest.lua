@@ -1,22 +1,25 @@
 -- Events into one mailbox, once each. KEYS contact mailbox seen thread fates run active
--- ARGV 3 channel 4 mailbox cap 5 seen for 6 seen ids 7 thread cap, then for each event: hash of its id, payload, said at,
+-- ARGV 3 channel 4 mailbox cap 5 seen for 6 seen ids 7 thread cap, then for each event: its id, payload, said at,
 -- quiet, longest quiet, line ('' none, or '+' and its bytes)
 -- → 1, now, when it runs, then for each event its seq, 0 (seen) or -1 (full)
-local ID = 18                         -- 12 bytes of hash, 6 of time
+local HEAD = '>I6I2'                  -- before each id that was seen: when, and its length
 local f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'i')
 if f[1] and f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. f[1]) end
 if not (mailbox(f[2]) and lease(f[3])) then return unreadable(KEYS[1], 'a field of it') end
 local seen = call('GETEX', KEYS[3], 'PX', ARGV[5]) or ''
+if seen == '' then seen_n = 0 end
 local seen_for, ids, cap, thread = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[4]), tonumber(ARGV[7])
 local said = tonumber(f[4] or '')
 local added, events, new_lines, outcome, heal = '', {}, {}, {1, now, '-'}, false
 
 local function known(id)
   local all = seen .. added
-  local from, at = #all - ids * ID, string.find(all, id, 1, true)
-  while at do
-    if (at - 1) % ID == 0 and at > from and struct.unpack('>I6', all, at + 12) + seen_for > now then return true end
-    at = string.find(all, id, at + 1, true)
+  if not string.find(all, struct.pack('>I2', #id) .. id, 1, true) then return false end
+  local at, n = 1, 0
+  while at < #all do
+    local when, length = struct.unpack(HEAD, all, at)
+    if n >= seen_n - ids and when + seen_for > now and sub(all, at + 8, at + 7 + length) == id then return true end
+    at, n = at + 8 + length, n + 1
   end
   return false
 end
@@ -35,7 +38,8 @@ for i = 8, #ARGV, 6 do
   elseif last - taken >= cap then
     outcome[#outcome + 1] = -1
   else
-    added = added .. id .. struct.pack('>I6', now)
+    added = added .. struct.pack(HEAD, now, #id) .. id
+    seen_n = seen_n + 1
     -- A provider's clock that runs ahead must not lengthen the window.
     local at = tonumber(ARGV[i + 2])
     if at then said = math.max(math.min(at, now), said or 0) end
@@ -48,9 +52,13 @@ end
 local over = #new_lines > 0 and too_many(KEYS[4], KEYS[5], #new_lines, thread)
 if #events > 0 then
   call('RPUSH', KEYS[2], unpack(events))
-  local all = #seen + #added
-  if all > (ids + math.min(ids, 64)) * ID then
-    call('SET', KEYS[3], sub(seen .. added, all - ids * ID + 1), 'PX', ARGV[5])
+  if seen_n > ids + math.min(ids, 64) then
+    local all, at = seen .. added, 1
+    for _ = 1, seen_n - ids do
+      local _, length = struct.unpack(HEAD, all, at)
+      at = at + 8 + length
+    end
+    call('SET', KEYS[3], sub(all, at), 'PX', ARGV[5])
   else
     call('APPEND', KEYS[3], added)
   end

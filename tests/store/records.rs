@@ -1,0 +1,186 @@
+//! The records in Redis: what a stranger's hand, a newer version or a bug may have left there, and what becomes of it.
+
+use switchboard::store::redis::Partition;
+use switchboard::store::{Caps, Committed, ContactId, Ingested, Keep, Nonce, Store, StoreError};
+
+use crate::conformance::bed::{LEASE, bot, message, timer, turn};
+use crate::rig::Server;
+use crate::shared::{open_on, try_on};
+use crate::still_clock;
+
+const ANA: ContactId = ContactId([1; 16]);
+const BUDI: ContactId = ContactId([2; 16]);
+
+fn key(kind: &str, contact: ContactId) -> String {
+    format!("sb:{{{}}}:{kind}:{contact}", Partition::of(contact).tag())
+}
+
+/// Everything the server has, key by key.
+fn all(server: &Server) -> Vec<(String, String)> {
+    let keys = server.must(&["KEYS", "*"]);
+    // Places of ids are hints in other partitions, written first.
+    let ours = keys.list().iter().filter(|key| !key.text().contains(":at:"));
+    let mut all: Vec<(String, String)> = ours
+        .map(|key| {
+            let key = key.text();
+            let value = format!("{:?}", server.must(&["DUMP", &key]));
+            (key, value)
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_of_a_newer_version_or_other_partitions_is_refused_and_not_touched() {
+    let server = Server::plain();
+    open_on(&server, Caps::default(), still_clock()).await;
+    server.must(&["HSET", "sb:meta", "format", "9", "min_reader", "8"]);
+    let before = all(&server);
+    let refused = try_on(&server, Caps::default(), still_clock()).await.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Version { found: 9, max: 1 }),
+        "{refused:?}"
+    );
+    // A newer one that says this version can still read it.
+    server.must(&["HSET", "sb:meta", "min_reader", "1"]);
+    try_on(&server, Caps::default(), still_clock()).await.unwrap();
+
+    server.must(&["HSET", "sb:meta", "partitions", "128"]);
+    let refused = try_on(&server, Caps::default(), still_clock()).await.unwrap_err();
+    let says = refused.to_string();
+    assert!(
+        says.contains("sb:meta") && says.contains("128 partitions"),
+        "{says}"
+    );
+    assert_eq!(before.len(), all(&server).len());
+}
+
+/// Redis does not roll a script back: every step looks at its keys before it writes to one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_of_a_wrong_type_leaves_nothing_half_written() {
+    let server = Server::plain();
+    let store = open_on(&server, Caps::default(), still_clock()).await;
+    for kind in ["c", "b", "q", "d", "o", "h", "x"] {
+        server.must(&["FLUSHALL"]);
+        let mut event = message(ANA, "1", "hello");
+        event.history = Some(b"customer: hello".to_vec());
+        assert_eq!(store.ingest(&[event]).await.unwrap(), [Ingested::New(1)]);
+        let claim = store.claim(ANA, Nonce(1), LEASE).await.unwrap().unwrap();
+        let mut first = turn(&claim);
+        first.session = Keep::Write(b"session".to_vec());
+        first.outbox = vec![bot("1"), bot("2")];
+        first.set_timers = vec![timer("idle", store.now())];
+        store.commit(&first).await.unwrap();
+        let sending = store.send_claim(ANA, LEASE).await.unwrap().unwrap();
+        let mut more = message(ANA, "2", "more");
+        more.history = Some(b"customer: more".to_vec());
+        store.ingest(&[more.clone()]).await.unwrap();
+        let claim = store.claim(ANA, Nonce(2), LEASE).await.unwrap().unwrap();
+
+        let wrong = key(kind, ANA);
+        server.must(&["DEL", &wrong]);
+        match kind {
+            "d" => server.must(&["RPUSH", &wrong, "x"]),
+            _ => server.must(&["SET", &wrong, "of a stranger"]),
+        };
+        let before = all(&server);
+        more.dedupe = "3".into();
+        let _maybe = store.ingest(&[more]).await;
+        let ingested = all(&server) != before;
+        assert_eq!(ingested, ["b", "o", "x"].contains(&kind), "{kind}: ingest");
+        let before = all(&server);
+        let mut second = turn(&claim);
+        second.session = Keep::Write(b"later".to_vec());
+        second.history = vec![b"line".to_vec()];
+        second.outbox = vec![bot("3")];
+        second.set_timers = vec![timer("idle", store.now())];
+        let refused = store.commit_then_send(&second, LEASE).await;
+        if kind != "d" {
+            assert!(refused.is_err(), "{kind}: {refused:?}");
+            assert_eq!(all(&server), before, "{kind}: commit");
+        }
+        let before = all(&server);
+        let accepted = crate::conformance::bed::accepted("1");
+        let refused = store.sent_then_next(&sending, &accepted, LEASE).await;
+        if ["c", "o", "x"].contains(&kind) {
+            assert!(refused.is_err(), "{kind}: {refused:?}");
+            assert_eq!(all(&server), before, "{kind}: sent");
+        }
+        let before = all(&server);
+        let fired = store.fire_due_timers(10).await;
+        if ["c", "b", "q"].contains(&kind) {
+            assert!(fired.is_err(), "{kind}: {fired:?}");
+            assert_eq!(all(&server), before, "{kind}: fire");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_read_is_named_and_the_others_go_on() {
+    let server = Server::plain();
+    let clock = still_clock();
+    let store = open_on(&server, Caps::default(), clock.clone()).await;
+    for (n, (kind, field)) in [("b", "s"), ("b", "m"), ("c", "v"), ("c", "l")]
+        .into_iter()
+        .enumerate()
+    {
+        server.must(&["FLUSHALL"]);
+        for contact in [ANA, BUDI] {
+            store.ingest(&[message(contact, "1", "hello")]).await.unwrap();
+            let mut first = turn(&store.claim(contact, Nonce(1), LEASE).await.unwrap().unwrap());
+            first.session = Keep::Write(b"session".to_vec());
+            first.memory = Keep::Write(b"memory".to_vec());
+            store.commit(&first).await.unwrap();
+            store.ingest(&[message(contact, "2", "more")]).await.unwrap();
+        }
+        let broken = key(kind, ANA);
+        let good = server.must(&["HGET", &broken, field]).text();
+        server.must(&["HSET", &broken, field, "\u{2}\u{9}of a newer version"]);
+        let refused = store.claim(ANA, Nonce(2), LEASE).await.unwrap_err();
+        let named = matches!(&refused, StoreError::Corrupt { key, .. } if key.starts_with(&broken));
+        assert!(named, "{n}: {refused:?}");
+        // It is not due all the time, and the others are.
+        let due = store.due(switchboard::store::Due::Run, 10).await.unwrap();
+        assert_eq!(due, [BUDI]);
+        let claim = store.claim(BUDI, Nonce(3), LEASE).await.unwrap().unwrap();
+        assert_eq!(store.commit(&turn(&claim)).await.unwrap(), Committed::Done);
+        // Nothing was lost: whoever can read it goes on where it was.
+        server.must(&["HSET", &broken, field, &good]);
+        clock.advance(std::time::Duration::from_secs(301));
+        let claim = store.claim(ANA, Nonce(4), LEASE).await.unwrap().unwrap();
+        assert_eq!(claim.events.len(), 1);
+        assert_eq!(claim.session.as_deref(), Some(&b"session"[..]));
+    }
+}
+
+/// A script that decoded payloads would write `1.2345678901235e+16` and `{}`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_of_17_digits_and_empty_lists_come_back_byte_for_byte() {
+    let server = Server::plain();
+    let store = open_on(&server, Caps::default(), still_clock()).await;
+    let json = br#"{"id":12345678901234567,"list":[],"none":{},"float":1.0,"e":"\u00e9"}"#.to_vec();
+    let mut event = message(ANA, "12345678901234567", "");
+    event.payload = json.clone();
+    event.history = Some(json.clone());
+    store.ingest(&[event]).await.unwrap();
+    let claim = store.claim(ANA, Nonce(u64::MAX), LEASE).await.unwrap().unwrap();
+    assert_eq!((&claim.events[0].payload, claim.nonce), (&json, Nonce(u64::MAX)));
+    let mut first = turn(&claim);
+    (first.session, first.memory) = (Keep::Write(json.clone()), Keep::Write(json.clone()));
+    first.outbox = vec![bot("1")];
+    first.outbox[0].payload = json.clone();
+    first.set_timers = vec![timer("12345678901234567", store.now())];
+    first.set_timers[0].2 = json.clone();
+    let (committed, sending) = store.commit_then_send(&first, LEASE).await.unwrap();
+    assert_eq!(committed, Committed::Done);
+    assert_eq!(sending.unwrap().entry.payload, json);
+    assert_eq!(store.fire_due_timers(1).await.unwrap(), 1);
+    let known = store.peek(ANA).await.unwrap().unwrap();
+    assert_eq!(
+        (known.session, known.memory, &known.events[0].payload),
+        (Some(json.clone()), Some(json.clone()), &json)
+    );
+    let thread = store.history(ANA, 10).await.unwrap();
+    assert!(thread.iter().all(|line| line.payload == json));
+}
