@@ -208,16 +208,16 @@ fn line(kept: &[u8]) -> Option<(u64, i64, Option<&str>, &[u8])> {
     ))
 }
 
-/// The contact's 16 bytes, then `seq at length why` and the event.
+/// The contact's 16 bytes, then `seq at id channel why` with the lengths of the latter three, these, and the event.
 fn parked(kept: &[u8]) -> Option<(i64, ContactId, Seq, String)> {
     let (contact, rest) = kept.split_at_checked(16)?;
-    let mut parts = rest.splitn(4, |byte| *byte == b' ');
-    let (seq, at, length) = (
-        number(parts.next()?)?,
-        number(parts.next()?)?,
-        number(parts.next()?)?,
-    );
-    let (why, _) = parts.next()?.split_at_checked(usize::try_from(length).ok()?)?;
+    let mut parts = rest.splitn(6, |byte| *byte == b' ');
+    let mut next = || number(parts.next()?);
+    let (seq, at) = (next()?, next()?);
+    let lengths = [next()?, next()?, next()?];
+    let [id, channel, why] = lengths.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    let texts = parts.next()?;
+    let why = texts.get(id.checked_add(channel)?..)?.get(..why)?;
     Some((
         at,
         ContactId(contact.try_into().ok()?),

@@ -76,11 +76,6 @@ fn entry(own: &Own, kept: &[u8]) -> Option<OutboxEntry> {
     })
 }
 
-/// The first eight bytes of a hash, as scripts keep it.
-fn hex(hash: &[u8; 16]) -> String {
-    hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl RedisStore {
     pub(super) async fn take_head(
         &self,
@@ -128,10 +123,7 @@ impl RedisStore {
         args.push(letter);
         args.push(state);
         let place = message.map(|id| digest("message", &claim.channel, id));
-        match &place {
-            Some(hash) => args.push(hex(hash)),
-            None => args.push("-"),
-        }
+        args.push(message.unwrap_or_default());
         match again {
             Some(time) => args.push(at(time)),
             None => args.push(""),
@@ -230,7 +222,7 @@ impl RedisStore {
             .args(contact)
             .with(channel)
             .with(short.clone())
-            .with(hex(&message))
+            .with(status.message_id.as_str())
             .with(by)
             .with(u32::from(status.rank))
             .with(state)

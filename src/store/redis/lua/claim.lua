@@ -15,7 +15,7 @@ if wrong then return wrong end
 if leased then
   crashes = crashes + 1
   if crashes >= tonumber(ARGV[6]) then
-    park(ARGV[7])
+    park(ARGV[7], f[5])
     table.remove(events, 1)
   end
 end

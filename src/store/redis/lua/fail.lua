@@ -1,7 +1,7 @@
 -- The turn returned an error. KEYS contact mailbox body run parked
 -- ARGV 3 fence 4 nonce 5 why 6 park after 7… how long it rests, by how often it failed
 -- → 1, now, 'f' (fenced), 'r' and until, or 'p' and seq
-local f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'e')
+local f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'e', 'ch')
 if not f[1] then return {1, now, 'f'} end
 if f[1] ~= SCHEMA or not (mailbox(f[2]) and lease(f[3])) then return unreadable(KEYS[1], 'a field of it') end
 local ended, how = match(f[4] or '', '^(%d+ %d+) (.*)$')
@@ -12,6 +12,8 @@ if ended == holder then
 end
 if not leased or tostring(fence) ~= ARGV[3] or nonce ~= ARGV[4] then return {1, now, 'f'} end
 call('LLEN', KEYS[5])
+local head = call('LINDEX', KEYS[2], 0)
+if not head or not match(head, '^\1\1%d+ %d+ ') then return unreadable(KEYS[2], 'entry 0') end
 failures = failures + 1
 leased = false
 local answer
@@ -20,7 +22,7 @@ if failures < tonumber(ARGV[6]) then
   run = rest
   answer = {1, now, 'r', string.format('%.0f', rest)}
 else
-  local seq = park(ARGV[5])
+  local seq = park(ARGV[5], f[5])
   rest, run = nil, nil
   if last > taken then burst, run = now, now end
   answer = {1, now, 'p', tostring(seq)}

@@ -1,9 +1,11 @@
--- Puts the head of the mailbox aside. KEYS 2 mailbox 5 parked
-local function park(why)
+-- Puts the head of the mailbox aside: the contact's 16 bytes, then seq, time, lengths of id ('' its usual one), channel
+-- and why, these three, and the event's bytes. KEYS 2 mailbox 5 parked
+local function park(why, channel)
   crashes, failures, rest = 0, 0, nil
   if last == taken then return 0 end
   local head = call('LPOP', KEYS[2])
   taken = taken + 1
-  call('RPUSH', KEYS[5], BLOB .. cid .. taken .. ' ' .. now .. ' ' .. #why .. ' ' .. why .. sub(head or '', 3))
+  call('RPUSH', KEYS[5], BLOB .. cid .. taken .. ' ' .. now .. ' 0 ' .. #channel .. ' ' .. #why .. ' ' .. channel .. why
+    .. sub(head, match(head, '^..%d+ %d+ ()')))
   return taken
 end

@@ -1,5 +1,5 @@
 -- A status of the provider. KEYS contact outbox send fates
--- ARGV 3 channel 4 our id 5 hash of the provider's id 6 'o' found by our id, 'm' by the provider's 7 rank 8 state
+-- ARGV 3 channel 4 our id 5 the provider's id 6 'o' found by our id, 'm' by the provider's 7 rank 8 state
 -- 9 thread cap → 1, now, 1 or 0 (not known), when it sends, 1 if the provider's id is new
 local f = call('HMGET', KEYS[1], 'v', 'ch', 'm', 'o', 's', 'p')
 if not f[1] or f[2] ~= ARGV[3] then return {1, now, 0, '-'} end
@@ -25,8 +25,8 @@ local learned = 0
 local own = seq or tonumber(place.line)
 if own > lines - cap then
   if not rank or rank < tonumber(ARGV[7]) then rank, state = ARGV[7], ARGV[8] end
-  if not mid or mid == '-' then mid, learned = ARGV[5], 1 end
-  call('HSET', KEYS[4], ARGV[4], own .. ' ' .. rank .. ' ' .. mid .. ' ' .. state)
+  if not mid or mid == '' then mid, learned = ARGV[5], 1 end
+  call('HSET', KEYS[4], ARGV[4], own .. ' ' .. rank .. ' ' .. #mid .. ' ' .. mid .. ' ' .. state)
 end
 if place then
   -- The provider knows the message: it need not be sent again, whoever holds it now.

@@ -64,7 +64,7 @@ local function choose(at)
       return head, dropped, fates
     end
     fates[#fates + 1] = head.id
-    fates[#fates + 1] = head.line .. ' -1 - dropped: a person took over' .. (sends.uncertain and '; it may have been sent before' or '')
+    fates[#fates + 1] = head.line .. ' -1 0  dropped: a person took over' .. (sends.uncertain and '; it may have been sent before' or '')
     dropped = dropped + 1
     next_head()
   end

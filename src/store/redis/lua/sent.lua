@@ -1,5 +1,5 @@
 -- What became of a claimed entry, and if asked the next claim. KEYS contact outbox send fates
--- ARGV 3 fence 4 outcome (a accepted, d dead, r retry, n not yet, u uncertain) 5 state 6 hash of the provider's id or '-'
+-- ARGV 3 fence 4 outcome (a accepted, d dead, r retry, n not yet, u uncertain) 5 state 6 the provider's id or ''
 -- 7 when to try again 8 lease ('' none) 9 interval and 10 reach of the pace, or ''
 -- → 1, now, 1 or 0 (lost), when it sends, claim or false
 local f = call('HMGET', KEYS[1], 'v', 'o', 's', 'p', 'ch', 'i', 'a0', 'a1', 'a2', 'a3')
@@ -10,7 +10,7 @@ if not sends.sending or tostring(sends.fence) ~= ARGV[3] then return {1, now, 0,
 local first = entry(call('LINDEX', KEYS[2], 0) or '')
 if not first then return unreadable(KEYS[2], 'entry 0') end
 local gone = 0
-local fates = {first.id, first.line .. ' -1 ' .. ARGV[6] .. ' ' .. ARGV[5]}
+local fates = {first.id, first.line .. ' -1 ' .. #ARGV[6] .. ' ' .. ARGV[6] .. ' ' .. ARGV[5]}
 if ARGV[4] == 'a' or ARGV[4] == 'd' then
   gone = 1
   next_head()

@@ -1,5 +1,5 @@
 -- The thread: a list of lines, and a hash of what became of messages of ours that have left the outbox:
--- id → line, rank (-1: none from the provider yet), hash of the provider's id, state.
+-- id → line, rank (-1: none from the provider yet), length of the provider's id, that id, state.
 local SLACK = 32                      -- so many lines over the cap are trimmed in one go
 
 -- A line as it is kept; `id` of a message of ours.
@@ -41,8 +41,9 @@ end
 -- What is known of a message that left the outbox, while its line is in the thread: line, rank, provider's id, state.
 local function fate(record, cap)
   if not record then return nil end
-  local seq, rank, mid, state = match(record, '^(%d+) (%-?%d+) (%S+) (.*)$')
+  local seq, rank, length, at = match(record, '^(%d+) (%-?%d+) (%d+) ()')
   seq = tonumber(seq)
   if not seq or seq <= lines - cap then return nil end
-  return seq, tonumber(rank), mid, state
+  local past = at + tonumber(length)
+  return seq, tonumber(rank), sub(record, at, past - 1), sub(record, past + 1)
 end
