@@ -7,6 +7,7 @@ help:
 	@echo "make lint    formatting and clippy, warnings are errors"
 	@echo "make test-otlp  build with traces and test them (minutes: everything is built again)"
 	@echo "make bench   measure, and print one table"
+	@echo "make faults  show every promise under faults; the long form with FAULTS=long"
 	@echo "make audit   licences, bans and advisories of the dependencies"
 
 demo: setup-demo
@@ -26,6 +27,10 @@ test-otlp:
 
 bench: setup-demo
 	scripts/run-benches
+
+# FAULTS=long for the long form, SEED=7 for another run, FORMAT=json for programs, ONLY=f5 for some of it.
+faults: setup-test
+	scripts/faults $(if $(filter long,$(FAULTS)),--long) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(FORMAT),--format $(FORMAT))
 
 audit:
 	scripts/audit

@@ -1,5 +1,6 @@
 //! The private Redis servers of the tests do what the tests need of them.
 
+mod proxy;
 mod redis;
 
 use redis::{Cluster, Options, Persist, Reply, Sentinels, Server, wait};
@@ -91,4 +92,93 @@ fn a_cluster_survives_a_master_and_moves_slots_key_by_key() {
     cluster.nodes[dead].restart();
     cluster.settled();
     assert_eq!(cluster.nodes[dead].info("role"), "slave");
+}
+
+mod wire {
+    use std::time::{Duration, Instant};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::proxy::{Proxy, Way, Weather};
+
+    /// A server that sends back what it gets.
+    async fn echo() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut from, mut to) = stream.split();
+                    tokio::io::copy(&mut from, &mut to).await
+                });
+            }
+        });
+        address
+    }
+
+    async fn said(stream: &mut TcpStream, word: &[u8]) -> std::io::Result<Vec<u8>> {
+        stream.write_all(word).await?;
+        let mut back = vec![0; word.len()];
+        stream.read_exact(&mut back).await?;
+        Ok(back)
+    }
+
+    async fn silent(stream: &mut TcpStream, word: &[u8]) -> bool {
+        let answer = tokio::time::timeout(Duration::from_millis(200), said(stream, word)).await;
+        answer.is_err()
+    }
+
+    #[tokio::test]
+    async fn a_bad_wire_is_late_slow_lossy_stuck_cut_and_reset_as_told() {
+        let proxy = Proxy::to(&echo().await).await;
+        let mut one = TcpStream::connect(proxy.address()).await.expect("a connection");
+        let mut two = TcpStream::connect(proxy.address()).await.expect("a connection");
+        assert_eq!(said(&mut one, b"hello").await.expect("fair weather"), b"hello");
+        assert_eq!(said(&mut two, b"hello").await.expect("fair weather"), b"hello");
+
+        proxy.all(Weather::both(Way::Late(Duration::from_millis(150))));
+        let began = Instant::now();
+        assert_eq!(said(&mut one, b"late").await.expect("an answer"), b"late");
+        assert!(began.elapsed() >= Duration::from_millis(300));
+
+        proxy.all(Weather::both(Way::Slow(2_000)));
+        let began = Instant::now();
+        assert_eq!(said(&mut one, &[7; 400]).await.expect("an answer"), [7; 400]);
+        assert!(began.elapsed() >= Duration::from_millis(300));
+
+        // One direction of one connection: what the server says is lost, and stays lost.
+        proxy.all(Weather::fair());
+        let [first, _second] = proxy.connections()[..] else {
+            panic!("{:?}", proxy.connections())
+        };
+        let deaf = Weather {
+            down: Way::Lost,
+            ..Weather::fair()
+        };
+        proxy.one(first, deaf);
+        assert!(silent(&mut one, b"lost").await);
+        assert_eq!(said(&mut two, b"heard").await.expect("an answer"), b"heard");
+
+        // What is stuck arrives once the wire is free.
+        proxy.all(Weather::both(Way::Stuck));
+        assert!(silent(&mut two, b"wait").await);
+        proxy.mend();
+        let mut back = [0; 4];
+        two.read_exact(&mut back).await.expect("it arrives");
+        assert_eq!(&back, b"wait");
+
+        proxy.cut();
+        assert_eq!(two.read(&mut back).await.expect("an end in order"), 0);
+        let mut refused = TcpStream::connect(proxy.address())
+            .await
+            .expect("the system takes it");
+        assert!(said(&mut refused, b"hello").await.is_err());
+        proxy.mend();
+        let mut three = TcpStream::connect(proxy.address()).await.expect("a connection");
+        assert_eq!(said(&mut three, b"hello").await.expect("an answer"), b"hello");
+        proxy.reset();
+        let why = three.read(&mut back).await.expect_err("a reset");
+        assert_eq!(why.kind(), std::io::ErrorKind::ConnectionReset);
+    }
 }

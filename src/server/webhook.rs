@@ -465,6 +465,7 @@ async fn reconcile(
         );
     }
     let known = shared.store.reconcile(&number.config.id, &status).await?;
+    failpoint!("after_status");
     tracing::debug!(channel = number.config.id, state = status.state, known, "status");
     if let Some(contact) = status.ours.as_deref().and_then(identity::contact_of) {
         shared.ring(contact);

@@ -156,6 +156,7 @@ fn fault(inner: &Inner, wanted: &Wanted) -> Result<Value, String> {
         "status" => Faulty::Status(wanted.status.ok_or("this fault needs a status")?),
         "hang" => Faulty::Hang,
         "reset" => Faulty::Reset,
+        "garbage" => Faulty::Garbage,
         "silent" => Faulty::Silent,
         "wrong_hash" => Faulty::WrongHash,
         "expired" => Faulty::Expired,

@@ -13,6 +13,10 @@ pub enum Faulty {
     Hang,
     /// Accepted, but the connection is dropped before the answer.
     Reset,
+    /// Accepted, but the answer is no JSON.
+    Garbage,
+    /// Not accepted, HTTP 429 with `Retry-After` of so many seconds.
+    TooMany(u64),
     /// Accepted and answered; a `failed` status with this code follows.
     FailLater(i64),
     /// Accepted and answered; no status ever follows.

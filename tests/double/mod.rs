@@ -43,7 +43,7 @@
 //! | `POST /double/customer-message` | `{"from": "+62…" or "CC.id", "name"?, "text" \| "tap" (id or title) \| "location": {latitude, longitude} \| "media": {"kind", "mime_type", "base64", "caption"?, "filename"?} \| "raw": {"type": …}}` → `{"id"}` |
 //! | `GET /double/log` | every request received, bodies as received |
 //! | `GET /double/status` | counts, clock, what is held or waiting |
-//! | `POST /double/fault` | `{"to"?: …, "times"?: n, "fault": "refuse", "code": n}`; other faults: `status` (+ `status`), `hang`, `reset`, `fail_later` (+ `code`), `silent`; on media: `wrong_hash`, `expired` |
+//! | `POST /double/fault` | `{"to"?: …, "times"?: n, "fault": "refuse", "code": n}`; other faults: `status` (+ `status`), `hang`, `reset`, `garbage`, `fail_later` (+ `code`), `silent`; on media: `wrong_hash`, `expired` |
 //! | `POST /double/clock` | `{"advance_seconds": n}` |
 //! | `POST /double/webhooks` | `{"url"?: …, "hold"?: true, "release"?: {"order"?: "reversed"\|"shuffled", "batch"?: true, "copies"?: n}, "copies"?: n}` |
 
@@ -176,6 +176,11 @@ impl Double {
         self.inner.state().sent.clone()
     }
 
+    /// Looks at the messages accepted so far without a copy of them.
+    pub fn with_sent<T>(&self, look: impl FnOnce(&[Sent]) -> T) -> T {
+        look(&self.inner.state().sent)
+    }
+
     /// Every request received so far, bodies as received.
     pub fn log(&self) -> Vec<Logged> {
         self.inner.state().log.clone()
@@ -214,6 +219,16 @@ impl Double {
             "waited in vain for {} webhooks to be taken",
             self.inner.state().undelivered
         );
+    }
+
+    /// Webhooks that were not answered with 200 yet. Statuses that are due later do not count.
+    pub fn undelivered(&self) -> usize {
+        self.inner.state().undelivered
+    }
+
+    /// Faults that have not happened yet.
+    pub fn faults_left(&self) -> usize {
+        self.inner.state().faults.len()
     }
 
     /// Moves the double's clock on: windows close, media addresses run out, statuses and retries fall due.

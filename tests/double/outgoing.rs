@@ -44,6 +44,7 @@ pub fn send(inner: &Arc<Inner>, asked: &Asked) -> Result<Reply, Refusal> {
         }
         Some(Faulty::Status(500)) => return Err(Refusal::new(131000, "Something went wrong, as asked")),
         Some(Faulty::Status(status)) => return Ok(Reply::Empty(status)),
+        Some(Faulty::TooMany(seconds)) => return Ok(Reply::TooMany(seconds)),
         _ => {}
     }
     let kind = message
@@ -74,6 +75,10 @@ pub fn send(inner: &Arc<Inner>, asked: &Asked) -> Result<Reply, Refusal> {
     Ok(match fault {
         Some(Faulty::Hang) => Reply::Hang,
         Some(Faulty::Reset) => Reply::Reset,
+        Some(Faulty::Garbage) => Reply::Bytes {
+            mime: "application/json".to_owned(),
+            bytes: b"{\"messages\": [{\"id\"".to_vec(),
+        },
         _ => Reply::Json(200, recipient.answer(&sent)),
     })
 }

@@ -71,6 +71,8 @@ pub enum Reply {
         bytes: Vec<u8>,
     },
     Empty(u16),
+    /// HTTP 429, to be asked again after so many seconds.
+    TooMany(u64),
     /// Never.
     Hang,
     /// The connection is dropped.
@@ -144,7 +146,9 @@ async fn answer(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Respons
         state.log.len() - 1
     };
     let reply = graph::answer(&inner, &asked).await;
-    if let Reply::Json(status, _) | Reply::Empty(status) = &reply {
+    if let Reply::TooMany(_) = &reply {
+        inner.state().log[at].answered = Some(429);
+    } else if let Reply::Json(status, _) | Reply::Empty(status) = &reply {
         inner.state().log[at].answered = Some(*status);
     } else if let Reply::Bytes { .. } = &reply {
         inner.state().log[at].answered = Some(200);
@@ -166,6 +170,10 @@ async fn respond(reply: Reply) -> Result<Response<Body>, Failure> {
             .header("content-type", mime)
             .body(Body::from(bytes))?,
         Reply::Empty(status) => response.status(status).body(Body::empty())?,
+        Reply::TooMany(seconds) => response
+            .status(429)
+            .header("retry-after", seconds.to_string())
+            .body(Body::empty())?,
         Reply::Hang => std::future::pending().await,
         Reply::Reset => return Err("the connection is dropped, as asked".into()),
     })

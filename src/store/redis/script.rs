@@ -23,16 +23,21 @@ impl Script {
         }
     }
 
-    /// What the server runs. Where there are failpoints, `SWITCHBOARD_SCRIPTS` names a folder whose `<name>.lua` is run
-    /// instead: the fault harness takes a check out in this way, and has to notice.
+    /// What the server runs. Where there are failpoints, `SWITCHBOARD_MUTANT` takes a check out of one script, so that the
+    /// fault harness can show that it notices: `<name>`, what is there, and what takes its place, a tab between them.
     pub fn text(&self) -> &str {
         self.text.get_or_init(|| {
             #[cfg(any(debug_assertions, feature = "failpoints"))]
-            if let Some(folder) = std::env::var_os("SWITCHBOARD_SCRIPTS") {
-                let path = std::path::Path::new(&folder).join(format!("{}.lua", self.name));
-                if let Ok(text) = std::fs::read_to_string(path) {
-                    return Cow::Owned(text);
-                }
+            if let Ok(mutant) = std::env::var("SWITCHBOARD_MUTANT")
+                && let [name, out, instead] = mutant.split('\t').collect::<Vec<_>>()[..]
+                && name == self.name
+            {
+                let found = self.built_in.matches(out).count();
+                assert!(
+                    found == 1,
+                    "{out:?} stands {found} times in the script {name}: a test asked for it"
+                );
+                return Cow::Owned(self.built_in.replace(out, instead));
             }
             Cow::Borrowed(self.built_in)
         })

@@ -1,0 +1,247 @@
+//! What must hold after every scenario, counted, printed and asserted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use super::fleet::Fleet;
+use super::heard::{Heard, Reply, greets};
+
+/// Webhooks are answered within two seconds whatever happens; a busy machine may add this much to what the client sees.
+const SLACK: Duration = Duration::from_secs(3);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
+
+/// What a scenario allows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bounds {
+    /// Messages that may reach a customer twice besides those accepted when they could not be written down.
+    pub duplicated: usize,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    pub name: String,
+    pub seed: u64,
+    /// Webhook messages answered with 2xx.
+    pub messages_in: usize,
+    /// Messages the provider accepted.
+    pub replies_out: usize,
+    /// Taken and never answered.
+    pub lost: usize,
+    /// Sent again, word for word, under the same id.
+    pub duplicated: usize,
+    /// Those of them that no fault explains.
+    pub unexplained: usize,
+    pub out_of_order: usize,
+    /// Answers that no right conversation has: a message applied twice, a count that is wrong.
+    pub wrong: usize,
+    pub kills: usize,
+    /// From the last fault until all that was taken before it was answered.
+    pub recovery: Duration,
+    /// The longest time from a message's acceptance to its answer.
+    pub slowest: Duration,
+    pub fenced: usize,
+    pub p99: Duration,
+    /// Webhooks answered with something else than 2xx, and the slowest of those answers.
+    pub refused: usize,
+    pub slowest_refusal: Duration,
+    /// A scenario's own figures.
+    pub more: Vec<(&'static str, String)>,
+    /// Every promise that was broken, in words.
+    pub findings: Vec<String>,
+}
+
+impl Verdict {
+    /// Reads the conversations. `taken` says by contact when each of its messages was taken.
+    pub fn of(name: &str, seed: u64, taken: &[Vec<Instant>], heard: &Heard, fleet: &Fleet) -> Verdict {
+        let mut verdict = Verdict {
+            name: name.to_owned(),
+            seed,
+            messages_in: taken.iter().map(Vec::len).sum(),
+            replies_out: heard.count(),
+            ..Verdict::default()
+        };
+        for (contact, taken) in taken.iter().enumerate() {
+            verdict.read(contact, taken, heard.of(contact), fleet);
+        }
+        verdict
+    }
+
+    fn finds(&mut self, what: String) {
+        // A thousand lines of the same kind help nobody.
+        if self.findings.len() < 40 {
+            self.findings.push(what);
+        }
+    }
+
+    fn read(&mut self, contact: usize, taken: &[Instant], replies: &[Reply], fleet: &Fleet) {
+        let mut by_id: BTreeMap<&str, (&str, Instant)> = BTreeMap::new();
+        // By number; 0 is the greeting.
+        let mut answered: BTreeMap<u32, Instant> = BTreeMap::new();
+        let (mut last, mut turns) = (0, 0);
+        for reply in replies {
+            if let Some(&(first, at)) = by_id.get(&*reply.ours) {
+                if first == reply.text {
+                    self.duplicated += 1;
+                    let explains = |&(from, to): &(Instant, Instant)| from <= at && at <= to;
+                    self.unexplained += usize::from(!fleet.unwritten.iter().any(explains));
+                } else {
+                    self.wrong += 1;
+                    let again = &reply.text;
+                    self.finds(format!(
+                        "contact {contact}: one id was sent as {first:?} and as {again:?}"
+                    ));
+                }
+                continue;
+            }
+            by_id.insert(&reply.ours, (&reply.text, reply.at));
+            let Some(answer) = &reply.answer else {
+                self.wrong += 1;
+                self.finds(format!("contact {contact}: nobody asked for {:?}", reply.text));
+                continue;
+            };
+            if greets(reply) {
+                if answered.insert(0, reply.at).is_some() {
+                    self.wrong += 1;
+                    self.finds(format!("contact {contact}: greeted twice"));
+                }
+                continue;
+            }
+            turns += 1;
+            if answer.session != turns || answer.memory != turns {
+                self.wrong += 1;
+                self.finds(format!(
+                    "contact {contact}: answer {turns} counts {} in the session and {} in the memory",
+                    answer.session, answer.memory
+                ));
+                turns = answer.session;
+            }
+            for number in &answer.numbers {
+                if answered.insert(*number, reply.at).is_some() {
+                    self.wrong += 1;
+                    self.finds(format!("contact {contact}: message {number} was answered twice"));
+                } else if *number < last {
+                    self.out_of_order += 1;
+                    self.finds(format!(
+                        "contact {contact}: message {number} was answered after {last}"
+                    ));
+                }
+                last = last.max(*number);
+            }
+        }
+        for (number, taken) in taken.iter().enumerate() {
+            let Some(at) = answered.get(&(number as u32)) else {
+                self.lost += 1;
+                self.finds(format!(
+                    "contact {contact}: message {number} was taken and never answered"
+                ));
+                continue;
+            };
+            // A webhook that was stored, whose 200 got lost, is answered before it is taken.
+            self.slowest = self.slowest.max(at.saturating_duration_since(*taken));
+            if *taken <= fleet.last_fault {
+                self.recovery = self.recovery.max(at.saturating_duration_since(fleet.last_fault));
+            }
+        }
+        let known: BTreeSet<u32> = (0..taken.len() as u32).collect();
+        for number in answered.keys().filter(|number| !known.contains(number)) {
+            self.wrong += 1;
+            self.finds(format!("contact {contact}: message {number} was never sent"));
+        }
+    }
+
+    /// What must have happened, or the scenario showed nothing.
+    pub fn needs(&mut self, what: &str, happened: bool) {
+        if !happened {
+            self.findings.push(format!("the scenario needs {what}"));
+        }
+    }
+
+    /// Adds what the scenario's bounds say.
+    pub fn judge(&mut self, bounds: Bounds) {
+        if self.unexplained > bounds.duplicated {
+            self.finds(format!(
+                "{} messages were sent again though no fault explains it, {} at most may be",
+                self.unexplained, bounds.duplicated
+            ));
+        }
+        if self.slowest_refusal > ANSWERED_WITHIN + SLACK {
+            self.finds(format!(
+                "a webhook was refused only after {:?}",
+                self.slowest_refusal
+            ));
+        }
+    }
+
+    pub fn is_good(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// The line of the table.
+    pub fn line(&self) -> String {
+        let mut line = format!(
+            "{:<42} in {:>5} · out {:>5} · lost {} · duplicated {} · out of order {} · wrong {} · kills {} · fenced {} · \
+             recovery {:.1} s · slowest answer {:.1} s · p99 ack {} ms · refused {} (slowest {} ms)",
+            self.name,
+            self.messages_in,
+            self.replies_out,
+            self.lost,
+            self.duplicated,
+            self.out_of_order,
+            self.wrong,
+            self.kills,
+            self.fenced,
+            self.recovery.as_secs_f64(),
+            self.slowest.as_secs_f64(),
+            self.p99.as_millis(),
+            self.refused,
+            self.slowest_refusal.as_millis(),
+        );
+        for (name, value) in &self.more {
+            let _ = write!(line, " · {name} {value}");
+        }
+        let _ = write!(line, " · seed {}", self.seed);
+        line
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let more: serde_json::Map<_, _> = self
+            .more
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone().into()))
+            .collect();
+        serde_json::json!({
+            "scenario": self.name, "seed": self.seed, "messages_in": self.messages_in, "replies_out": self.replies_out,
+            "lost": self.lost, "duplicated": self.duplicated, "out_of_order": self.out_of_order, "wrong": self.wrong,
+            "kills": self.kills, "fenced_commits": self.fenced, "recovery_ms": self.recovery.as_millis() as u64,
+            "slowest_answer_ms": self.slowest.as_millis() as u64, "p99_ack_ms": self.p99.as_millis() as u64,
+            "refused": self.refused, "slowest_refusal_ms": self.slowest_refusal.as_millis() as u64, "more": more,
+            "findings": self.findings,
+        })
+    }
+
+    /// Prints the line, and adds it to the file that `FAULTS_REPORT` names.
+    pub fn print(&self) {
+        eprintln!("{}", self.line());
+        if let Some(path) = std::env::var_os("FAULTS_REPORT") {
+            let file = std::fs::File::options().create(true).append(true).open(&path);
+            let written = file.and_then(|mut file| {
+                writeln!(
+                    file,
+                    "{}",
+                    serde_json::json!({ "line": self.line(), "verdict": self.json() })
+                )
+            });
+            written.unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        }
+    }
+
+    /// Prints it and fails if a promise was broken.
+    #[track_caller]
+    pub fn holds(self) {
+        self.print();
+        assert!(self.is_good(), "{}\n{}", self.line(), self.findings.join("\n"));
+    }
+}

@@ -1,0 +1,340 @@
+//! Everything that a scenario needs: customers, the double, the workers and their store; and the check at the end.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use switchboard::store::redis::{RedisClock, RedisSettings, RedisStore};
+use switchboard::store::{Alias, Caps, Due, SqliteStore, Store, SystemClock};
+
+use super::business::{self, CHANNEL, Scales, numbers_in, phone};
+use super::customers::{Customers, Habits};
+use super::double::{Double, Setup};
+use super::fleet::Fleet;
+use super::heard::Heard;
+use super::plan::{Plan, until};
+use super::verdict::{Bounds, Verdict};
+
+/// All is quiet again at the latest this long after the last fault.
+const QUIET: Duration = Duration::from_secs(60);
+/// How much shorter leases are than in earnest: 2 s for a turn, 3 s for a message, 9 s for a job.
+pub const HASTE: &str = "10";
+
+/// Where the conversations are kept.
+#[derive(Debug, Clone)]
+pub enum Ground {
+    /// A file, for one worker.
+    Sqlite,
+    /// Redis, by the address that each worker uses and the one that the check uses.
+    Redis { workers: Vec<String>, check: String },
+}
+
+impl Ground {
+    /// One Redis for so many workers.
+    pub fn redis(url: &str, workers: usize) -> Ground {
+        Ground::Redis {
+            workers: vec![url.to_owned(); workers],
+            check: url.to_owned(),
+        }
+    }
+}
+
+/// How a scenario begins.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Where the workers find the provider, if a bad wire is between them.
+    pub provider: Option<String>,
+    pub ground: Ground,
+    pub habits: Habits,
+    /// Further lines before the tables of the configuration, and in the number's table.
+    pub config: String,
+    pub channel: String,
+    pub env: Vec<(String, String)>,
+    pub double: Setup,
+}
+
+impl Setting {
+    pub fn on(ground: Ground) -> Setting {
+        Setting {
+            provider: None,
+            ground,
+            habits: Habits::default(),
+            config: String::new(),
+            channel: String::new(),
+            env: vec![("SWITCHBOARD_HASTE".to_owned(), HASTE.to_owned())],
+            double: Setup {
+                delivered_after: Duration::ZERO,
+                reads: false,
+                retry_after: Duration::from_millis(200),
+                pair_burst: None,
+                per_second: None,
+                open_windows: true,
+                ..Setup::default()
+            },
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct World {
+    pub name: &'static str,
+    pub plan: Plan,
+    pub double: Arc<Double>,
+    pub fleet: Fleet,
+    pub customers: Customers,
+    /// How long it may take after the last fault until all is quiet.
+    pub patience: Duration,
+    ground: Ground,
+    heard: Arc<Mutex<Heard>>,
+    listening: tokio::task::JoinHandle<()>,
+    _scales: Scales,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+impl World {
+    /// Starts everything; customers write from now on.
+    pub async fn start(name: &'static str, plan: Plan, setting: Setting) -> World {
+        progress(name, "begins");
+        let double = Arc::new(
+            Double::with(Setup {
+                seed: plan.seed,
+                ..setting.double
+            })
+            .await,
+        );
+        let scales = Scales::start().await;
+        let stores = match &setting.ground {
+            Ground::Sqlite => vec!["sqlite:store.db".to_owned()],
+            Ground::Redis { workers, .. } => workers.clone(),
+        };
+        let configs: Vec<String> = stores
+            .iter()
+            .map(|store| {
+                let provider = setting.provider.clone().unwrap_or_else(|| double.base_url());
+                business::config(
+                    &double,
+                    &scales,
+                    store,
+                    &provider,
+                    &setting.config,
+                    &setting.channel,
+                )
+            })
+            .collect();
+        let mut env = business::secrets(&double);
+        env.extend(setting.env);
+        let mut fleet = Fleet::new(&configs, env).await;
+        fleet.start_all(&[]).await;
+        double.point_at(format!("http://{}/webhook/{CHANNEL}", fleet.front.address()));
+        let heard = Arc::new(Mutex::new(Heard::new(setting.habits.contacts)));
+        let listening = tokio::spawn(listen(Arc::clone(&heard), Arc::clone(&double)));
+        let customers = Customers::start(&plan, &double, &fleet.addresses, setting.habits);
+        World {
+            name,
+            plan,
+            double,
+            fleet,
+            customers,
+            patience: QUIET,
+            ground: setting.ground,
+            heard,
+            listening,
+            _scales: scales,
+        }
+    }
+
+    pub fn heard(&self) -> MutexGuard<'_, Heard> {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.look(&self.double);
+        heard
+    }
+
+    pub fn says(&self, what: &str) {
+        let (messages, replies) = (self.customers.messages(), self.heard().count());
+        progress(self.name, &format!("{what} ({messages} in, {replies} out)"));
+    }
+
+    /// Waits until so many more messages were taken.
+    pub async fn more_messages(&self, count: usize) {
+        let wanted = self.customers.messages() + count;
+        until(&format!("{count} more messages"), QUIET, || {
+            self.customers.messages() >= wanted
+        })
+        .await;
+    }
+
+    /// Waits until so many more webhooks were refused.
+    pub async fn more_refusals(&self, count: usize) {
+        let wanted = self.customers.answers().bad.len() + count;
+        until(&format!("{count} more refusals"), QUIET, || {
+            self.customers.answers().bad.len() >= wanted
+        })
+        .await;
+    }
+
+    /// The customers fall silent, every message of theirs is taken, and what is owed is paid or the time is up.
+    pub async fn settle(&mut self) {
+        self.customers.finish().await;
+        let taken: Vec<usize> = self.customers.answers().taken.iter().map(Vec::len).collect();
+        let began = Instant::now();
+        while !self.heard().answers(&taken) && began.elapsed() < self.patience {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until the provider's statuses were taken; `false`: in vain.
+    pub async fn statuses_taken(&self) -> bool {
+        let mut left = self.double.undelivered();
+        let mut since = Instant::now();
+        while left > 0 && since.elapsed() < self.patience {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let now = self.double.undelivered();
+            if now < left {
+                since = Instant::now();
+            }
+            left = now;
+        }
+        left == 0
+    }
+
+    /// Settles, stops the workers in order, and checks conversations, store and logs.
+    pub async fn verdict(&mut self, bounds: Bounds) -> Verdict {
+        self.settle().await;
+        let settled = self.statuses_taken().await;
+        self.says("quiet again");
+        let longest = self.fleet.stop_all().await;
+        self.judged(bounds, settled, longest).await
+    }
+
+    async fn judged(&self, bounds: Bounds, settled: bool, longest: Duration) -> Verdict {
+        let mut verdict = {
+            let answers = self.customers.answers();
+            let mut verdict = Verdict::of(
+                self.name,
+                self.plan.seed,
+                &answers.taken,
+                &self.heard(),
+                &self.fleet,
+            );
+            verdict.p99 = answers.p99();
+            verdict.refused = answers.bad.len();
+            verdict.slowest_refusal = answers.slowest_bad();
+            verdict
+        };
+        verdict.kills = self.fleet.kills;
+        verdict.fenced = self.fleet.said_how_often("the lease was lost");
+        if !settled {
+            verdict
+                .findings
+                .push("the provider's statuses were not taken".to_owned());
+        }
+        if longest > Duration::from_secs(25) {
+            verdict.findings.push(format!("a worker took {longest:?} to end"));
+        }
+        self.look_into_the_store(&mut verdict).await;
+        for what in business::leaks(&self.fleet.logs(), &self.double) {
+            verdict.findings.push(format!("the log has {what}"));
+        }
+        verdict.judge(bounds);
+        verdict
+    }
+
+    /// The store as the check sees it, with nobody else in it.
+    pub async fn store(&self) -> Arc<dyn Store> {
+        match &self.ground {
+            Ground::Sqlite => {
+                let path = self.fleet.folder().join("store.db");
+                Arc::new(SqliteStore::open(path, Caps::default(), Arc::new(SystemClock)).expect("it opens"))
+            }
+            Ground::Redis { check, .. } => {
+                let address = check.parse().expect("an address");
+                let settings = RedisSettings::default();
+                let opened = RedisStore::open(&address, &settings, Caps::default(), RedisClock::Server).await;
+                opened.expect("it opens")
+            }
+        }
+    }
+
+    /// What the provider said last of each message of these customers' threads, and how often.
+    pub async fn last_states(&self) -> BTreeMap<String, usize> {
+        let store = self.store().await;
+        let mut states = BTreeMap::new();
+        let contacts = self.customers.answers().taken.len();
+        for contact in 0..contacts {
+            let alias = Alias(format!("phone:{}", phone(contact)));
+            let known = store
+                .resolve_alias(CHANNEL, &alias, &[])
+                .await
+                .expect("the store answers");
+            let thread = store
+                .history(known.contact(), usize::MAX)
+                .await
+                .expect("the store answers");
+            for (_, state) in thread.into_iter().filter_map(|line| line.status) {
+                *states.entry(state).or_default() += 1;
+            }
+        }
+        store.close().await.expect("the store closes");
+        states
+    }
+
+    /// Nothing is left to do, nothing was put aside, and every message stands in its thread once, in order.
+    async fn look_into_the_store(&self, verdict: &mut Verdict) {
+        let store = self.store().await;
+        for kind in [Due::Run, Due::Send, Due::Job] {
+            if let Some(at) = store.next_due(kind).await.expect("the store answers") {
+                verdict
+                    .findings
+                    .push(format!("{kind:?} is due at {at}, though all is quiet"));
+            }
+        }
+        let parked = store.parked(10).await.expect("the store answers");
+        if !parked.is_empty() {
+            verdict.findings.push(format!("put aside: {parked:?}"));
+        }
+        let taken: Vec<usize> = self.customers.answers().taken.iter().map(Vec::len).collect();
+        for (contact, taken) in taken.into_iter().enumerate().filter(|(_, taken)| *taken > 0) {
+            let alias = Alias(format!("phone:{}", phone(contact)));
+            let known = store
+                .resolve_alias(CHANNEL, &alias, &[])
+                .await
+                .expect("the store answers");
+            let thread = store
+                .history(known.contact(), usize::MAX)
+                .await
+                .expect("the store answers");
+            let said: Vec<u32> = thread
+                .iter()
+                .filter(|line| line.status.is_none())
+                .flat_map(|line| numbers_in(&String::from_utf8_lossy(&line.payload)))
+                .collect();
+            let whole: Vec<u32> = (1..taken as u32).collect();
+            // Long threads have lost their beginning.
+            if !whole.ends_with(&said)
+                || (said.len() < whole.len() && thread.len() < Caps::default().history_entries)
+            {
+                verdict.findings.push(format!(
+                    "contact {contact}: its thread has {said:?} of {taken} messages"
+                ));
+            }
+        }
+        store.close().await.expect("the store closes");
+    }
+}
+
+async fn listen(heard: Arc<Mutex<Heard>>, double: Arc<Double>) {
+    loop {
+        heard.lock().unwrap_or_else(PoisonError::into_inner).look(&double);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+pub fn progress(name: &str, what: &str) {
+    eprintln!("{}  {name}: {what}", jiff::Timestamp::now().strftime("%H:%M:%S"));
+}
