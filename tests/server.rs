@@ -590,6 +590,98 @@ async fn ask(bot: &Bot, method: reqwest::Method, path: &str, token: &str, body: 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_hand_out_merge_and_erase_a_customers_data_and_see_to_what_was_put_aside() {
+    use reqwest::Method;
+
+    let double = Double::start().await;
+    let mut bot = Bot::new(&double).with(&double, "admin_token = { env = \"ADMIN\" }\n");
+    bot.env("ADMIN", "operators-token");
+    bot.start(&double).await;
+    double.customer(SARI).says("Hi");
+    heard(&double, SARI, 1).await;
+    let token = "operators-token";
+    let get = async |path: &str| ask(&bot, Method::GET, path, token, Value::Null).await;
+    let (_, all) = get("/api/conversations").await;
+    let contact = all[0]["contact"].as_str().expect("a conversation").to_owned();
+    let path = |what: &str| format!("/api/conversations/{contact}{what}");
+
+    let (_, exported) = get(&path("/export")).await;
+    assert_eq!(exported["contact"], contact.as_str());
+    assert_eq!(exported["thread"][0]["payload"]["line"], "customer", "{exported}");
+    assert!(exported["session"]["position"].is_object(), "{exported}");
+
+    let (_, dead) = get("/api/dead").await;
+    assert_eq!(dead, json!([]));
+    let (_, clashes) = get("/api/clashes").await;
+    assert_eq!(clashes, json!([]));
+    let nothing = "/api/dead/00112233445566778899aabbccddeeff.1";
+    let (unknown, why) = ask(&bot, Method::POST, &format!("{nothing}/unpark"), token, json!({})).await;
+    assert_eq!((unknown, why["error"].is_string()), (404, true));
+    assert_eq!(
+        ask(&bot, Method::DELETE, nothing, token, Value::Null).await.0,
+        404
+    );
+    let itself = json!({ "into": contact });
+    let (refused, why) = ask(&bot, Method::POST, &path("/merge"), token, itself).await;
+    assert_eq!((refused, why["error"].is_string()), (422, true), "{why}");
+
+    assert_eq!(
+        ask(&bot, Method::DELETE, &path(""), token, Value::Null).await.0,
+        200
+    );
+    assert_eq!(
+        ask(&bot, Method::DELETE, &path(""), token, Value::Null).await.0,
+        404
+    );
+    assert_eq!(get(&path("/export")).await.0, 404);
+    let (_, all) = get("/api/conversations").await;
+    assert_eq!(all, json!([]));
+    // She is a fresh customer, and is answered: nothing remembered in the process leads astray.
+    double.customer(SARI).says("Hi");
+    assert_eq!(heard(&double, SARI, 2).await[1], HELLO);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_cannot_be_read_is_put_aside_by_its_name_while_others_go_on() {
+    use reqwest::Method;
+
+    let double = Double::start().await;
+    let mut bot = Bot::new(&double).with(&double, "admin_token = { env = \"ADMIN\" }\n");
+    bot.env("ADMIN", "operators-token");
+    bot.start(&double).await;
+    for (customer, answers) in [(SARI, 1), (BUDI, 1)] {
+        double.customer(customer).says("Hi");
+        heard(&double, customer, answers).await;
+    }
+    bot.stop();
+    let db = rusqlite::Connection::open(bot.folder.path().join("store.db")).expect("the store");
+    let broken: Vec<u8> = db
+        .query_row(
+            "UPDATE session SET bytes = x'7b2276223a' WHERE contact =
+                (SELECT contact FROM alias WHERE alias = 'phone:' || ?1) RETURNING contact",
+            [SARI],
+            |row| row.get(0),
+        )
+        .expect("her session");
+    drop(db);
+    bot.start(&double).await;
+    double.customer(SARI).says("Hi again");
+    double.customer(BUDI).says("Hi again");
+    heard(&double, BUDI, 2).await;
+    let key: String = broken.iter().map(|byte| format!("{byte:02x}")).collect();
+    let token = "operators-token";
+    bot.line("for the third time").await.expect("the team is told");
+    let (_, dead) = ask(&bot, Method::GET, "/api/dead", token, Value::Null).await;
+    let parked = &dead[0];
+    assert_eq!(parked["contact"], key.as_str());
+    let why = parked["why"].as_str().expect("a reason");
+    assert!(why.contains("session") && why.contains(&key), "{why}");
+    // The others still go on.
+    double.customer(BUDI).says("Hi once more");
+    heard(&double, BUDI, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn operators_read_take_answer_give_back_and_switch_autopilot_with_their_token_only() {
     use reqwest::Method;
 

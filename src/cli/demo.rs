@@ -17,7 +17,7 @@ use crate::server::config::{
     ChannelConfig, Config, Limits, Log, LogFormat, ProviderConfig, ServiceConfig, StoreAddress, VoiceConfig,
 };
 use crate::server::{self, Parts, Server};
-use crate::store::{Caps, MovableClock, SqliteStore, Store};
+use crate::store::{Caps, MovableClock, Retention, SqliteStore, Store};
 use crate::voice::Transcriber;
 
 /// Where the page is, unless `--bind` says otherwise or somebody has that port already.
@@ -94,6 +94,7 @@ fn config(args: &Args, store: PathBuf, shop: SocketAddr) -> anyhow::Result<Confi
             drain_seconds: 3,
             ..Limits::default()
         },
+        retention: Retention::default(),
         metrics: None,
         traces: None,
         voice: None,

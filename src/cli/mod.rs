@@ -2,6 +2,8 @@
 
 mod chat;
 mod check;
+mod contact;
+mod dead;
 mod demo;
 mod doctor;
 mod exit;
@@ -10,8 +12,10 @@ mod files;
 mod fmt;
 mod graph;
 mod notify;
+mod opened;
 mod serve;
 mod status;
+mod store;
 mod test;
 mod transcribe;
 mod voice;
@@ -56,6 +60,12 @@ enum Command {
     Doctor(doctor::Args),
     /// One look at a running worker: health, queues, numbers, promises
     Status(status::Args),
+    /// All records of a store out to a file, and in again
+    Store(store::Args),
+    /// Look at contacts, hand one's data out, erase or merge them
+    Contact(contact::Args),
+    /// What was put aside: messages that could not be answered or read
+    Dead(dead::Args),
     /// Write down the words of a voice note
     Transcribe(transcribe::Args),
     /// Get a speech model
@@ -86,6 +96,9 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Store(args) => store::run(&args),
+        Command::Contact(args) => contact::run(&args),
+        Command::Dead(args) => dead::run(&args),
         Command::Transcribe(args) => transcribe::run(&args),
         Command::Voice(args) => voice::run(&args),
     });

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::Context;
 use tracing_subscriber::Layer;
@@ -11,9 +10,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::{Exit, demo, notify};
-use crate::server::config::{Config, Log, LogFormat, REFERENCE, StoreAddress};
+use crate::server::config::{Config, Log, LogFormat, REFERENCE};
 use crate::server::{self, Parts, Running, Server, traces};
-use crate::store::{Caps, SqliteStore, Store};
+use crate::store::{self, Caps};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -82,8 +81,7 @@ fn in_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<
 async fn serve(config: Config, watch: bool) -> anyhow::Result<()> {
     let mut reload = server::asked_to_reload()?;
     let stop = server::asked_to_stop()?;
-    let StoreAddress::Sqlite(path) = &config.store;
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path, Caps::default(), server::clock())?);
+    let store = store::open(&config.store, Caps::default(), server::clock()).await?;
     let parts = Parts {
         voice: server::ear(&config)?,
         ..Parts::default()

@@ -118,18 +118,19 @@ async fn tell_of_parked(shared: &Shared, told: &mut Vec<(crate::store::ContactId
     let Ok(parked) = shared.store.parked(PARKED_AT_MOST).await else {
         return;
     };
-    for (contact, seq, why) in &parked {
-        if told.contains(&(*contact, *seq)) {
+    for parked in &parked {
+        if told.contains(&(parked.contact, parked.seq)) {
             continue;
         }
         // The channel is known to the store; it is asked once for each.
-        if let Ok(Some(there)) = shared.store.peek(*contact).await {
-            tracing::error!(channel = there.channel, contact = %super::masked::Masked(*contact), seq, why, "a message is put aside");
-            notes::parked(shared, &there.channel, *contact, *seq, why).await;
+        if let Ok(Some(there)) = shared.store.peek(parked.contact).await {
+            let (contact, seq, why) = (parked.contact, parked.seq, parked.why.as_str());
+            tracing::error!(channel = there.channel, contact = %super::masked::Masked(contact), seq, why, "a message is put aside");
+            notes::parked(shared, &there.channel, contact, seq, why).await;
         }
     }
     *told = parked
         .into_iter()
-        .map(|(contact, seq, _)| (contact, seq))
+        .map(|parked| (parked.contact, parked.seq))
         .collect();
 }

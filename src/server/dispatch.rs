@@ -158,6 +158,7 @@ pub(super) fn not_claimed(shared: &Shared, contact: ContactId, why: &StoreError)
         StoreError::Full(_)
         | StoreError::TooBig { .. }
         | StoreError::TooMany { .. }
+        | StoreError::Clash(_)
         | StoreError::Locked(_)
         | StoreError::Unfit(_) => {
             tracing::error!(contact = %Masked(contact), %why, "nothing could be claimed");

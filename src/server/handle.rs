@@ -10,8 +10,10 @@ use tokio::sync::broadcast;
 use super::config::Config;
 use super::identity;
 use super::mailbox::Item;
+use super::masked::Masked;
 use super::numbers;
 use super::parts::{Gate, Shared, lock};
+use super::people::Clash;
 use super::session::Session;
 use super::thread::Line;
 use super::webhook;
@@ -20,7 +22,10 @@ use crate::engine::{Machine, Memory};
 use crate::message::{
     Conversation as Place, DedupeKey, Forwarded, Inbound, InboundBody, Media, MediaHandle, MediaKind, Party,
 };
-use crate::store::{Alias, ContactId, Ingest, Ingested, Owner, StoreError};
+use crate::store::{
+    Alias, ContactId, Ingest, Ingested, Merged, Owner, Parked, ParkedId, Quarantined, StoreError,
+    WholeContact,
+};
 
 /// A view of a running server. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -309,6 +314,64 @@ impl Handle {
             return Err(StoreError::Full("the mailbox of this contact".to_owned()));
         }
         Ok(())
+    }
+
+    /// What was put aside, newest first: events that no turn survived, and what could not be read.
+    pub async fn dead(&self, limit: usize) -> Result<(Vec<Parked>, Vec<Quarantined>), StoreError> {
+        let store = &self.shared.store;
+        Ok((store.parked(limit).await?, store.quarantined(limit).await?))
+    }
+
+    /// Lets the bot answer it after all. `false`: it is not put aside (any more).
+    pub async fn unpark(&self, id: &ParkedId) -> Result<bool, StoreError> {
+        let there = self.shared.store.unpark(id).await?;
+        if let Some(contact) = id.contact().filter(|_| there) {
+            self.shared.ring(contact);
+        }
+        Ok(there)
+    }
+
+    /// Forgets something that was put aside. `false`: it is not (any more).
+    pub async fn discard(&self, id: &str) -> Result<bool, StoreError> {
+        let store = &self.shared.store;
+        Ok(store.discard(&ParkedId(id.to_owned())).await? || store.discard_quarantined(id).await?)
+    }
+
+    /// All there is of a contact.
+    pub async fn whole(&self, contact: ContactId) -> Result<Option<WholeContact>, StoreError> {
+        self.shared.store.whole(contact).await
+    }
+
+    /// Removes every record of a contact. `false`: it is not known.
+    pub async fn erase(&self, contact: ContactId) -> Result<bool, StoreError> {
+        let known = self.shared.store.erase(contact).await?;
+        self.shared.people.forget();
+        self.shared.ring(contact);
+        if known {
+            tracing::info!(contact = %Masked(contact), "a contact was erased by an operator");
+        }
+        Ok(known)
+    }
+
+    /// Makes two contacts one.
+    pub async fn merge(&self, from: ContactId, into: ContactId) -> Result<Merged, StoreError> {
+        let store = &self.shared.store;
+        let channel = store
+            .peek(into)
+            .await?
+            .map(|known| known.channel)
+            .unwrap_or_default();
+        let merged = store.merge(from, into).await?;
+        if matches!(merged, Merged::Done | Merged::Already) {
+            self.shared.people.forget();
+            store
+                .discard_quarantined(&Quarantined::id_of(&channel, &Clash::to_bytes(from, into)))
+                .await?;
+            self.shared.ring(from);
+            self.shared.ring(into);
+            tracing::info!(contact = %Masked(from), into = %Masked(into), "two contacts were merged by an operator");
+        }
+        Ok(merged)
     }
 
     /// Switches flows on or off for a number, also after the next start. `false`: there is no such number.

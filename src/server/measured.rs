@@ -11,9 +11,10 @@ use metrics::Histogram;
 use super::metrics::{Family, Metrics, label, observe};
 use super::pulse::Pulse;
 use crate::store::{
-    Alias, Claim, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested, JobClaim, Nonce,
-    Owner, Promises, Rate, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError, Tokens,
-    TurnCommit, Wake,
+    Alias, Claim, Committed, ContactId, Cursor, Due, Failed, Fence, HistoryEntry, Imported, Ingest, Ingested,
+    JobClaim, Merged, Nonce, Owner, Page, Parked, ParkedId, Promises, Quarantined, Rate, Record, Resolved,
+    Retention, SendClaim, SendOutcome, Stats, Status, Store, StoreError, Tokens, Trimmed, TurnCommit, Wake,
+    WholeContact,
 };
 
 label! {
@@ -40,7 +41,18 @@ label! {
         History = "history",
         Contacts = "contacts",
         Parked = "parked",
+        Unpark = "unpark",
+        Discard = "discard",
         Quarantine = "quarantine",
+        Quarantined = "quarantined",
+        DiscardQuarantined = "discard_quarantined",
+        Erase = "erase",
+        Merge = "merge",
+        Stats = "stats",
+        Whole = "whole",
+        Export = "export",
+        Import = "import",
+        Trim = "trim",
         PutSetting = "put_setting",
         Setting = "setting",
         RemoveSetting = "remove_setting",
@@ -95,6 +107,7 @@ fn kind(why: &StoreError) -> &'static str {
         StoreError::TooMany { .. } => "too_many",
         StoreError::Version { .. } => "version",
         StoreError::Locked(_) => "locked",
+        StoreError::Clash(_) => "clash",
         StoreError::Unfit(_) => "unfit",
     }
 }
@@ -217,13 +230,63 @@ impl Store for Measured {
         self.time(Step::Contacts, self.store.contacts(limit)).await
     }
 
-    async fn parked(&self, limit: usize) -> Result<Vec<(ContactId, Seq, String)>, StoreError> {
+    async fn parked(&self, limit: usize) -> Result<Vec<Parked>, StoreError> {
         self.time(Step::Parked, self.store.parked(limit)).await
+    }
+
+    async fn unpark(&self, id: &ParkedId) -> Result<bool, StoreError> {
+        self.time(Step::Unpark, self.store.unpark(id)).await
+    }
+
+    async fn discard(&self, id: &ParkedId) -> Result<bool, StoreError> {
+        self.time(Step::Discard, self.store.discard(id)).await
     }
 
     async fn quarantine(&self, channel: &str, raw: &[u8], why: &str) -> Result<(), StoreError> {
         self.time(Step::Quarantine, self.store.quarantine(channel, raw, why))
             .await
+    }
+
+    async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, StoreError> {
+        self.time(Step::Quarantined, self.store.quarantined(limit)).await
+    }
+
+    async fn discard_quarantined(&self, id: &str) -> Result<bool, StoreError> {
+        self.time(Step::DiscardQuarantined, self.store.discard_quarantined(id))
+            .await
+    }
+
+    async fn erase(&self, contact: ContactId) -> Result<bool, StoreError> {
+        self.time(Step::Erase, self.store.erase(contact)).await
+    }
+
+    async fn merge(&self, from: ContactId, into: ContactId) -> Result<Merged, StoreError> {
+        self.time(Step::Merge, self.store.merge(from, into)).await
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        self.time(Step::Stats, self.store.stats()).await
+    }
+
+    async fn whole(&self, contact: ContactId) -> Result<Option<WholeContact>, StoreError> {
+        self.time(Step::Whole, self.store.whole(contact)).await
+    }
+
+    async fn export(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        self.time(Step::Export, self.store.export(after, limit)).await
+    }
+
+    async fn import(&self, records: &[Record]) -> Result<Imported, StoreError> {
+        self.time(Step::Import, self.store.import(records)).await
+    }
+
+    async fn trim(
+        &self,
+        after: Option<&Cursor>,
+        keep: &Retention,
+        limit: usize,
+    ) -> Result<Trimmed, StoreError> {
+        self.time(Step::Trim, self.store.trim(after, keep, limit)).await
     }
 
     async fn put_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {

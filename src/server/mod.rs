@@ -14,12 +14,15 @@ mod dispatch;
 pub mod doctor;
 pub mod failpoint;
 mod flows;
+#[cfg(test)]
+mod golden;
 mod guard;
 mod handle;
 mod health;
 mod http;
 mod identity;
 mod jobs;
+mod keeper;
 mod listen;
 mod mailbox;
 mod masked;
@@ -33,6 +36,7 @@ mod parts;
 mod patience;
 mod people;
 mod pulse;
+mod readable;
 mod seen;
 mod sender;
 mod session;
@@ -79,6 +83,7 @@ pub use handle::{ChannelView, Conversation, Handle, NotSimulated, Said, ThreadEn
 pub use listen::ear;
 pub use mailbox::Hearing;
 pub use masked::{Masked, MaskedAlias};
+pub use readable::{readable, readable_parked, readable_quarantined};
 pub use session::Session;
 pub use shutdown::{asked_to_reload, asked_to_stop};
 pub use thread::{Line, NoteKind, Ours};
@@ -204,6 +209,7 @@ impl Server {
         }
         shared.tasks.spawn(dispatch::run(shared.clone()));
         shared.tasks.spawn(agreed::keep_up(shared.clone()));
+        shared.tasks.spawn(keeper::run(shared.clone()));
         shared.tasks.spawn(metrics::upkeep(shared.clone()));
         let promises = shared.store.promises();
         tracing::info!(

@@ -1,5 +1,6 @@
 //! What operators can ask and do over HTTP, until there is a console: read conversations with their notes, take a chat,
-//! answer, give it back, end it, and switch Autopilot on or off for a number.
+//! answer, give it back, end it, switch Autopilot on or off for a number; hand out, erase and merge contacts, and see to
+//! what was put aside.
 //!
 //! Every route wants `Authorization: Bearer <admin_token>`. Without a token in the configuration there are no routes.
 
@@ -9,7 +10,7 @@ use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -18,7 +19,9 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::handle::Handle;
-use crate::store::{ContactId, Owner, StoreError};
+use super::people::Clash;
+use super::readable::{readable, readable_parked, readable_quarantined};
+use crate::store::{ContactId, Merged, Owner, ParkedId, StoreError};
 
 /// Conversations and lines of a thread that one request gives at most.
 const MOST: usize = 500;
@@ -33,7 +36,13 @@ pub(super) fn routes(handle: Handle, token: SecretString) -> Router {
         .route("/api/channels", get(channels))
         .route("/api/channels/{id}/autopilot", post(autopilot))
         .route("/api/conversations", get(conversations))
-        .route("/api/conversations/{contact}", get(conversation))
+        .route("/api/conversations/{contact}", get(conversation).delete(erase))
+        .route("/api/conversations/{contact}/export", get(export))
+        .route("/api/conversations/{contact}/merge", post(merge))
+        .route("/api/dead", get(dead))
+        .route("/api/dead/{id}", delete(discard))
+        .route("/api/dead/{id}/unpark", post(unpark))
+        .route("/api/clashes", get(clashes))
         .route("/api/conversations/{contact}/take", post(take))
         .route("/api/conversations/{contact}/say", post(say))
         .route("/api/conversations/{contact}/return", post(give_back))
@@ -204,6 +213,81 @@ async fn close(State(handle): State<Handle>, Path(contact): Path<String>) -> Res
     let contact = existing(&handle, &contact).await?;
     handle.close(contact).await?;
     done()
+}
+
+async fn erase(State(handle): State<Handle>, Path(contact): Path<String>) -> Result<Json<Body>, Refused> {
+    // One that can't be read can be erased all the same.
+    if !handle.erase(known(&contact)?).await? {
+        return Err(nobody());
+    }
+    done()
+}
+
+async fn export(State(handle): State<Handle>, Path(contact): Path<String>) -> Result<Json<Body>, Refused> {
+    let whole = handle.whole(known(&contact)?).await?.ok_or_else(nobody)?;
+    readable(&whole)
+        .map(Json)
+        .map_err(|why| Refused(StatusCode::INTERNAL_SERVER_ERROR, why.to_string()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Into {
+    into: String,
+}
+
+async fn merge(
+    State(handle): State<Handle>,
+    Path(contact): Path<String>,
+    Json(Into { into }): Json<Into>,
+) -> Result<Json<Body>, Refused> {
+    match handle.merge(known(&contact)?, known(&into)?).await? {
+        Merged::Done | Merged::Already => done(),
+        Merged::Busy => {
+            let why = "one of them is in work; try again in half a minute";
+            Err(Refused(StatusCode::CONFLICT, why.to_owned()))
+        }
+        Merged::Refused(why) => {
+            let why = format!("they can't be merged: {why}");
+            Err(Refused(StatusCode::UNPROCESSABLE_ENTITY, why))
+        }
+    }
+}
+
+async fn dead(State(handle): State<Handle>, Query(page): Query<Page>) -> Result<Json<Body>, Refused> {
+    let (parked, unread) = handle.dead(page.limit.min(MOST)).await?;
+    let mut all: Vec<Body> = parked.iter().map(readable_parked).collect();
+    all.extend(unread.iter().map(readable_quarantined));
+    Ok(Json(all.into()))
+}
+
+/// Two contacts that are one person, with the call that makes them one.
+async fn clashes(State(handle): State<Handle>) -> Result<Json<Body>, Refused> {
+    let (_, unread) = handle.dead(usize::MAX).await?;
+    let shown = unread.iter().filter_map(|kept| {
+        let Clash { clash } = serde_json::from_slice(&kept.raw.0).ok()?;
+        Some(json!({ "channel": kept.channel, "at": kept.at.to_string(), "contacts": clash, "next": kept.why }))
+    });
+    Ok(Json(shown.collect()))
+}
+
+async fn unpark(State(handle): State<Handle>, Path(id): Path<String>) -> Result<Json<Body>, Refused> {
+    if !handle.unpark(&ParkedId(id)).await? {
+        return Err(not_put_aside());
+    }
+    done()
+}
+
+async fn discard(State(handle): State<Handle>, Path(id): Path<String>) -> Result<Json<Body>, Refused> {
+    if !handle.discard(&id).await? {
+        return Err(not_put_aside());
+    }
+    done()
+}
+
+fn not_put_aside() -> Refused {
+    let why = "nothing with this id is put aside (any more)";
+    Refused(StatusCode::NOT_FOUND, why.to_owned())
 }
 
 fn done() -> Result<Json<Body>, Refused> {

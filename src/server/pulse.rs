@@ -42,6 +42,7 @@ impl Pulse {
                 | StoreError::TooBig { .. }
                 | StoreError::TooMany { .. }
                 | StoreError::Version { .. }
+                | StoreError::Clash(_)
                 | StoreError::Locked(_)
                 | StoreError::Unfit(_),
             ) => self.answered(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::masked::unreadable;
 use crate::engine::{EventKind, Memory, Position};
 use crate::message::Media;
-use crate::store::{Claim, Seq};
+use crate::store::{Claim, ContactId, Seq};
 
 /// The session blob: the machine's position, and what the server itself must not forget.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,9 +68,10 @@ impl Default for Session {
 
 /// A blob that this version can't read.
 #[derive(Debug, thiserror::Error)]
-#[error("the {what} of this contact is kept in a way this version can't use: {why}")]
+#[error("the {what} of the contact {contact} is kept in a way this version can't use: {why}")]
 pub struct Unreadable {
     what: &'static str,
+    contact: ContactId,
     why: String,
 }
 
@@ -82,8 +83,8 @@ impl Session {
 
     /// Session and memory of a claimed contact; empty ones for a new contact.
     pub fn of(claim: &Claim) -> Result<(Session, Memory), Unreadable> {
-        let session = read("session", claim.session.as_deref())?;
-        let memory = read("memory", claim.memory.as_deref())?;
+        let session = read("session", claim.contact, claim.session.as_deref())?;
+        let memory = read("memory", claim.contact, claim.memory.as_deref())?;
         Ok((session, memory))
     }
 
@@ -99,12 +100,14 @@ pub(super) fn memory_bytes(memory: &Memory) -> Vec<u8> {
 
 fn read<T: Default + for<'de> Deserialize<'de>>(
     what: &'static str,
+    contact: ContactId,
     blob: Option<&[u8]>,
 ) -> Result<T, Unreadable> {
     match blob {
         None => Ok(T::default()),
         Some(bytes) => serde_json::from_slice(bytes).map_err(|why| Unreadable {
             what,
+            contact,
             why: unreadable(&why),
         }),
     }

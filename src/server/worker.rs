@@ -41,6 +41,14 @@ pub(super) async fn take_turn(shared: &Arc<Shared>, seat: &Seat) {
             if claim.failures > 0 {
                 claim.events.truncate(1);
             }
+            if claim.aliases.is_empty() {
+                match shared.people.relearned(shared, &claim).await {
+                    Ok(aliases) => claim.aliases = aliases,
+                    Err(why) => {
+                        tracing::warn!(contact = %Masked(contact), %why, "its identities can't be asked for");
+                    }
+                }
+            }
             claim
         }
         Ok(None) => return,

@@ -13,6 +13,8 @@ pub struct Caps {
     pub mailbox_events: usize,
     pub outbox_entries: usize,
     pub history_entries: usize,
+    /// Put aside in the whole store, or in each partition of one that has them. Beyond, the oldest goes.
+    pub parked_events: usize,
     pub dedup_ids: usize,
     /// How long an inbound id is remembered. Meta redelivers for up to 7 days.
     pub dedup_for: Duration,
@@ -27,6 +29,7 @@ impl Default for Caps {
             mailbox_events: 1_000,
             outbox_entries: 200,
             history_entries: 500,
+            parked_events: 1_000,
             dedup_ids: 512,
             dedup_for: Duration::from_secs(8 * 24 * 3600),
         }

@@ -5,26 +5,36 @@
 //! is an event in its contact's mailbox; only the holder of a fenced lease may consume it, and one commit writes
 //! state, memory, outbox, timers, jobs, history and the consumption together.
 
+mod address;
 mod bell;
 mod caps;
 mod clock;
+mod erasure;
 mod millis;
 pub mod model;
 mod pace;
 mod record;
 pub mod redis;
 mod sqlite;
+mod whole;
 
+pub use address::{NoStore, StoreAddress, open};
 pub use caps::Caps;
 pub use clock::{Clock, MovableClock, StillClock, SystemClock};
+pub use erasure::Tombstone;
 pub use pace::{Pace, Rate, Tokens};
 pub use record::{
     Alias, Claim, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested, Job, JobClaim,
-    JobId, Keep, MailboxEvent, Nonce, OutboxEntry, Owner, Promises, Resolved, SendClaim, SendOutcome, Sender,
-    Seq, Status, TimerId, TurnCommit, Wake,
+    JobId, Keep, MailboxEvent, Merged, Nonce, OutboxEntry, Owner, Parked, ParkedId, Promises, Quarantined,
+    Resolved, Retention, SendClaim, SendOutcome, Sender, Seq, Stats, Status, TimerId, Trimmed, TurnCommit,
+    Wake,
 };
 pub use redis::{RedisClock, RedisSettings, RedisStore};
 pub use sqlite::SqliteStore;
+pub use whole::{
+    Bytes, Cursor, EndedAs, EndedLease, Imported, Page, Record, SeenId, WholeContact, WholeEntry, WholeEvent,
+    WholeJob, WholeLine, WholePace, WholeParked, WholeTimer,
+};
 
 use std::time::Duration;
 
@@ -173,11 +183,60 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Contacts, most recently active first.
     async fn contacts(&self, limit: usize) -> Result<Vec<ContactId>, StoreError>;
 
-    /// Events that were parked, with the reason, newest first.
-    async fn parked(&self, limit: usize) -> Result<Vec<(ContactId, Seq, String)>, StoreError>;
+    /// Events that were put aside, with the reason, newest first. They are kept as [`Caps::parked_events`] and
+    /// [`Retention::dead`] say.
+    async fn parked(&self, limit: usize) -> Result<Vec<Parked>, StoreError>;
+
+    /// Puts it back at the end of its contact's mailbox, as a new event: a full mailbox takes it too. `false`: it is not
+    /// put aside (any more).
+    async fn unpark(&self, id: &ParkedId) -> Result<bool, StoreError>;
+
+    /// Forgets it. `false`: it is not put aside (any more).
+    async fn discard(&self, id: &ParkedId) -> Result<bool, StoreError>;
 
     /// Keeps something that could not be read (a webhook that does not decode), with why, for people to look at.
     async fn quarantine(&self, channel: &str, raw: &[u8], why: &str) -> Result<(), StoreError>;
+
+    /// What could not be read, newest first.
+    async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, StoreError>;
+
+    /// Forgets it. `false`: it is not kept (any more).
+    async fn discard_quarantined(&self, id: &str) -> Result<bool, StoreError>;
+
+    /// Removes every record of a contact, whoever holds it: what was claimed can no longer be written. What stays is a
+    /// [`Tombstone`], so that a delivery of what was seen before does not bring the person back; something new from the
+    /// same person makes a fresh contact, whose numbers go on where the old one's ended. `false`: it is not known. What
+    /// could not be read goes too if it names one of the contact's aliases.
+    async fn erase(&self, contact: ContactId) -> Result<bool, StoreError>;
+
+    /// Makes two contacts one, as a person decided after a clash of aliases. Aliases, thread, unread events and what waits
+    /// to be sent go to `into`, and the newer memory stays. `from` is gone: its aliases lead to `into`, and so does what
+    /// is still delivered for it. A call that broke off is finished by repeating it.
+    async fn merge(&self, from: ContactId, into: ContactId) -> Result<Merged, StoreError>;
+
+    /// What the store holds now. Cheap: it never looks at every record.
+    async fn stats(&self) -> Result<Stats, StoreError>;
+
+    /// All there is of a contact, as one consistent value.
+    async fn whole(&self, contact: ContactId) -> Result<Option<WholeContact>, StoreError>;
+
+    /// The records of the store, `limit` at most; consistent for each contact, not over all of them. Whoever changes the
+    /// store while it is exported may or may not be in it.
+    async fn export(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError>;
+
+    /// Writes records as they are. [`StoreError::Clash`] if the store has a contact, or one of its aliases, otherwise; then
+    /// nothing of the batch was written, or with a store of partitions what stands before it. Repeating it is harmless.
+    async fn import(&self, records: &[Record]) -> Result<Imported, StoreError>;
+
+    /// One bounded step of forgetting what is older than it may be: `limit` contacts after `after`, and with `None` also
+    /// what was put aside, could not be read, or was left by erasures. Contacts with something to be answered or sent
+    /// keep session and memory.
+    async fn trim(
+        &self,
+        after: Option<&Cursor>,
+        keep: &Retention,
+        limit: usize,
+    ) -> Result<Trimmed, StoreError>;
 
     /// Small facts of the whole installation (live version, settings). Last write wins.
     async fn put_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
@@ -234,6 +293,11 @@ pub enum StoreError {
         "the store was written by a newer Switchboard (format {found}; this one reads up to {max}). Start the newer version"
     )]
     Version { found: u32, max: u32 },
+    /// Nothing of it was written.
+    #[error(
+        "the store has {0} already, and not as it is to be written. Take another store, or erase that first"
+    )]
+    Clash(String),
     #[error("another Switchboard uses this store: {0}")]
     Locked(String),
     /// It answers, and would not keep what it is given.

@@ -373,3 +373,135 @@ pub struct Promises {
     /// Can be shared by several processes.
     pub shared: bool,
 }
+
+/// Names an event that was put aside: `<contact>.<seq>`, or longer if its contact was merged since.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ParkedId(pub String);
+
+impl ParkedId {
+    pub fn of(contact: ContactId, seq: Seq) -> ParkedId {
+        ParkedId(format!("{contact}.{seq}"))
+    }
+
+    pub(crate) fn moved(into: ContactId, from: &ParkedId) -> ParkedId {
+        ParkedId(format!("{into}.{}", from.0))
+    }
+
+    /// The contact to whom it belongs now.
+    pub fn contact(&self) -> Option<ContactId> {
+        self.0.split('.').next()?.parse().ok()
+    }
+}
+
+impl fmt::Display for ParkedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An event that no turn survived, kept for people to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parked {
+    pub id: ParkedId,
+    pub contact: ContactId,
+    pub channel: String,
+    /// Its place in the mailbox when it was put aside.
+    pub seq: Seq,
+    pub at: Timestamp,
+    pub why: String,
+    pub payload: Vec<u8>,
+}
+
+/// Something that came in and could not be read. The same thing again is the same entry, with the latest time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quarantined {
+    pub id: String,
+    pub at: Timestamp,
+    pub channel: String,
+    pub raw: super::whole::Bytes,
+    pub why: String,
+}
+
+impl Quarantined {
+    /// Follows from what it is, so that a step that is repeated keeps it once.
+    pub(crate) fn id_of(channel: &str, raw: &[u8]) -> String {
+        let mut hash = blake3::Hasher::new();
+        hash.update(&(channel.len() as u64).to_le_bytes());
+        hash.update(channel.as_bytes());
+        hash.update(raw);
+        hash.finalize().to_hex()[..16].to_owned()
+    }
+}
+
+/// What became of a wish to make two contacts one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merged {
+    Done,
+    /// They were merged before.
+    Already,
+    /// One of them is in work; in a moment it is free.
+    Busy,
+    /// It can't be: the sentence says why.
+    Refused(&'static str),
+}
+
+/// What a store holds at this moment. Counts may be some moments apart from each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    pub contacts: u64,
+    /// Events that wait in mailboxes.
+    pub waiting: u64,
+    /// Since when the oldest due contact waits for its turn.
+    pub oldest_due: Option<Timestamp>,
+    pub outbox: u64,
+    /// Since when the oldest outbox that could be sent waits.
+    pub oldest_send: Option<Timestamp>,
+    pub timers: u64,
+    pub jobs: u64,
+    pub parked: u64,
+    /// Put aside and then dropped, because there were too many.
+    pub parked_dropped: u64,
+    pub quarantined: u64,
+    /// Turns and jobs whose holder died or hung, since this process opened the store.
+    pub leases_lost: u64,
+    pub bytes: Option<u64>,
+    /// At which the store takes nothing more.
+    pub bytes_limit: Option<u64>,
+}
+
+/// How long things are kept. What is younger stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Lines of threads.
+    pub history: Duration,
+    /// Session and memory of a contact that has been silent for so long.
+    pub memory: Duration,
+    /// What was put aside or could not be read.
+    pub dead: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Retention {
+        let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+        Retention {
+            history: days(90),
+            memory: days(365),
+            dead: days(14),
+        }
+    }
+}
+
+/// What one step of [`super::Store::trim`] forgot.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trimmed {
+    pub lines: u64,
+    /// Contacts whose session and memory went.
+    pub memories: u64,
+    pub parked: u64,
+    pub quarantined: u64,
+    pub tombstones: u64,
+    /// Where the walk goes on; `None`: it is at its end.
+    pub next: Option<super::Cursor>,
+}

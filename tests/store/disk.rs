@@ -176,6 +176,38 @@ async fn a_row_that_cannot_be_read_is_named_and_the_others_go_on() {
     store.ingest(&[message(contacts[1], "1", "hello")]).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_contact_whose_row_cannot_be_read_rests_and_does_not_stand_in_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let clock = still_clock();
+    let store = SqliteStore::open(&path, Caps::default(), clock.clone()).unwrap();
+    let mut contacts = Vec::new();
+    for name in ["ana", "budi"] {
+        let alias = Alias(format!("phone:{name}"));
+        let contact = store.resolve_alias("one", &alias, &[]).await.unwrap().contact();
+        store.ingest(&[message(contact, "1", "hello")]).await.unwrap();
+        contacts.push(contact);
+    }
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute(
+        "UPDATE contact SET owner = 'nobody' WHERE id = ?1",
+        [contacts[0].0],
+    )
+    .unwrap();
+    let nonce = switchboard::store::Nonce(1);
+    let refused = store.claim(contacts[0], nonce, LEASE).await.unwrap_err();
+    let named = matches!(&refused, StoreError::Corrupt { key, .. } if key.contains(&contacts[0].to_string()));
+    assert!(named, "{refused:?}");
+    let due = async || store.due(switchboard::store::Due::Run, 10).await.unwrap();
+    assert_eq!(due().await, [contacts[1]]);
+    clock.shift(60_000);
+    assert_eq!(due().await.len(), 2, "it is looked at again");
+    db.execute("UPDATE contact SET owner = 'bot' WHERE id = ?1", [contacts[0].0])
+        .unwrap();
+    assert!(store.claim(contacts[0], nonce, LEASE).await.unwrap().is_some());
+}
+
 /// While the store runs, as a person with the `sqlite3` tool would.
 #[tokio::test]
 async fn the_records_can_be_read_from_outside_while_the_store_is_open() {

@@ -24,6 +24,7 @@ const CAPS: Caps = Caps {
     mailbox_events: 6,
     outbox_entries: 4,
     history_entries: 9,
+    parked_events: 1_000,
     dedup_ids: 5,
     dedup_for: Duration::from_secs(60),
 };
@@ -83,6 +84,17 @@ enum Step {
     SetOwner {
         contact: u8,
         owner: Whose,
+    },
+    Unpark {
+        back: usize,
+        discard: bool,
+    },
+    Erase {
+        contact: u8,
+    },
+    Merge {
+        from: u8,
+        into: u8,
     },
     Pass {
         millis: u64,
@@ -225,6 +237,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0u8..3, whose()).prop_map(|(contact, owner)| Step::SetOwner { contact, owner }),
         8 => prop_oneof![Just(1u64), Just(400), Just(1_000), Just(5_000), Just(20_000), Just(61_000)]
             .prop_map(|millis| Step::Pass { millis }),
+        2 => (0usize..2, any::<bool>()).prop_map(|(back, discard)| Step::Unpark { back, discard }),
+        1 => (0u8..3).prop_map(|contact| Step::Erase { contact }),
+        1 => (0u8..3, 0u8..3).prop_map(|(from, into)| Step::Merge { from, into }),
         1 => Just(Step::Reopen),
     ]
 }
@@ -478,6 +493,25 @@ impl Pair {
             Step::SetOwner { contact: n, owner } => {
                 let owner = pair.owner(*owner);
                 let _ = both!(pair.set_owner(contact(*n), owner));
+            }
+            // What the store of many machines does not do yet.
+            Step::Unpark { .. } | Step::Erase { .. } | Step::Merge { .. }
+                if matches!(pair.place, Place::Server(_)) => {}
+            Step::Unpark { back, discard } => {
+                let parked = pair.model.parked(20).await.unwrap();
+                if let Some(parked) = latest(&parked, *back) {
+                    if *discard {
+                        let _ = both!(pair.discard(&parked.id));
+                    } else {
+                        let _ = both!(pair.unpark(&parked.id));
+                    }
+                }
+            }
+            Step::Erase { contact: n } => {
+                let _ = both!(pair.erase(contact(*n)));
+            }
+            Step::Merge { from, into } => {
+                let _ = both!(pair.merge(contact(*from), contact(*into)));
             }
             Step::Pass { millis } => pair.clock.advance(Duration::from_millis(*millis)),
             Step::Reopen => {

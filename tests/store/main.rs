@@ -18,10 +18,12 @@ mod rig;
 
 mod crash;
 mod disk;
+mod doubtful;
 mod golden;
 mod machine;
 mod records;
 mod shared;
+mod unknown;
 
 use conformance::{Opening, UnderTest};
 
@@ -98,10 +100,12 @@ fn open_model(caps: Caps) -> Opening {
 
 mod model {
     conformance!(crate::open_model);
+    conformance_of_records!(crate::open_model);
 }
 
 mod sqlite {
     conformance!(crate::open_sqlite);
+    conformance_of_records!(crate::open_sqlite);
 }
 
 mod redis {

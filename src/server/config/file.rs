@@ -2,11 +2,13 @@
 //! `switchboard.default.toml`; a test holds the two against each other.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::engine::SessionSettings;
+use crate::store::Retention;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +25,8 @@ pub(super) struct File {
     pub log: Log,
     #[serde(default)]
     pub limits: Limits,
+    #[serde(default)]
+    pub retention: RetentionDays,
     pub metrics: Option<Metrics>,
     pub traces: Option<Spanned<Traces>>,
     pub voice: Option<Voice>,
@@ -67,6 +71,36 @@ pub enum LogFormat {
 }
 
 /// How much work is done at the same time, and how large it may be.
+/// How long things are kept, in days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RetentionDays {
+    history_days: u32,
+    memory_days: u32,
+    dead_days: u32,
+}
+
+impl Default for RetentionDays {
+    fn default() -> Self {
+        RetentionDays {
+            history_days: 90,
+            memory_days: 365,
+            dead_days: 14,
+        }
+    }
+}
+
+impl RetentionDays {
+    pub(super) fn resolved(self) -> Retention {
+        let days = |days: u32| Duration::from_secs(u64::from(days) * 24 * 3600);
+        Retention {
+            history: days(self.history_days),
+            memory: days(self.memory_days),
+            dead: days(self.dead_days),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {

@@ -13,8 +13,9 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::engine::SessionSettings;
-use crate::store::Pace;
+use crate::store::{Pace, Retention};
 
+pub use crate::store::StoreAddress;
 pub use error::{ConfigError, Mistake};
 pub use file::{Limits, Log, LogFormat, Provider};
 
@@ -34,6 +35,7 @@ pub struct Config {
     pub admin_token: Option<SecretString>,
     pub log: Log,
     pub limits: Limits,
+    pub retention: Retention,
     /// Where the page of metrics is; `None`: there is none.
     pub metrics: Option<SocketAddr>,
     /// Where traces go; `None`: nowhere, unless the environment says so.
@@ -44,11 +46,6 @@ pub struct Config {
     pub secrets: BTreeMap<String, SecretString>,
     pub services: BTreeMap<String, ServiceConfig>,
     pub channels: Vec<ChannelConfig>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoreAddress {
-    Sqlite(PathBuf),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -110,6 +110,7 @@ impl Reader<'_> {
             admin_token,
             log: file.log.clone(),
             limits: file.limits.clone(),
+            retention: file.retention.resolved(),
             metrics: metrics.flatten(),
             traces,
             voice,
@@ -120,9 +121,9 @@ impl Reader<'_> {
     }
 
     fn store(&mut self, written: &Spanned<String>) -> Option<StoreAddress> {
-        match written.get_ref().split_once(':') {
-            Some(("sqlite", path)) if !path.is_empty() => Some(StoreAddress::Sqlite(self.path(path))),
-            Some(_) | None => {
+        match StoreAddress::parse(written.get_ref(), self.folder) {
+            Ok(address) => Some(address),
+            Err(_) => {
                 let says = format!("{:?} is not a store", written.get_ref());
                 self.wrong(
                     written.span(),

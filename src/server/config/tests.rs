@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::file::{Channel, File, Source};
+use super::file::{Channel, File, RetentionDays, Source};
 use super::*;
 
 const META: &str = r#"
@@ -55,6 +55,7 @@ fn every_key_is_explained_in_the_reference_with_its_default() {
     assert_eq!(keys(channel), known::<Channel>("nonsense = 1"));
     assert_eq!(keys(&table["log"]), known::<Log>("nonsense = 1"));
     assert_eq!(keys(&table["limits"]), known::<Limits>("nonsense = 1"));
+    assert_eq!(keys(&table["retention"]), known::<RetentionDays>("nonsense = 1"));
     assert_eq!(
         keys(&table["metrics"]),
         known::<super::file::Metrics>("nonsense = 1")
@@ -79,6 +80,9 @@ fn every_key_is_explained_in_the_reference_with_its_default() {
 
     let limits: Limits = table["limits"].clone().try_into().expect("limits");
     assert_eq!(limits, Limits::default());
+    let retention: RetentionDays = table["retention"].clone().try_into().expect("retention");
+    assert_eq!(retention, RetentionDays::default());
+    assert_eq!(retention.resolved(), crate::store::Retention::default());
     let log: Log = table["log"].clone().try_into().expect("log");
     assert_eq!(log, Log::default());
     let session: SessionSettings = channel["session"].clone().try_into().expect("session");
@@ -144,7 +148,7 @@ fn a_mistake_is_drawn_with_file_line_and_what_to_do() {
 fn an_unknown_key_is_named_with_those_there_are() {
     let error = parsed("bnid = \"127.0.0.1:1\"").expect_err("a mistake");
     insta::assert_snapshot!(error, @r#"
-    error: unknown field `bnid`, expected one of `flows`, `store`, `bind`, `public_url`, `admin_token`, `log`, `limits`, `metrics`, `traces`, `voice`, `secrets`, `services`, `channel`
+    error: unknown field `bnid`, expected one of `flows`, `store`, `bind`, `public_url`, `admin_token`, `log`, `limits`, `retention`, `metrics`, `traces`, `voice`, `secrets`, `services`, `channel`
      --> /etc/switchboard/switchboard.toml:1:1
       |
     1 | bnid = "127.0.0.1:1"

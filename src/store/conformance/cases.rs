@@ -136,3 +136,34 @@ macro_rules! conformance {
         })+
     };
 }
+
+/// The same for what keeps records as wholes: put aside, erased, merged, exported.
+macro_rules! conformance_of_records {
+    ($open:path) => {
+        conformance! { @ each $open, ;
+            dead:
+                what_was_put_aside_can_be_read_newest_first,
+                a_parked_event_comes_back_once,
+                a_parked_event_wakes_a_contact_that_rests_and_a_full_mailbox_takes_it,
+                a_parked_event_can_be_forgotten,
+                beyond_the_cap_the_oldest_parked_event_goes_and_is_counted,
+                what_could_not_be_read_is_kept_once_and_can_be_forgotten,
+                what_was_put_aside_is_forgotten_after_its_time;
+            people:
+                an_erased_contact_leaves_nothing,
+                an_erased_contact_is_not_resurrected_by_a_redelivery,
+                who_writes_anew_after_an_erasure_is_a_fresh_contact,
+                an_erasure_fences_the_turn_in_flight,
+                merged_contacts_are_one_and_a_repeated_merge_changes_nothing,
+                what_is_still_delivered_for_a_merged_contact_reaches_the_one,
+                contacts_in_work_are_not_merged,
+                what_cannot_be_merged_says_why,
+                if_people_have_either_chat_they_have_the_merged_one,
+                time_forgets_old_lines_and_the_memory_of_the_silent,
+                an_export_imported_elsewhere_is_the_same_store,
+                an_import_over_another_contact_is_refused,
+                what_is_in_work_goes_out_as_if_its_holder_had_died,
+                the_counts_are_of_what_is_there;
+        }
+    };
+}

@@ -110,7 +110,7 @@ pub async fn an_event_that_kills_its_worker_three_times_is_parked(open: Open) {
     assert_eq!(words(&claim), ["hello"]);
     let parked = bed.store.parked(10).await.unwrap();
     assert_eq!(parked.len(), 1);
-    assert_eq!((parked[0].0, parked[0].1), (ana, 1));
+    assert_eq!((parked[0].contact, parked[0].seq), (ana, 1));
     bed.commit(&turn(&claim)).await;
     // The only event of a mailbox is parked too, and then nothing is left to claim.
     bed.say(ana, "poison again").await;
@@ -120,7 +120,7 @@ pub async fn an_event_that_kills_its_worker_three_times_is_parked(open: Open) {
     assert!(bed.try_claim(ana).await.is_none());
     let parked = bed.store.parked(10).await.unwrap();
     assert_eq!(
-        parked.iter().map(|(_, seq, _)| *seq).collect::<Vec<_>>(),
+        parked.iter().map(|parked| parked.seq).collect::<Vec<_>>(),
         [3, 1],
         "newest first"
     );
@@ -153,9 +153,10 @@ pub async fn a_turn_that_fails_backs_off_and_is_parked_the_third_time(open: Open
         .await
         .unwrap();
     assert_eq!(failed, Failed::Parked(1));
+    let parked = bed.store.parked(10).await.unwrap();
     assert_eq!(
-        bed.store.parked(10).await.unwrap(),
-        [(ana, 1, "it broke for good".to_owned())]
+        (parked[0].contact, parked[0].seq, parked[0].why.as_str()),
+        (ana, 1, "it broke for good")
     );
     let next = bed.claim(ana).await;
     assert_eq!((words(&next), next.failures), (vec!["hello".to_owned()], 0));

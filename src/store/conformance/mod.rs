@@ -7,9 +7,11 @@
 mod cases;
 pub mod bed;
 pub mod claims;
+pub mod dead;
 pub mod mailbox;
 pub mod outbox;
 pub mod pace;
+pub mod people;
 pub mod takeover;
 pub mod timers;
 pub mod turns;

@@ -39,6 +39,8 @@ pub(super) struct Person {
     pub(super) paced: Paced,
     pub(super) thread: Vec<Line>,
     pub(super) lines: u64,
+    /// It was erased and is a fresh one since.
+    pub(super) erased: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,20 +59,20 @@ pub(super) enum End {
 
 #[derive(Debug)]
 pub(super) struct Queued {
-    entry: OutboxEntry,
-    ready_at: i64,
+    pub(super) entry: OutboxEntry,
+    pub(super) ready_at: i64,
     /// Takeovers after which the bot may no longer say it.
-    void_after: Option<u64>,
-    attempts: u32,
-    uncertain: bool,
-    doubts: u32,
+    pub(super) void_after: Option<u64>,
+    pub(super) attempts: u32,
+    pub(super) uncertain: bool,
+    pub(super) doubts: u32,
 }
 
 #[derive(Debug)]
 pub(super) struct Line {
-    entry: HistoryEntry,
-    message_id: Option<String>,
-    rank: Option<u8>,
+    pub(super) entry: HistoryEntry,
+    pub(super) message_id: Option<String>,
+    pub(super) rank: Option<u8>,
 }
 
 impl Person {
@@ -100,12 +102,10 @@ impl Person {
             sending: None,
             send_fence: 0,
             sent_fence: 0,
-            paced: Paced {
-                empty_at: i64::MIN,
-                until: i64::MIN,
-            },
+            paced: Paced::default(),
             thread: Vec::new(),
             lines: 0,
+            erased: false,
         }
     }
 
@@ -262,11 +262,20 @@ impl Person {
     }
 
     fn head_is_void(&self) -> bool {
-        self.outbox.first().is_some_and(|head| match head.void_after {
+        self.outbox.first().is_some_and(|head| self.is_void(head))
+    }
+
+    pub(super) fn is_void(&self, queued: &Queued) -> bool {
+        match queued.void_after {
             None => false,
             Some(u64::MAX) => true,
             Some(takeovers) => takeovers < self.takeovers,
-        })
+        }
+    }
+
+    /// Somebody works on it or sends for it.
+    pub(super) fn is_held(&self, now: i64) -> bool {
+        self.lease.is_some_and(|lease| lease.until > now) || self.sending.is_some_and(|until| until > now)
     }
 
     pub(super) fn send_at(&self) -> Option<i64> {

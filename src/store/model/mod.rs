@@ -2,6 +2,8 @@
 //! that need none on disk. It keeps nothing when it is dropped.
 
 mod conversation;
+mod people;
+mod whole;
 mod world;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,10 +14,12 @@ use jiff::Timestamp;
 
 use self::world::World;
 use super::bell::Bell;
+use super::erasure::ErasureKey;
 use super::{
-    Alias, Caps, Claim, Clock, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested,
-    JobClaim, Nonce, Owner, Promises, Rate, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError,
-    SystemClock, Tokens, TurnCommit, Wake, millis,
+    Alias, Caps, Claim, Clock, Committed, ContactId, Cursor, Due, Failed, Fence, HistoryEntry, Imported,
+    Ingest, Ingested, JobClaim, Merged, Nonce, Owner, Page, Parked, ParkedId, Promises, Quarantined, Rate,
+    Record, Resolved, Retention, SendClaim, SendOutcome, Stats, Status, Store, StoreError, SystemClock,
+    Tokens, Trimmed, TurnCommit, Wake, WholeContact, millis,
 };
 
 #[derive(Debug)]
@@ -196,13 +200,65 @@ impl Store for ModelStore {
         self.look(|world, _| world.contacts(limit))
     }
 
-    async fn parked(&self, limit: usize) -> Result<Vec<(ContactId, Seq, String)>, StoreError> {
+    async fn parked(&self, limit: usize) -> Result<Vec<Parked>, StoreError> {
         self.look(|world, _| world.parked(limit))
     }
 
-    async fn quarantine(&self, _channel: &str, _raw: &[u8], _why: &str) -> Result<(), StoreError> {
-        // Nobody can look at it later: the model forgets all anyway.
-        self.look(|_, _| ())
+    async fn unpark(&self, id: &ParkedId) -> Result<bool, StoreError> {
+        self.step(|world, now| Ok(world.unpark(now, id)))
+    }
+
+    async fn discard(&self, id: &ParkedId) -> Result<bool, StoreError> {
+        self.step(|world, _| Ok(world.discard(id).is_some()))
+    }
+
+    async fn quarantine(&self, channel: &str, raw: &[u8], why: &str) -> Result<(), StoreError> {
+        self.step(|world, now| {
+            world.quarantine(now, channel, raw, why);
+            Ok(())
+        })
+    }
+
+    async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, StoreError> {
+        self.look(|world, _| world.quarantined.iter().rev().take(limit).cloned().collect())
+    }
+
+    async fn discard_quarantined(&self, id: &str) -> Result<bool, StoreError> {
+        self.step(|world, _| Ok(world.discard_quarantined(id)))
+    }
+
+    async fn erase(&self, contact: ContactId) -> Result<bool, StoreError> {
+        let fresh = ErasureKey::fresh()?;
+        self.step(|world, now| Ok(world.erase(now, contact, fresh)))
+    }
+
+    async fn merge(&self, from: ContactId, into: ContactId) -> Result<Merged, StoreError> {
+        self.step(|world, now| Ok(world.merge(now, from, into)))
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        self.look(|world, now| world.stats(now))
+    }
+
+    async fn whole(&self, contact: ContactId) -> Result<Option<WholeContact>, StoreError> {
+        self.look(|world, now| world.whole(now, contact))
+    }
+
+    async fn export(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        self.look(|world, now| world.export(now, after, limit))
+    }
+
+    async fn import(&self, records: &[Record]) -> Result<Imported, StoreError> {
+        self.step(|world, now| world.import(now, records))
+    }
+
+    async fn trim(
+        &self,
+        after: Option<&Cursor>,
+        keep: &Retention,
+        limit: usize,
+    ) -> Result<Trimmed, StoreError> {
+        self.step(|world, now| Ok(world.trim(now, after, keep, limit)))
     }
 
     async fn put_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {

@@ -7,31 +7,39 @@ use super::conversation::{End, Lease, Person};
 use crate::store::pace::Buckets;
 use crate::store::{
     Alias, BACK_OFF, CLAIM_EVENTS, Caps, Claim, Committed, ContactId, Due, Failed, Fence, HistoryEntry,
-    Ingest, Ingested, Job, JobClaim, Keep, Nonce, PARK_AFTER, Resolved, Seq, Status, StoreError, TurnCommit,
-    millis,
+    Ingest, Ingested, Job, JobClaim, Keep, Nonce, PARK_AFTER, Parked, ParkedId, Quarantined, Resolved, Seq,
+    Status, StoreError, Tombstone, TurnCommit, millis,
 };
 
 #[derive(Debug)]
 pub(super) struct World {
-    caps: Caps,
-    people: BTreeMap<ContactId, Person>,
-    aliases: BTreeMap<(String, Alias), ContactId>,
-    timers: BTreeMap<(ContactId, String), (i64, Vec<u8>)>,
+    pub(super) caps: Caps,
+    pub(super) people: BTreeMap<ContactId, Person>,
+    pub(super) aliases: BTreeMap<(String, Alias), ContactId>,
+    pub(super) timers: BTreeMap<(ContactId, String), (i64, Vec<u8>)>,
     /// In the order they were asked for.
-    jobs: Vec<Asked>,
+    pub(super) jobs: Vec<Asked>,
     claims_of_jobs: u64,
-    parked: Vec<(ContactId, Seq, String)>,
+    /// Oldest first.
+    pub(super) parked: Vec<Parked>,
+    pub(super) parked_dropped: u64,
+    /// Oldest first.
+    pub(super) quarantined: Vec<Quarantined>,
+    pub(super) tombstones: BTreeMap<Vec<u8>, Tombstone>,
+    /// Contacts that were merged, and into which.
+    pub(super) moved: BTreeMap<ContactId, ContactId>,
+    pub(super) leases_lost: u64,
     pub(super) settings: BTreeMap<String, Vec<u8>>,
     pub(super) buckets: Buckets,
 }
 
 #[derive(Debug)]
-struct Asked {
-    contact: ContactId,
-    job: Job,
-    at: i64,
-    attempt: u32,
-    nonce: Option<Nonce>,
+pub(super) struct Asked {
+    pub(super) contact: ContactId,
+    pub(super) job: Job,
+    pub(super) at: i64,
+    pub(super) attempt: u32,
+    pub(super) nonce: Option<Nonce>,
 }
 
 impl World {
@@ -44,6 +52,11 @@ impl World {
             jobs: Vec::new(),
             claims_of_jobs: 0,
             parked: Vec::new(),
+            parked_dropped: 0,
+            quarantined: Vec::new(),
+            tombstones: BTreeMap::new(),
+            moved: BTreeMap::new(),
+            leases_lost: 0,
             settings: BTreeMap::new(),
             buckets: Buckets::default(),
         }
@@ -53,10 +66,28 @@ impl World {
         self.people.get_mut(&id)
     }
 
+    /// A contact that was merged is the one it was merged into. One that was erased not long ago begins where it ended.
     fn person_or_new(&mut self, now: i64, id: ContactId, channel: &str) -> &mut Person {
-        self.people
-            .entry(id)
-            .or_insert_with(|| Person::new(id, channel, now))
+        let moved = self
+            .moved
+            .get(&id)
+            .copied()
+            .filter(|_| !self.people.contains_key(&id));
+        let id = moved.unwrap_or(id);
+        let stone = match self.people.contains_key(&id) {
+            true => None,
+            false => self.tombstone(now, id),
+        };
+        self.people.entry(id).or_insert_with(|| {
+            let mut person = Person::new(id, channel, now);
+            if let Some(stone) = stone {
+                person.erased = true;
+                person.last_seq = stone.last_seq;
+                person.fence = stone.fence;
+                person.send_fence = stone.send_fence;
+            }
+            person
+        })
     }
 
     pub(super) fn resolve(&mut self, now: i64, channel: &str, alias: &Alias, also: &[Alias]) -> Resolved {
@@ -74,6 +105,7 @@ impl World {
             .first()
             .copied()
             .unwrap_or_else(|| ContactId::of(channel, alias));
+        let id = self.person_or_new(now, id, channel).id;
         for one in all {
             if let std::collections::btree_map::Entry::Vacant(free) =
                 self.aliases.entry((channel.to_owned(), one.clone()))
@@ -99,6 +131,11 @@ impl World {
         {
             return Ingested::Duplicate;
         }
+        let id = person.id;
+        if person.erased && self.was_seen(now, id, &event.dedupe) {
+            return Ingested::Duplicate;
+        }
+        let person = self.person_or_new(now, id, &event.channel);
         if person.mailbox.len() >= caps.mailbox_events {
             return Ingested::MailboxFull;
         }
@@ -121,9 +158,10 @@ impl World {
                 return (held.holder.1 == nonce).then(|| person.view(CLAIM_EVENTS));
             }
             person.crashes += 1;
+            self.leases_lost += 1;
             if person.crashes >= PARK_AFTER {
                 let why = format!("its worker died or hung {PARK_AFTER} times on this event");
-                self.park(id, &why);
+                self.park(now, id, &why);
             }
         } else if person.run_at.is_none_or(|at| at > now) {
             return None;
@@ -143,7 +181,7 @@ impl World {
         Some(person.view(CLAIM_EVENTS))
     }
 
-    fn park(&mut self, id: ContactId, why: &str) -> Seq {
+    fn park(&mut self, now: i64, id: ContactId, why: &str) -> Seq {
         let Some(person) = self.people.get_mut(&id) else {
             return 0;
         };
@@ -152,8 +190,20 @@ impl World {
         if person.mailbox.is_empty() {
             return 0;
         }
-        let seq = person.mailbox.remove(0).seq;
-        self.parked.push((id, seq, why.to_owned()));
+        let event = person.mailbox.remove(0);
+        let seq = event.seq;
+        self.parked.push(Parked {
+            id: ParkedId::of(id, seq),
+            contact: id,
+            channel: person.channel.clone(),
+            seq,
+            at: millis::timestamp(now),
+            why: why.to_owned(),
+            payload: event.payload,
+        });
+        let over = self.parked.len().saturating_sub(self.caps.parked_events);
+        self.parked.drain(..over);
+        self.parked_dropped += over as u64;
         seq
     }
 
@@ -234,7 +284,7 @@ impl World {
             person.end(now, End::Retry(at), at);
             return Failed::RetryAt(millis::timestamp(at));
         }
-        let seq = self.park(id, why);
+        let seq = self.park(now, id, why);
         if let Some(person) = self.people.get_mut(&id) {
             person.end(now, End::Parked(seq), now);
         }
@@ -270,6 +320,7 @@ impl World {
         let nonce = Nonce(self.claims_of_jobs);
         asked.at = millis::after(now, lease);
         asked.attempt += 1;
+        self.leases_lost += u64::from(asked.attempt > 1);
         asked.nonce = Some(nonce);
         Some(JobClaim {
             id: asked.job.id.clone(),
@@ -382,10 +433,6 @@ impl World {
             .collect();
         people.sort();
         people.into_iter().rev().take(limit).map(|(_, id)| id).collect()
-    }
-
-    pub(super) fn parked(&self, limit: usize) -> Vec<(ContactId, Seq, String)> {
-        self.parked.iter().rev().take(limit).cloned().collect()
     }
 }
 

@@ -6,7 +6,7 @@ use super::timers::listed;
 use super::turn::unreadable;
 use super::wire::{Answer, Args, blob};
 use super::{Partition, RedisStore, Script};
-use crate::store::{ContactId, Due, HistoryEntry, Seq, StoreError, millis};
+use crate::store::{ContactId, Due, HistoryEntry, Parked, ParkedId, StoreError, millis};
 
 /// Kept of what could not be read, so that a flood of it does not fill the store.
 const QUARANTINED: usize = 1_000;
@@ -84,10 +84,7 @@ impl RedisStore {
             .collect())
     }
 
-    pub(super) async fn list_parked(
-        &self,
-        limit: usize,
-    ) -> Result<Vec<(ContactId, Seq, String)>, StoreError> {
+    pub(super) async fn list_parked(&self, limit: usize) -> Result<Vec<Parked>, StoreError> {
         let mut all = Vec::new();
         for (partition, mut answer) in self.ask_all(&PARKED, "parked", limit).await? {
             answer.int()?;
@@ -104,13 +101,9 @@ impl RedisStore {
                 all.push(parked(&kept).ok_or_else(wrong)?);
             }
         }
-        all.sort();
-        Ok(all
-            .into_iter()
-            .rev()
-            .take(limit)
-            .map(|(_, contact, seq, why)| (contact, seq, why))
-            .collect())
+        all.sort_by_key(|parked| std::cmp::Reverse((parked.at, parked.contact, parked.seq)));
+        all.truncate(limit);
+        Ok(all)
     }
 
     pub(super) async fn lines(
@@ -209,19 +202,29 @@ fn line(kept: &[u8]) -> Option<(u64, i64, Option<&str>, &[u8])> {
 }
 
 /// The contact's 16 bytes, then `seq at id channel why` with the lengths of the latter three, these, and the event.
-fn parked(kept: &[u8]) -> Option<(i64, ContactId, Seq, String)> {
+fn parked(kept: &[u8]) -> Option<Parked> {
     let (contact, rest) = kept.split_at_checked(16)?;
     let mut parts = rest.splitn(6, |byte| *byte == b' ');
     let mut next = || number(parts.next()?);
-    let (seq, at) = (next()?, next()?);
+    let (seq, at) = (next()?.unsigned_abs(), next()?);
     let lengths = [next()?, next()?, next()?];
     let [id, channel, why] = lengths.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-    let texts = parts.next()?;
-    let why = texts.get(id.checked_add(channel)?..)?.get(..why)?;
-    Some((
-        at,
-        ContactId(contact.try_into().ok()?),
-        seq.unsigned_abs(),
-        String::from_utf8_lossy(why).into_owned(),
-    ))
+    let (id, texts) = parts.next()?.split_at_checked(id)?;
+    let (channel, texts) = texts.split_at_checked(channel)?;
+    let (why, event) = texts.split_at_checked(why)?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let contact = ContactId(contact.try_into().ok()?);
+    Some(Parked {
+        id: if id.is_empty() {
+            ParkedId::of(contact, seq)
+        } else {
+            ParkedId(text(id))
+        },
+        contact,
+        channel: text(channel),
+        seq,
+        at: millis::timestamp(at),
+        why: text(why),
+        payload: event.to_vec(),
+    })
 }

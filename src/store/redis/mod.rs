@@ -39,9 +39,10 @@ use self::names::{Names, Own};
 use self::wire::{Answer, Args};
 use self::workers::{Hint, Worker, Workers};
 use super::{
-    Alias, Caps, Claim, Clock, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested,
-    JobClaim, Nonce, Owner, Promises, Rate, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError,
-    Tokens, TurnCommit, Wake, millis,
+    Alias, Caps, Claim, Clock, Committed, ContactId, Cursor, Due, Failed, Fence, HistoryEntry, Imported,
+    Ingest, Ingested, JobClaim, Merged, Nonce, Owner, Page, Parked, ParkedId, Promises, Quarantined, Rate,
+    Record, Resolved, Retention, SendClaim, SendOutcome, Stats, Status, Store, StoreError, Tokens, Trimmed,
+    TurnCommit, Wake, WholeContact, millis,
 };
 
 pub use script::Script;
@@ -55,6 +56,11 @@ const LOOK_EVERYWHERE: Duration = Duration::from_secs(5);
 const BLINK: Duration = Duration::from_millis(50);
 /// What can't be read is tried again after this time.
 const REST: i64 = 300_000;
+
+/// What this store refuses until it can; nothing was changed.
+fn not_yet(what: &str) -> StoreError {
+    StoreError::Unavailable(format!("the Redis store of this version can't {what}"))
+}
 
 #[derive(Debug, Clone)]
 pub struct RedisSettings {
@@ -424,12 +430,61 @@ impl Store for RedisStore {
         self.list_contacts(limit).await
     }
 
-    async fn parked(&self, limit: usize) -> Result<Vec<(ContactId, Seq, String)>, StoreError> {
+    async fn parked(&self, limit: usize) -> Result<Vec<Parked>, StoreError> {
         self.list_parked(limit).await
+    }
+
+    async fn unpark(&self, _id: &ParkedId) -> Result<bool, StoreError> {
+        Err(not_yet("bring back what was put aside"))
+    }
+
+    async fn discard(&self, _id: &ParkedId) -> Result<bool, StoreError> {
+        Err(not_yet("forget what was put aside"))
     }
 
     async fn quarantine(&self, channel: &str, raw: &[u8], why: &str) -> Result<(), StoreError> {
         self.put_aside(channel, raw, why).await
+    }
+
+    async fn quarantined(&self, _limit: usize) -> Result<Vec<Quarantined>, StoreError> {
+        Err(not_yet("list what could not be read"))
+    }
+
+    async fn discard_quarantined(&self, _id: &str) -> Result<bool, StoreError> {
+        Err(not_yet("forget what could not be read"))
+    }
+
+    async fn erase(&self, _contact: ContactId) -> Result<bool, StoreError> {
+        Err(not_yet("erase a contact"))
+    }
+
+    async fn merge(&self, _from: ContactId, _into: ContactId) -> Result<Merged, StoreError> {
+        Err(not_yet("merge contacts"))
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        Err(not_yet("count its records"))
+    }
+
+    async fn whole(&self, _contact: ContactId) -> Result<Option<WholeContact>, StoreError> {
+        Err(not_yet("hand a contact out"))
+    }
+
+    async fn export(&self, _after: Option<&Cursor>, _limit: usize) -> Result<Page, StoreError> {
+        Err(not_yet("be exported"))
+    }
+
+    async fn import(&self, _records: &[Record]) -> Result<Imported, StoreError> {
+        Err(not_yet("take an import"))
+    }
+
+    async fn trim(
+        &self,
+        _after: Option<&Cursor>,
+        _keep: &Retention,
+        _limit: usize,
+    ) -> Result<Trimmed, StoreError> {
+        Err(not_yet("forget what is old"))
     }
 
     async fn put_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {

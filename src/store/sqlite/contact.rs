@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
+use super::people;
 use super::writer::Step;
 use crate::store::pace::Paced;
 use crate::store::{ContactId, Owner, StoreError, millis};
@@ -35,6 +36,7 @@ pub(super) struct Contact {
     pub(super) history_seq: i64,
     pub(super) seen_n: i64,
     pub(super) paced: Paced,
+    pub(super) erased: bool,
     indexed: Indexed,
 }
 
@@ -82,7 +84,7 @@ impl How {
 const SELECT: &str = "SELECT id, channel, owner, paused_until, takeovers, turn_takeovers, said_at, active_at, last_seq,
     taken_seq, burst_at, run_at, leased, fence, nonce, rest_until, crashes, failures, ended_fence, ended_nonce,
     ended_as, send_at, sending, send_fence, sent_fence, outbox_pos, history_seq, seen_n,
-    empty_at, paced_until FROM contact WHERE id = ?1";
+    empty_at, paced_until, erased FROM contact WHERE id = ?1";
 
 /// Without the three columns that have an index: most steps change one of them or none.
 const UPDATE: &str =
@@ -90,7 +92,7 @@ const UPDATE: &str =
     last_seq = ?7, taken_seq = ?8, burst_at = ?9, leased = ?10, fence = ?11, nonce = ?12, rest_until = ?13,
     crashes = ?14, failures = ?15, ended_fence = ?16, ended_nonce = ?17, ended_as = ?18, sending = ?19,
     send_fence = ?20, sent_fence = ?21, outbox_pos = ?22, history_seq = ?23, seen_n = ?24,
-    empty_at = ?25, paced_until = ?26 WHERE id = ?1";
+    empty_at = ?25, paced_until = ?26, erased = ?27 WHERE id = ?1";
 
 impl Contact {
     pub(super) fn load(step: &Step<'_>, id: ContactId) -> Result<Option<Contact>, StoreError> {
@@ -109,10 +111,29 @@ impl Contact {
         }
     }
 
+    /// A contact that was merged is the one it was merged into. One that was erased not long ago begins where it ended.
     pub(super) fn load_or_make(step: &Step<'_>, id: ContactId, channel: &str) -> Result<Contact, StoreError> {
         if let Some(contact) = Contact::load(step, id)? {
             return Ok(contact);
         }
+        if let Some(into) = people::moved_to(step, id)?
+            && let Some(contact) = Contact::load(step, into)?
+        {
+            return Ok(contact);
+        }
+        let mut contact = Contact::make(step, id, channel)?;
+        if let Some(stone) = people::tombstone(step, id)? {
+            contact.erased = true;
+            contact.last_seq = stone.last_seq.cast_signed();
+            contact.taken_seq = contact.last_seq;
+            contact.fence = stone.fence.cast_signed();
+            contact.send_fence = stone.send_fence.cast_signed();
+            contact.save(step)?;
+        }
+        Ok(contact)
+    }
+
+    pub(super) fn make(step: &Step<'_>, id: ContactId, channel: &str) -> Result<Contact, StoreError> {
         step.db
             .prepare_cached("INSERT INTO contact (id, channel, active_at) VALUES (?1, ?2, ?3)")?
             .execute(params![id.0, channel, step.now])?;
@@ -152,6 +173,7 @@ impl Contact {
             self.seen_n,
             self.paced.empty_at,
             self.paced.until,
+            self.erased,
         ])?;
         let was = self.indexed;
         if self.run_at != was.run_at {
@@ -242,6 +264,7 @@ fn read(row: &Row<'_>) -> Result<Contact, String> {
                 empty_at: row.get(28)?,
                 until: row.get(29)?,
             },
+            erased: row.get(30)?,
             indexed: Indexed {
                 run_at: row.get(11)?,
                 send_at: row.get(21)?,

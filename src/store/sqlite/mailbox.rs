@@ -5,8 +5,8 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension, params};
 
 use super::contact::Contact;
-use super::thread;
 use super::writer::Step;
+use super::{dead, people, thread};
 use crate::store::{Alias, ContactId, Ingest, Ingested, MailboxEvent, Resolved, Seq, StoreError, millis};
 
 pub(super) fn resolve_alias(
@@ -30,7 +30,7 @@ pub(super) fn resolve_alias(
         }
     }
     let contact = owner.unwrap_or_else(|| ContactId::of(channel, alias));
-    Contact::load_or_make(step, contact, channel)?;
+    let contact = Contact::load_or_make(step, contact, channel)?.id;
     let mut link = step
         .db
         .prepare_cached("INSERT OR IGNORE INTO alias (channel, alias, contact) VALUES (?1, ?2, ?3)")?;
@@ -55,6 +55,9 @@ fn ingest_one(step: &Step<'_>, event: &Ingest) -> Result<Ingested, StoreError> {
             mark(step, &mut contact, event.quiet, event.quiet_max);
             contact.save(step)?;
         }
+        return Ok(Ingested::Duplicate);
+    }
+    if contact.erased && people::was_seen(step, &contact, &event.dedupe)? {
         return Ok(Ingested::Duplicate);
     }
     if contact.mailbox_len() >= step.caps.mailbox_events {
@@ -189,6 +192,7 @@ pub(super) fn park(step: &Step<'_>, contact: &mut Contact, why: &str) -> Result<
              SELECT contact, seq, ?3, payload, ?4 FROM event WHERE contact = ?1 AND seq = ?2",
         )?
         .execute(params![contact.id.0, head, step.now, why])?;
+    dead::cap(step)?;
     consume(step, contact, head.unsigned_abs())?;
     contact.crashes = 0;
     contact.failures = 0;

@@ -5,17 +5,22 @@
 //! written against the tables of `schema`.
 
 mod contact;
+mod dead;
+mod keep;
 mod mailbox;
 mod outbox;
+mod people;
 mod schema;
 mod thread;
 mod timers;
 mod trouble;
 mod turn;
+mod whole;
 mod writer;
 
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -25,12 +30,17 @@ use jiff::Timestamp;
 use self::contact::Contact;
 use self::writer::{Desk, Room, Step};
 use super::bell::Bell;
+use super::erasure::ErasureKey;
 use super::pace::Buckets;
 use super::{
-    Alias, Caps, Claim, Clock, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested,
-    JobClaim, Nonce, Owner, Promises, Rate, Resolved, SendClaim, SendOutcome, Seq, Status, Store, StoreError,
-    Tokens, TurnCommit, Wake, millis,
+    Alias, Caps, Claim, Clock, Committed, ContactId, Cursor, Due, Failed, Fence, HistoryEntry, Imported,
+    Ingest, Ingested, JobClaim, Merged, Nonce, Owner, Page, Parked, ParkedId, Promises, Quarantined, Rate,
+    Record, Resolved, Retention, SendClaim, SendOutcome, Stats, Status, Store, StoreError, Tokens, Trimmed,
+    TurnCommit, Wake, WholeContact, millis,
 };
+
+/// How long a contact rests whose row can't be read: somebody may have mended it by then.
+const UNREADABLE_RESTS: Duration = Duration::from_secs(60);
 
 /// The embedded default. Dropping it finishes what was accepted, like [`Store::close`].
 #[derive(Debug)]
@@ -39,6 +49,9 @@ pub struct SqliteStore {
     clock: Arc<dyn Clock>,
     bell: Arc<Bell>,
     buckets: Mutex<Buckets>,
+    path: PathBuf,
+    /// Since this process opened it.
+    leases_lost: AtomicU64,
     /// `None` once closed.
     open: RwLock<Option<Arc<Open>>>,
 }
@@ -85,6 +98,8 @@ impl SqliteStore {
             clock,
             bell,
             buckets: Mutex::default(),
+            path: path.to_owned(),
+            leases_lost: AtomicU64::new(0),
             open: RwLock::new(Some(Arc::new(open))),
         })
     }
@@ -98,6 +113,24 @@ impl SqliteStore {
             Ok(())
         })
         .await
+    }
+
+    /// A contact whose row can't be read is not looked at again before a while has passed: the others must go on. Nothing
+    /// of it is lost; if it can't be put to rest either, the next look says so.
+    async fn rest(&self, contact: ContactId) {
+        let rested = self.write(move |step| {
+            let until = millis::after(step.now, UNREADABLE_RESTS);
+            for sql in [
+                "UPDATE contact SET run_at = ?2 WHERE id = ?1 AND run_at < ?2",
+                "UPDATE contact SET send_at = ?2 WHERE id = ?1 AND send_at < ?2",
+            ] {
+                step.db
+                    .prepare_cached(sql)?
+                    .execute(rusqlite::params![contact.0, until])?;
+            }
+            Ok(())
+        });
+        let _ = rested.await;
     }
 
     fn opened(&self) -> Result<Arc<Open>, StoreError> {
@@ -187,8 +220,15 @@ impl Store for SqliteStore {
         nonce: Nonce,
         lease: Duration,
     ) -> Result<Option<Claim>, StoreError> {
-        self.write(move |step| turn::claim(step, contact, nonce, lease))
-            .await
+        let claimed = self
+            .write(move |step| turn::claim(step, contact, nonce, lease))
+            .await;
+        if let Err(StoreError::Corrupt { .. }) = claimed {
+            self.rest(contact).await;
+        }
+        let (claim, lost) = claimed?;
+        self.leases_lost.fetch_add(u64::from(lost), Ordering::Relaxed);
+        Ok(claim)
     }
 
     async fn commit(&self, turn: &TurnCommit) -> Result<Committed, StoreError> {
@@ -214,8 +254,13 @@ impl Store for SqliteStore {
     }
 
     async fn send_claim(&self, contact: ContactId, lease: Duration) -> Result<Option<SendClaim>, StoreError> {
-        self.write(move |step| outbox::send_claim(step, contact, lease))
-            .await
+        let claimed = self
+            .write(move |step| outbox::send_claim(step, contact, lease))
+            .await;
+        if let Err(StoreError::Corrupt { .. }) = claimed {
+            self.rest(contact).await;
+        }
+        claimed
     }
 
     async fn send_done(&self, claim: &SendClaim, outcome: &SendOutcome) -> Result<bool, StoreError> {
@@ -241,8 +286,12 @@ impl Store for SqliteStore {
         let nonce = getrandom::u64()
             .map(Nonce)
             .map_err(|why| StoreError::Unavailable(format!("the system gives no random numbers: {why}")))?;
-        self.write(move |step| timers::job_claim(step, lease, nonce))
-            .await
+        let claim = self
+            .write(move |step| timers::job_claim(step, lease, nonce))
+            .await?;
+        let lost = claim.as_ref().is_some_and(|claim| claim.attempt > 1);
+        self.leases_lost.fetch_add(u64::from(lost), Ordering::Relaxed);
+        Ok(claim)
     }
 
     async fn job_done(&self, claim: &JobClaim, result: Vec<u8>) -> Result<bool, StoreError> {
@@ -275,13 +324,84 @@ impl Store for SqliteStore {
         self.read(move |step| thread::contacts(step, rows(limit))).await
     }
 
-    async fn parked(&self, limit: usize) -> Result<Vec<(ContactId, Seq, String)>, StoreError> {
-        self.read(move |step| thread::parked(step, rows(limit))).await
+    async fn parked(&self, limit: usize) -> Result<Vec<Parked>, StoreError> {
+        self.read(move |step| dead::parked(step, rows(limit))).await
+    }
+
+    async fn unpark(&self, id: &ParkedId) -> Result<bool, StoreError> {
+        let id = id.clone();
+        self.write(move |step| dead::unpark(step, &id)).await
+    }
+
+    async fn discard(&self, id: &ParkedId) -> Result<bool, StoreError> {
+        let id = id.clone();
+        self.write(move |step| dead::discard(step, &id)).await
     }
 
     async fn quarantine(&self, channel: &str, raw: &[u8], why: &str) -> Result<(), StoreError> {
         let (channel, raw, why) = (channel.to_owned(), raw.to_vec(), why.to_owned());
-        self.write(move |step| thread::quarantine(step, &channel, &raw, &why))
+        self.write(move |step| dead::quarantine(step, &channel, &raw, &why))
+            .await
+    }
+
+    async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, StoreError> {
+        self.read(move |step| dead::quarantined(step, rows(limit))).await
+    }
+
+    async fn discard_quarantined(&self, id: &str) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.write(move |step| dead::discard_quarantined(step, &id)).await
+    }
+
+    async fn erase(&self, contact: ContactId) -> Result<bool, StoreError> {
+        let fresh = ErasureKey::fresh()?;
+        let known = self
+            .write(move |step| people::erase(step, contact, fresh))
+            .await?;
+        if known {
+            // Out of the log too. Whoever reads or writes just now holds it back; the next copy of the log does it then.
+            let path = self.path.clone();
+            let emptied = tokio::task::spawn_blocking(move || schema::empty_log(&path)).await;
+            emptied.map_err(|why| StoreError::Unknown(format!("its log was not emptied: {why}")))??;
+        }
+        Ok(known)
+    }
+
+    async fn merge(&self, from: ContactId, into: ContactId) -> Result<Merged, StoreError> {
+        self.write(move |step| people::merge(step, from, into)).await
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        let stats = self.read(keep::stats).await?;
+        Ok(Stats {
+            leases_lost: self.leases_lost.load(Ordering::Relaxed),
+            ..stats
+        })
+    }
+
+    async fn whole(&self, contact: ContactId) -> Result<Option<WholeContact>, StoreError> {
+        self.read(move |step| whole::read(step, contact)).await
+    }
+
+    async fn export(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        let after = after.cloned();
+        self.read(move |step| keep::export(step, after.as_ref(), limit))
+            .await
+    }
+
+    async fn import(&self, records: &[Record]) -> Result<Imported, StoreError> {
+        let records = records.to_vec();
+        self.write(move |step| keep::import(step, &records)).await
+    }
+
+    async fn trim(
+        &self,
+        after: Option<&Cursor>,
+        keep: &Retention,
+        limit: usize,
+    ) -> Result<Trimmed, StoreError> {
+        let (after, keep) = (after.cloned(), *keep);
+        self.write(move |step| keep::trim(step, after.as_ref(), &keep, rows(limit)))
             .await
     }
 

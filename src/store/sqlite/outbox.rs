@@ -137,7 +137,7 @@ fn head(step: &Step<'_>, contact: ContactId) -> Result<Option<Head>, StoreError>
 }
 
 /// Sets when the outbox can next be claimed. Nobody holds it.
-fn requeue(step: &Step<'_>, contact: &mut Contact) -> Result<(), StoreError> {
+pub(super) fn requeue(step: &Step<'_>, contact: &mut Contact) -> Result<(), StoreError> {
     contact.sending = false;
     contact.send_at = head(step, contact.id)?.map(|head| {
         if head.is_void(contact) {

@@ -118,6 +118,19 @@ const UPGRADES: [&str; FORMAT as usize - 1] = ["
 -- How fast this person may be written to: when the bucket is empty, and when the next message may leave.
 ALTER TABLE contact ADD COLUMN empty_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE contact ADD COLUMN paced_until INTEGER NOT NULL DEFAULT 0;
+-- It was erased and is a fresh one since: what is seen in its tombstone is known.
+ALTER TABLE contact ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE tombstone (
+    contact BLOB PRIMARY KEY, at INTEGER NOT NULL, last_seq INTEGER NOT NULL, fence INTEGER NOT NULL,
+    send_fence INTEGER NOT NULL, seen BLOB NOT NULL             -- keyed hashes: see `erasure.rs`
+) WITHOUT ROWID;
+-- Contacts that were merged, and into which.
+CREATE TABLE moved (contact BLOB PRIMARY KEY, into_contact BLOB NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX moved_into ON moved (into_contact);
+ALTER TABLE parked ADD COLUMN id TEXT;                          -- if it is not <contact>.<seq>
+CREATE INDEX parked_contact ON parked (contact);
+ALTER TABLE quarantine ADD COLUMN id TEXT;                      -- NULL: written by format 1
+CREATE UNIQUE INDEX quarantine_id ON quarantine (id);
 "];
 
 /// Refuses a store of a newer version, or a file that is none, before anything is written to it.
@@ -154,10 +167,12 @@ pub(super) fn check(path: &Path) -> Result<(), StoreError> {
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let db = Connection::open(path)?;
     set_up(&db)?;
-    // Committed means synced: the log is flushed before a commit returns. It is copied into the file each 32 MiB.
+    // Committed means synced: the log is flushed before a commit returns. It is copied into the file each 32 MiB. What is
+    // deleted is overwritten with zeros, so that nothing of an erased contact stays in free pages.
     db.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8192;
-         PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -65536;",
+         PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -65536;
+         PRAGMA secure_delete = ON;",
     )?;
     let format = if has_tables(&db)? {
         number(&db, "format")?.unwrap_or(FORMAT)
@@ -207,6 +222,14 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 fn number(db: &Connection, key: &str) -> Result<Option<u32>, StoreError> {
     let value = db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0));
     Ok(value.optional()?)
+}
+
+/// Copies the log into the file and cuts it, if nobody is at it.
+pub(super) fn empty_log(path: &Path) -> Result<(), StoreError> {
+    let db = Connection::open(path)?;
+    set_up(&db)?;
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(())
 }
 
 fn set_up(db: &Connection) -> Result<(), StoreError> {

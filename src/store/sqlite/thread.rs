@@ -1,13 +1,10 @@
-//! The thread of a contact, the lists for pages and tools, and what was put aside.
+//! The thread of a contact, the lists for pages and tools, and the settings.
 
 use rusqlite::{OptionalExtension, params};
 
 use super::contact::Contact;
 use super::writer::Step;
-use crate::store::{ContactId, Due, HistoryEntry, Seq, StoreError, millis};
-
-/// Kept of what could not be read, so that a flood of it does not fill the disk.
-const QUARANTINE_ROWS: i64 = 1_000;
+use crate::store::{ContactId, Due, HistoryEntry, StoreError, millis};
 
 /// Adds a line; `ours` is the id of a message of ours.
 pub(super) fn write(
@@ -108,30 +105,6 @@ pub(super) fn next_due(step: &Step<'_>, kind: Due) -> Result<Option<i64>, StoreE
         Due::Job => "SELECT min(at) FROM job",
     };
     Ok(step.db.prepare_cached(select)?.query_row([], |row| row.get(0))?)
-}
-
-pub(super) fn parked(step: &Step<'_>, limit: i64) -> Result<Vec<(ContactId, Seq, String)>, StoreError> {
-    let mut rows = step
-        .db
-        .prepare_cached("SELECT contact, seq, why FROM parked ORDER BY n DESC LIMIT ?1")?;
-    let rows = rows.query_map([limit], |row| {
-        Ok((
-            ContactId(row.get(0)?),
-            row.get::<_, i64>(1)?.unsigned_abs(),
-            row.get(2)?,
-        ))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-pub(super) fn quarantine(step: &Step<'_>, channel: &str, raw: &[u8], why: &str) -> Result<(), StoreError> {
-    step.db
-        .prepare_cached("INSERT INTO quarantine (at, channel, raw, why) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![step.now, channel, raw, why])?;
-    step.db
-        .prepare_cached("DELETE FROM quarantine WHERE n <= ?1")?
-        .execute([step.db.last_insert_rowid() - QUARANTINE_ROWS])?;
-    Ok(())
 }
 
 pub(super) fn put_setting(step: &Step<'_>, key: &str, value: &[u8]) -> Result<(), StoreError> {

@@ -12,24 +12,26 @@ use crate::store::{
     StoreError, TurnCommit, millis,
 };
 
+/// And whether the holder before died or hung.
 pub(super) fn claim(
     step: &Step<'_>,
     id: ContactId,
     nonce: Nonce,
     lease: Duration,
-) -> Result<Option<Claim>, StoreError> {
+) -> Result<(Option<Claim>, bool), StoreError> {
     let Some(mut contact) = Contact::load(step, id)? else {
-        return Ok(None);
+        return Ok((None, false));
     };
     let due = contact.run_at.is_some_and(|at| at <= step.now);
     if contact.leased && !due && contact.nonce == bits(nonce) {
         // The same caller, whose first answer was lost.
-        return read(step, &contact, CLAIM_EVENTS).map(Some);
+        return read(step, &contact, CLAIM_EVENTS).map(|claim| (Some(claim), false));
     }
     if !due {
-        return Ok(None);
+        return Ok((None, false));
     }
-    if contact.leased {
+    let lost = contact.leased;
+    if lost {
         contact.crashes += 1;
         if contact.crashes >= PARK_AFTER {
             let why = format!("its worker died or hung {PARK_AFTER} times on this event");
@@ -40,7 +42,7 @@ pub(super) fn claim(
         contact.leased = false;
         contact.run_at = None;
         contact.save(step)?;
-        return Ok(None);
+        return Ok((None, lost));
     }
     contact.leased = true;
     contact.run_at = Some(millis::after(step.now, lease));
@@ -48,7 +50,7 @@ pub(super) fn claim(
     contact.nonce = bits(nonce);
     contact.turn_takeovers = contact.takeovers;
     contact.save(step)?;
-    read(step, &contact, CLAIM_EVENTS).map(Some)
+    read(step, &contact, CLAIM_EVENTS).map(|claim| (Some(claim), lost))
 }
 
 /// Everything a turn needs, as it is now.
