@@ -110,6 +110,7 @@ mod sqlite {
 
 mod redis {
     conformance!(crate::shared::open);
+    conformance_of_records!(crate::shared::open);
 }
 
 /// Killed with `kill -9` and started again from its log each time the store is opened anew.

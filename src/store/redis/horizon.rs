@@ -52,6 +52,10 @@ impl Horizon {
         self.of(partition).fetch_min(at, Ordering::SeqCst);
     }
 
+    pub(super) fn lower_all(&self, at: i64) {
+        Partition::all().for_each(|partition| self.lower(partition, at));
+    }
+
     /// The answers of the last look were not complete.
     pub(super) fn ask_again(&self) {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = None;

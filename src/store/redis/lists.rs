@@ -1,17 +1,14 @@
 //! What pages and tools read: the thread, lists over all partitions, and facts of the whole installation.
 
 use super::link::{Call, Durable};
-use super::scripts::{CONTACTS, HISTORY, LOOK, PARKED, QUARANTINE, SETTING};
+use super::scripts::{CONTACTS, HISTORY, LOOK, SETTING};
 use super::timers::listed;
 use super::turn::unreadable;
 use super::wire::{Answer, Args, blob};
 use super::{Partition, RedisStore, Script};
 use crate::store::{ContactId, Due, HistoryEntry, Parked, ParkedId, StoreError, millis};
 
-/// Kept of what could not be read, so that a flood of it does not fill the store.
-const QUARANTINED: usize = 1_000;
-
-const NOBODY: ContactId = ContactId([0; 16]);
+pub(super) const NOBODY: ContactId = ContactId([0; 16]);
 
 fn queue_of(kind: Due) -> &'static str {
     match kind {
@@ -24,7 +21,7 @@ fn queue_of(kind: Due) -> &'static str {
 
 impl RedisStore {
     /// Asks every partition for one of its queues.
-    async fn ask_all(
+    pub(super) async fn ask_all(
         &self,
         script: &'static Script,
         queue: &str,
@@ -84,28 +81,6 @@ impl RedisStore {
             .collect())
     }
 
-    pub(super) async fn list_parked(&self, limit: usize) -> Result<Vec<Parked>, StoreError> {
-        let mut all = Vec::new();
-        for (partition, mut answer) in self.ask_all(&PARKED, "parked", limit).await? {
-            answer.int()?;
-            answer.int()?;
-            let mut list = answer.list()?;
-            while !list.is_done() {
-                let kept = list.maybe_blob()?.unwrap_or_default();
-                let wrong = || {
-                    unreadable(
-                        self.names.queue(partition, "parked"),
-                        "an entry without its head".into(),
-                    )
-                };
-                all.push(parked(&kept).ok_or_else(wrong)?);
-            }
-        }
-        all.sort_by_key(|parked| std::cmp::Reverse((parked.at, parked.contact, parked.seq)));
-        all.truncate(limit);
-        Ok(all)
-    }
-
     pub(super) async fn lines(
         &self,
         contact: ContactId,
@@ -147,14 +122,6 @@ impl RedisStore {
         Ok(lines)
     }
 
-    pub(super) async fn put_aside(&self, channel: &str, raw: &[u8], why: &str) -> Result<(), StoreError> {
-        let head = format!("{} {} {} {channel}{why}", self.millis(), channel.len(), why.len());
-        let entry = blob(&[head.as_bytes(), raw].concat());
-        let args = self.args(NOBODY).with(entry).with(QUARANTINED);
-        self.run_plain(&QUARANTINE, "quarantine", args).await?;
-        Ok(())
-    }
-
     pub(super) async fn change_setting(
         &self,
         what: &'static str,
@@ -185,7 +152,7 @@ fn number(bytes: &[u8]) -> Option<i64> {
 }
 
 /// `seq at - payload` or `seq at length id payload`
-fn line(kept: &[u8]) -> Option<(u64, i64, Option<&str>, &[u8])> {
+pub(super) fn line(kept: &[u8]) -> Option<(u64, i64, Option<&str>, &[u8])> {
     let mut parts = kept.splitn(4, |byte| *byte == b' ');
     let (seq, at, length) = (number(parts.next()?)?, number(parts.next()?)?, parts.next()?);
     let rest = parts.next()?;
@@ -202,29 +169,28 @@ fn line(kept: &[u8]) -> Option<(u64, i64, Option<&str>, &[u8])> {
 }
 
 /// The contact's 16 bytes, then `seq at id channel why` with the lengths of the latter three, these, and the event.
-fn parked(kept: &[u8]) -> Option<Parked> {
+pub(super) fn parked(kept: &[u8]) -> Option<Parked> {
     let (contact, rest) = kept.split_at_checked(16)?;
+    let contact = ContactId(contact.try_into().ok()?);
     let mut parts = rest.splitn(6, |byte| *byte == b' ');
     let mut next = || number(parts.next()?);
     let (seq, at) = (next()?.unsigned_abs(), next()?);
     let lengths = [next()?, next()?, next()?];
     let [id, channel, why] = lengths.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-    let (id, texts) = parts.next()?.split_at_checked(id)?;
-    let (channel, texts) = texts.split_at_checked(channel)?;
-    let (why, event) = texts.split_at_checked(why)?;
+    let (id, rest) = parts.next()?.split_at_checked(id)?;
+    let (channel, rest) = rest.split_at_checked(channel)?;
+    let (why, payload) = rest.split_at_checked(why)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let contact = ContactId(contact.try_into().ok()?);
     Some(Parked {
-        id: if id.is_empty() {
-            ParkedId::of(contact, seq)
-        } else {
-            ParkedId(text(id))
+        id: match id {
+            b"" => ParkedId::of(contact, seq),
+            own => ParkedId(text(own)),
         },
         contact,
         channel: text(channel),
         seq,
         at: millis::timestamp(at),
         why: text(why),
-        payload: event.to_vec(),
+        payload: payload.to_vec(),
     })
 }

@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use super::RedisStore;
 use super::link::Durable;
 use super::names::digest;
+use super::people::Stone;
 use super::scripts::{ALIAS, INGEST, JOIN};
 use super::wire::span;
 use crate::store::{Alias, ContactId, Due, Ingest, Ingested, Resolved, StoreError, millis};
@@ -16,8 +17,8 @@ const LONG_ID: usize = 1_000;
 
 /// What an alias leads to, as it is kept: a letter, the contact, and whose claim it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Lead {
-    contact: ContactId,
+pub(super) struct Lead {
+    pub(super) contact: ContactId,
     /// The contact does not list it yet: whoever took it is at it, or died.
     pending: bool,
     bytes: Vec<u8>,
@@ -39,7 +40,7 @@ impl Lead {
         }
     }
 
-    fn bytes(letter: u8, contact: ContactId, nonce: &[u8]) -> Vec<u8> {
+    pub(super) fn bytes(letter: u8, contact: ContactId, nonce: &[u8]) -> Vec<u8> {
         [&[letter][..], &contact.0, nonce].concat()
     }
 }
@@ -132,6 +133,7 @@ impl RedisStore {
             .collect();
         let own = self.names.of(contact);
         let mut args = self.args(contact).with(channel);
+        self.counts_of(self.stone_of(contact).await?.as_ref(), &mut args);
         for (one, _) in &open {
             args.push(one.0.as_str());
         }
@@ -145,7 +147,7 @@ impl RedisStore {
     }
 
     /// Reads what an alias leads to, and writes `new` if `was` stands there.
-    async fn lead(
+    pub(super) async fn lead(
         &self,
         channel: &str,
         alias: &Alias,
@@ -191,6 +193,36 @@ impl RedisStore {
     }
 
     async fn take_in_one(&self, contact: ContactId, events: &[&Ingest]) -> Result<Vec<Ingested>, StoreError> {
+        let mut contact = contact;
+        let mut stone = None;
+        for _ in 0..ROUNDS {
+            match self.take_in_once(contact, events, stone.as_ref()).await? {
+                Took::In(outcomes) => {
+                    if let Some(Some(stone)) = &stone
+                        && outcomes.iter().all(|outcome| *outcome == Ingested::Duplicate)
+                    {
+                        self.forget_bare(contact, stone).await?;
+                    }
+                    return Ok(outcomes);
+                }
+                Took::Elsewhere(into) => {
+                    contact = into;
+                    stone = None;
+                }
+                Took::AskForStone => stone = Some(self.stone_of(contact).await?),
+            }
+        }
+        Err(StoreError::Unavailable(
+            "contacts are being merged; try again".into(),
+        ))
+    }
+
+    async fn take_in_once(
+        &self,
+        contact: ContactId,
+        events: &[&Ingest],
+        stone: Option<&Option<Stone>>,
+    ) -> Result<Took, StoreError> {
         let own = self.names.of(contact);
         let keys = vec![
             own.contact(),
@@ -208,7 +240,10 @@ impl RedisStore {
             .with(self.caps.mailbox_events)
             .with(span(self.caps.dedup_for))
             .with(self.caps.dedup_ids)
-            .with(self.caps.history_entries);
+            .with(self.caps.history_entries)
+            .with(if stone.is_some() { "1" } else { "" });
+        let stone = stone.and_then(Option::as_ref);
+        self.counts_of(stone, &mut args);
         for event in events {
             args.push(seen_id(&event.dedupe));
             args.push(event.payload.as_slice());
@@ -222,10 +257,21 @@ impl RedisStore {
                 Some(line) => args.push([b"+", line.as_slice()].concat()),
                 None => args.push(""),
             }
+            let seen = stone.is_some_and(|stone| stone.knows(&event.dedupe));
+            args.push(if seen { "1" } else { "" });
         }
         let mut answer = self.run(&INGEST, keys, args, Durable::AsConfigured).await?;
-        answer.int()?;
+        let what = answer.int()?;
         let now = answer.int()?;
+        if what == 3 {
+            return Ok(Took::AskForStone);
+        }
+        if what == 4 {
+            let into = answer.text()?.parse();
+            return Ok(Took::Elsewhere(
+                into.map_err(|why| super::turn::unreadable(own.contact(), why))?,
+            ));
+        }
         let run_at = answer.time()?;
         let outcomes = events
             .iter()
@@ -238,6 +284,15 @@ impl RedisStore {
             })
             .collect::<Result<_, StoreError>>()?;
         self.hand_over(Due::Run, run_at, contact, now);
-        Ok(outcomes)
+        Ok(Took::In(outcomes))
     }
+}
+
+/// What became of a batch for one contact.
+enum Took {
+    In(Vec<Ingested>),
+    /// It was merged into this one.
+    Elsewhere(ContactId),
+    /// It is new, or was erased: what was seen before does not bring it back.
+    AskForStone,
 }

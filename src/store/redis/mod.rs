@@ -6,6 +6,7 @@
 //! caused it.
 
 mod agenda;
+mod dead;
 mod horizon;
 pub mod inspect;
 pub mod link;
@@ -15,15 +16,17 @@ mod meta;
 mod names;
 mod outbox;
 mod pace;
+mod people;
 mod script;
 mod scripts;
 mod slot;
 mod timers;
 mod turn;
+mod whole;
 mod wire;
 pub mod workers;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -56,11 +59,6 @@ const LOOK_EVERYWHERE: Duration = Duration::from_secs(5);
 const BLINK: Duration = Duration::from_millis(50);
 /// What can't be read is tried again after this time.
 const REST: i64 = 300_000;
-
-/// What this store refuses until it can; nothing was changed.
-fn not_yet(what: &str) -> StoreError {
-    StoreError::Unavailable(format!("the Redis store of this version can't {what}"))
-}
 
 #[derive(Debug, Clone)]
 pub struct RedisSettings {
@@ -103,6 +101,8 @@ pub struct RedisStore {
     /// The others, from then on.
     workers: OnceLock<Arc<Workers>>,
     promises: Promises,
+    /// Turns and jobs whose holder died or hung, since this process opened the store.
+    leases_lost: AtomicU64,
     this: Weak<RedisStore>,
 }
 
@@ -135,6 +135,7 @@ impl RedisStore {
             looking: OnceLock::new(),
             workers: OnceLock::new(),
             promises: seen.promises,
+            leases_lost: AtomicU64::new(0),
             this: this.clone(),
         });
         store.check_in().await?;
@@ -434,57 +435,59 @@ impl Store for RedisStore {
         self.list_parked(limit).await
     }
 
-    async fn unpark(&self, _id: &ParkedId) -> Result<bool, StoreError> {
-        Err(not_yet("bring back what was put aside"))
+    async fn unpark(&self, id: &ParkedId) -> Result<bool, StoreError> {
+        self.end_parked(id, "u").await
     }
 
-    async fn discard(&self, _id: &ParkedId) -> Result<bool, StoreError> {
-        Err(not_yet("forget what was put aside"))
+    async fn discard(&self, id: &ParkedId) -> Result<bool, StoreError> {
+        self.end_parked(id, "d").await
     }
 
     async fn quarantine(&self, channel: &str, raw: &[u8], why: &str) -> Result<(), StoreError> {
         self.put_aside(channel, raw, why).await
     }
 
-    async fn quarantined(&self, _limit: usize) -> Result<Vec<Quarantined>, StoreError> {
-        Err(not_yet("list what could not be read"))
+    async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, StoreError> {
+        let mut all = self.list_quarantined().await?;
+        all.truncate(limit);
+        Ok(all)
     }
 
-    async fn discard_quarantined(&self, _id: &str) -> Result<bool, StoreError> {
-        Err(not_yet("forget what could not be read"))
+    async fn discard_quarantined(&self, id: &str) -> Result<bool, StoreError> {
+        self.quarantined_entry(id, Vec::new()).await
     }
 
-    async fn erase(&self, _contact: ContactId) -> Result<bool, StoreError> {
-        Err(not_yet("erase a contact"))
+    async fn erase(&self, contact: ContactId) -> Result<bool, StoreError> {
+        self.erase_contact(contact).await
     }
 
-    async fn merge(&self, _from: ContactId, _into: ContactId) -> Result<Merged, StoreError> {
-        Err(not_yet("merge contacts"))
+    async fn merge(&self, from: ContactId, into: ContactId) -> Result<Merged, StoreError> {
+        self.merge_contacts(from, into).await
     }
 
     async fn stats(&self) -> Result<Stats, StoreError> {
-        Err(not_yet("count its records"))
+        self.count_all().await
     }
 
-    async fn whole(&self, _contact: ContactId) -> Result<Option<WholeContact>, StoreError> {
-        Err(not_yet("hand a contact out"))
+    async fn whole(&self, contact: ContactId) -> Result<Option<WholeContact>, StoreError> {
+        Ok(self.read_whole(contact).await?.map(|read| read.whole))
     }
 
-    async fn export(&self, _after: Option<&Cursor>, _limit: usize) -> Result<Page, StoreError> {
-        Err(not_yet("be exported"))
+    async fn export(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        self.export_page(after, limit).await
     }
 
-    async fn import(&self, _records: &[Record]) -> Result<Imported, StoreError> {
-        Err(not_yet("take an import"))
+    async fn import(&self, records: &[Record]) -> Result<Imported, StoreError> {
+        self.import_records(records).await
     }
 
     async fn trim(
         &self,
-        _after: Option<&Cursor>,
-        _keep: &Retention,
-        _limit: usize,
+        after: Option<&Cursor>,
+        keep: &Retention,
+        limit: usize,
     ) -> Result<Trimmed, StoreError> {
-        Err(not_yet("forget what is old"))
+        self.trim_some(after, keep, limit).await
     }
 
     async fn put_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {

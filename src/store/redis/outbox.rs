@@ -9,11 +9,11 @@ use super::names::{Own, digest};
 use super::pace::pace_words;
 use super::scripts::{PLACE, RECONCILE, SEND_CLAIM, SENT, SET_OWNER};
 use super::turn::{aliases, owner_word, unreadable};
-use super::wire::{Answer, at, span};
+use super::wire::{Answer, at, blob, span};
 use super::{Partition, RedisStore};
 use crate::store::{
     ContactId, Due, Fence, OutboxEntry, Owner, SendClaim, SendOutcome, Sender, Status, StoreError,
-    TurnCommit, millis,
+    TurnCommit, WholeEntry, millis,
 };
 
 /// Where a message is found by its id is kept in a key for each week, for so many weeks.
@@ -31,7 +31,7 @@ pub(super) fn read_claim(
         entry(own, &kept).ok_or_else(|| unreadable(own.outbox(), "an entry without its head".into()))?;
     Ok(SendClaim {
         contact,
-        entry,
+        entry: entry.entry,
         fence: Fence(answer.count()?),
         attempt: answer.count()?,
         uncertain: answer.int()? == 1,
@@ -51,29 +51,58 @@ pub(super) fn read_claim(
     })
 }
 
-/// `sender takeovers n|r<time> line length id payload`
-fn entry(own: &Own, kept: &[u8]) -> Option<OutboxEntry> {
+/// An entry as it is kept: `sender takeovers n|r<time> line length id payload`
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) entry: OutboxEntry,
+    /// Takeovers after which the bot may no longer say it.
+    pub(super) after: i64,
+    pub(super) ready: i64,
+    /// Its line in the thread.
+    pub(super) line: u64,
+}
+
+pub(super) fn entry(own: &Own, kept: &[u8]) -> Option<Kept> {
+    let number = |word: &[u8]| -> Option<i64> { std::str::from_utf8(word).ok()?.parse().ok() };
     let mut parts = kept.splitn(6, |byte| *byte == b' ');
     let sender = match parts.next()? {
         b"b" => Sender::Bot,
         b"p" => Sender::Person,
         _ => return None,
     };
-    parts.next()?;
-    let ready = std::str::from_utf8(parts.next()?).ok()?;
-    let not_before = match ready.split_at_checked(1)? {
-        ("n", time) => Some(millis::timestamp(time.parse().ok()?)),
-        _ => None,
-    };
-    parts.next()?;
-    let length = std::str::from_utf8(parts.next()?).ok()?.parse().ok()?;
+    let after = number(parts.next()?)?;
+    let (kind, ready) = parts.next()?.split_at_checked(1)?;
+    let ready = number(ready)?;
+    let line = number(parts.next()?)?.unsigned_abs();
+    let length = usize::try_from(number(parts.next()?)?).ok()?;
     let (id, payload) = parts.next()?.split_at_checked(length)?;
-    Some(OutboxEntry {
-        id: own.long(std::str::from_utf8(id).ok()?)?,
-        sender,
-        payload: payload.to_vec(),
-        not_before,
+    Some(Kept {
+        entry: OutboxEntry {
+            id: own.long(std::str::from_utf8(id).ok()?)?,
+            sender,
+            payload: payload.to_vec(),
+            not_before: (kind == b"n").then(|| millis::timestamp(ready)),
+        },
+        after,
+        ready,
+        line,
     })
+}
+
+impl Kept {
+    pub(super) fn write(own: &Own, entry: &WholeEntry, takeovers: u64, line: u64) -> Vec<u8> {
+        let (sender, after) = match entry.sender {
+            Sender::Bot => ("b", takeovers.cast_signed() - i64::from(entry.void)),
+            Sender::Person => ("p", takeovers.cast_signed()),
+        };
+        let (kind, ready) = match entry.not_before {
+            Some(time) => ("n", at(time)),
+            None => ("r", at(entry.ready_at)),
+        };
+        let id = own.short(&entry.id);
+        let head = format!("{sender} {after} {kind}{ready} {line} {} ", id.len());
+        blob(&[head.as_bytes(), &id, &entry.payload.0].concat())
+    }
 }
 
 impl RedisStore {
@@ -182,15 +211,14 @@ impl RedisStore {
     pub(super) async fn record_status(&self, channel: &str, status: &Status) -> Result<bool, StoreError> {
         let message = digest("message", channel, &status.message_id);
         if let Some(ours) = &status.ours {
-            let by_itself = ours.get(..32).and_then(|id| id.parse().ok());
-            let contact = match by_itself {
-                Some(contact) => Some(contact),
-                None => self
-                    .place(digest("ours", channel, ours))
-                    .await?
-                    .map(|(contact, _)| contact),
-            };
-            if let Some(contact) = contact {
+            if let Some(contact) = ours.get(..32).and_then(|id| id.parse().ok()) {
+                let short = self.names.of(contact).short(ours);
+                if self.settle(channel, contact, short, message, "o", status).await? {
+                    return Ok(true);
+                }
+            }
+            // Ids of another make, and those of contacts that were merged.
+            if let Some((contact, _)) = self.place(digest("ours", channel, ours)).await? {
                 let short = self.names.of(contact).short(ours);
                 if self.settle(channel, contact, short, message, "o", status).await? {
                     return Ok(true);
@@ -266,7 +294,7 @@ impl RedisStore {
     }
 
     /// Places stand outside the contact's partition: they are hints, and what they lead to decides.
-    async fn keep_place(
+    pub(super) async fn keep_place(
         &self,
         hash: [u8; 16],
         own: &Own,

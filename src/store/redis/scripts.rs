@@ -37,6 +37,15 @@ script! {
     SETTING = "setting" "#!lua" ["clock"];
     PLACE = "place" "#!lua flags=allow-oom" ["clock"];
     TOKENS = "tokens" "#!lua flags=allow-oom" ["clock"];
+    WHOLE = "whole" "#!lua flags=no-writes" ["clock"];
+    PUT = "put" "#!lua" ["clock"];
+    UNPARK = "unpark" "#!lua flags=allow-oom" ["clock" "contact"];
+    FORGET = "forget" "#!lua flags=allow-oom" ["clock"];
+    COUNT = "count" "#!lua flags=no-writes" ["clock"];
+    WAITING = "waiting" "#!lua flags=no-writes" ["clock" "contact" "sending"];
+    ALL_OF = "all_of" "#!lua flags=no-writes" ["clock"];
+    STUB = "stub" "#!lua" ["clock"];
+    STONE = "stone" "#!lua" ["clock"];
     META = "meta" "#!lua flags=allow-oom" ["clock"];
 }
 

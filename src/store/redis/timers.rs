@@ -1,5 +1,6 @@
 //! Timers and jobs: work that comes back into the mailbox as an event.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -144,10 +145,14 @@ impl RedisStore {
         if answer.int()? == 0 {
             return Ok(None);
         }
+        let (channel, payload, attempt) = (answer.text()?, answer.bytes()?, answer.count()?);
+        if attempt > 1 {
+            self.leases_lost.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(Some(JobClaim {
-            channel: answer.text()?,
-            payload: answer.bytes()?,
-            attempt: answer.count()?,
+            channel,
+            payload,
+            attempt,
             id: JobId(id),
             contact,
             nonce,

@@ -1,6 +1,7 @@
 //! A turn: the fenced lease, the one commit that writes everything, and what happens to turns that fail.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::RedisStore;
@@ -22,7 +23,7 @@ pub(super) fn owner_word(owner: Owner) -> String {
     }
 }
 
-fn owner(own: &Own, word: &str) -> Result<Owner, StoreError> {
+pub(super) fn owner(own: &Own, word: &str) -> Result<Owner, StoreError> {
     let until = word.strip_prefix('p').and_then(|until| until.parse().ok());
     match (word, until) {
         ("b", _) => Ok(Owner::Bot),
@@ -86,7 +87,7 @@ fn read_view(contact: ContactId, own: &Own, answer: &mut Answer) -> Result<Claim
 }
 
 /// `seq at payload`
-fn event(kept: &[u8]) -> Option<MailboxEvent> {
+pub(super) fn event(kept: &[u8]) -> Option<MailboxEvent> {
     let mut parts = kept.splitn(3, |byte| *byte == b' ');
     let mut number = || -> Option<i64> { std::str::from_utf8(parts.next()?).ok()?.parse().ok() };
     let (seq, at) = (number()?, number()?);
@@ -111,6 +112,7 @@ impl RedisStore {
             own.body(),
             own.queue("run"),
             own.queue("parked"),
+            own.queue("counts"),
         ];
         let args = self
             .args(contact)
@@ -120,7 +122,8 @@ impl RedisStore {
             .with(PARK_AFTER)
             .with(format!(
                 "its worker died or hung {PARK_AFTER} times on this event"
-            ));
+            ))
+            .with(self.caps.parked_events);
         let answer = self.run(&CLAIM, keys, args, Durable::Local).await;
         let mut answer = self
             .or_rest(answer, &own, "run", vec![contact.0.to_vec()])
@@ -128,7 +131,11 @@ impl RedisStore {
         if answer.int()? == 0 {
             return Ok(None);
         }
-        read_view(contact, &own, &mut answer).map(Some)
+        let claim = read_view(contact, &own, &mut answer)?;
+        if !answer.is_done() && answer.int()? == 1 {
+            self.leases_lost.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(Some(claim))
     }
 
     pub(super) async fn view(&self, contact: ContactId) -> Result<Option<Claim>, StoreError> {
@@ -295,6 +302,7 @@ impl RedisStore {
             own.body(),
             own.queue("run"),
             own.queue("parked"),
+            own.queue("counts"),
         ];
         let mut args = self
             .args(contact)
@@ -305,6 +313,7 @@ impl RedisStore {
         for rest in BACK_OFF {
             args.push(span(rest));
         }
+        args.push(self.caps.parked_events);
         let mut answer = self.run(&FAIL, keys, args, Durable::AsConfigured).await?;
         answer.int()?;
         let now = answer.int()?;

@@ -1,5 +1,5 @@
--- Takes the lease of a contact that is due. KEYS contact mailbox body run parked
--- ARGV 3 nonce 4 lease 5 events at most 6 park after 7 why a head is parked when its holders died
+-- Takes the lease of a contact that is due. KEYS contact mailbox body run parked counts
+-- ARGV 3 nonce 4 lease 5 events at most 6 park after 7 why a head is parked when its holders died 8 parked cap
 -- → 0, when it is due; or the view
 if not f[1] then return {0, '-'} end
 local wrong = read_contact()
@@ -12,10 +12,11 @@ if not due then return {0, run or '-'} end
 wrong = read_rest(tonumber(ARGV[5]) - (leased and 0 or 1))
 if wrong then return wrong end
 
+local lost = leased and 1 or 0
 if leased then
   crashes = crashes + 1
   if crashes >= tonumber(ARGV[6]) then
-    park(ARGV[7], f[5])
+    park(ARGV[7], f[5], ARGV[8])
     table.remove(events, 1)
   end
 end
@@ -29,4 +30,6 @@ events[tonumber(ARGV[5]) + 1] = nil
 leased, nonce, fence, claimed_after, run = true, ARGV[3], fence + 1, takeovers, now + tonumber(ARGV[4])
 call('HSET', KEYS[1], 'm', m_field(), 'l', l_field())
 call('ZADD', KEYS[4], run, cid)
-return view()
+local claimed = view()
+claimed[12] = lost
+return claimed

@@ -1,5 +1,5 @@
--- The turn returned an error. KEYS contact mailbox body run parked
--- ARGV 3 fence 4 nonce 5 why 6 park after 7… how long it rests, by how often it failed
+-- The turn returned an error. KEYS contact mailbox body run parked counts
+-- ARGV 3 fence 4 nonce 5 why 6 park after 7… how long it rests, by how often it failed, last the parked cap
 -- → 1, now, 'f' (fenced), 'r' and until, or 'p' and seq
 local f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'e', 'ch')
 if not f[1] then return {1, now, 'f'} end
@@ -22,7 +22,7 @@ if failures < tonumber(ARGV[6]) then
   run = rest
   answer = {1, now, 'r', string.format('%.0f', rest)}
 else
-  local seq = park(ARGV[5], f[5])
+  local seq = park(ARGV[5], f[5], ARGV[#ARGV])
   rest, run = nil, nil
   if last > taken then burst, run = now, now end
   answer = {1, now, 'p', tostring(seq)}

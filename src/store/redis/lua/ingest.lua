@@ -1,9 +1,12 @@
 -- Events into one mailbox, once each. KEYS contact mailbox seen thread fates run active
--- ARGV 3 channel 4 mailbox cap 5 seen for 6 seen ids 7 thread cap, then for each event: its id, payload, said at,
--- quiet, longest quiet, line ('' none, or '+' and its bytes)
+-- ARGV 3 channel 4 mailbox cap 5 seen for 6 seen ids 7 thread cap 8 '1' if the caller has asked for a tombstone, and then
+-- 9 last seq, 10 fence and 11 sender's fence of it ('' none), then for each event: its id, payload, said at, quiet, longest
+-- quiet, line ('' none, or '+' and its bytes), '1' if it was seen before an erasure
 -- → 1, now, when it runs, then for each event its seq, 0 (seen) or -1 (full)
 local HEAD = '>I6I2'                  -- before each id that was seen: when, and its length
-local f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'i')
+local f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'i', 'to', 'z')
+if f[5] then return {4, now, f[5]} end -- it was merged into another
+if ARGV[8] == '' and (not f[1] or f[6]) then return {3, now} end -- there may be a tombstone
 if f[1] and f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. f[1]) end
 if not (mailbox(f[2]) and lease(f[3])) then return unreadable(KEYS[1], 'a field of it') end
 local seen = call('GETEX', KEYS[3], 'PX', ARGV[5]) or ''
@@ -24,9 +27,12 @@ local function known(id)
   return false
 end
 
-for i = 8, #ARGV, 6 do
+if not f[1] and ARGV[9] ~= '' then last, taken = tonumber(ARGV[9]), tonumber(ARGV[9]) end
+for i = 12, #ARGV, 7 do
   local id = ARGV[i]
-  if known(id) then
+  if ARGV[i + 6] == '1' then
+    outcome[#outcome + 1] = 0
+  elseif known(id) then
     if last > taken then
       if not run then
         burst = now
@@ -64,10 +70,16 @@ if #events > 0 then
   end
   if #new_lines > 0 then write_lines(KEYS[4], KEYS[5], new_lines, over) end
 end
-if #events > 0 or heal or not f[1] then
+if #events > 0 or heal then
   local fields = {'m', m_field()}
   if not f[1] then
     fields[3], fields[4], fields[5], fields[6] = 'v', SCHEMA, 'ch', ARGV[3]
+    if ARGV[9] ~= '' then
+      fence = tonumber(ARGV[10])
+      for _, word in ipairs({'l', l_field(), 's', '- 0 ' .. ARGV[11] .. ' 0 0 0 0 -', 'z', '1'}) do
+        fields[#fields + 1] = word
+      end
+    end
   end
   if said then
     fields[#fields + 1] = 'i'
@@ -75,7 +87,7 @@ if #events > 0 or heal or not f[1] then
   end
   call('HSET', KEYS[1], unpack(fields))
   if run then call('ZADD', KEYS[6], run, cid) end
-  if #events > 0 or not f[1] then call('ZADD', KEYS[7], now, cid) end
+  if #events > 0 then call('ZADD', KEYS[7], now, cid) end
 end
 outcome[3] = leased and '-' or run or '-'
 return outcome

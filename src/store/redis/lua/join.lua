@@ -1,5 +1,6 @@
--- Makes the contact if it is missing and adds aliases it does not have. KEYS contact active ARGV 3 channel 4… aliases
--- → 1, now
+-- Makes the contact if it is missing and adds aliases it does not have. KEYS contact active 
+-- ARGV 3 channel 4 last seq, 5 fence and 6 sender's fence of its tombstone ('' none) 7… aliases
+-- → 1, now; or 4, now and where it went, if it was merged
 local all = call('HGETALL', KEYS[1])
 local f, known, n = {}, {}, 0
 for i = 1, #all, 2 do
@@ -7,9 +8,18 @@ for i = 1, #all, 2 do
   if match(all[i], '^a%d') then known[all[i + 1]] = true; n = n + 1 end
 end
 if f.v and f.v ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. f.v) end
+if f.to then return {4, now, f.to} end
 local fields = {}
-if not f.v then fields = {'v', SCHEMA, 'ch', ARGV[3], 'm', m_field()} end
-for i = 4, #ARGV do
+if not f.v then
+  if ARGV[4] ~= '' then last, taken, fence = tonumber(ARGV[4]), tonumber(ARGV[4]), tonumber(ARGV[5]) end
+  fields = {'v', SCHEMA, 'ch', ARGV[3], 'm', m_field()}
+  if ARGV[4] ~= '' then
+    for _, word in ipairs({'l', l_field(), 's', '- 0 ' .. ARGV[6] .. ' 0 0 0 0 -', 'z', '1'}) do
+      fields[#fields + 1] = word
+    end
+  end
+end
+for i = 7, #ARGV do
   if not known[ARGV[i]] then
     known[ARGV[i]] = true
     fields[#fields + 1] = 'a' .. n

@@ -1,6 +1,6 @@
 -- Who owns the chat, as people do it. KEYS contact outbox send ARGV 3 owner → 1, now, when it sends
-local f = call('HMGET', KEYS[1], 'v', 'o', 's', 'p')
-if not f[1] then return {1, now, '-'} end
+local f = call('HMGET', KEYS[1], 'v', 'o', 's', 'p', 'ch')
+if not f[1] or f[1] == SCHEMA and not f[5] then return {1, now, '-'} end
 if f[1] ~= SCHEMA or not (owned(f[2]) and outbox(f[3]) and paced(f[4])) then return unreadable(KEYS[1], 'a field of it') end
 owner = ARGV[3]
 if not may_speak(owner) then

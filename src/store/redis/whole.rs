@@ -1,0 +1,692 @@
+//! A contact as one value: read in one step, and put in the place of what was there in another.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::RedisStore;
+use super::link::Durable;
+use super::lists::line;
+use super::names::{Own, digest};
+use super::outbox::{Kept, entry};
+use super::scripts::{PUT, WHOLE};
+use super::turn::{event, field, member, owner, owner_word, unreadable};
+use super::wire::{Answer, blob, span};
+use crate::store::{
+    Alias, Bytes, ContactId, EndedAs, EndedLease, ParkedId, SeenId, Sender, StoreError, WholeContact,
+    WholeEntry, WholeEvent, WholeJob, WholeLine, WholePace, WholeParked, WholeTimer, millis,
+};
+
+/// A contact and what its hash was when it was read: whoever writes says it, and is refused if it is another by then.
+#[derive(Debug)]
+pub(super) struct AsRead {
+    pub(super) whole: WholeContact,
+    pub(super) token: Vec<u8>,
+    /// Its turn or its outbox is in somebody's hands.
+    pub(super) held: bool,
+}
+
+fn keys(own: &Own) -> Vec<Vec<u8>> {
+    let mut keys = vec![
+        own.contact(),
+        own.body(),
+        own.mailbox(),
+        own.seen(),
+        own.outbox(),
+        own.thread(),
+        own.fates(),
+    ];
+    keys.extend(["timers", "jobs", "active", "parked"].map(|queue| own.queue(queue)));
+    keys
+}
+
+fn list(answer: &mut Answer) -> Result<Vec<Vec<u8>>, StoreError> {
+    let (mut all, mut list) = (Vec::new(), answer.list()?);
+    while !list.is_done() {
+        all.push(list.bytes()?);
+    }
+    Ok(all)
+}
+
+/// The bytes of a value that begins with its format and schema.
+fn opened(own: &Own, kept: &[u8]) -> Result<Vec<u8>, StoreError> {
+    match kept.strip_prefix(&super::wire::BLOB) {
+        Some(bytes) => Ok(bytes.to_vec()),
+        None => Err(unreadable(
+            own.contact(),
+            "a value of another format or schema".into(),
+        )),
+    }
+}
+
+fn time(millis: i64) -> Timestamp {
+    millis::timestamp(millis)
+}
+
+/// The numbers of a field, `-` for none.
+struct Numbers<'a> {
+    own: &'a Own,
+    words: std::vec::IntoIter<String>,
+}
+
+impl Numbers<'_> {
+    fn word(&mut self) -> Result<String, StoreError> {
+        let missing = || unreadable(self.own.contact(), "a field of it is too short".into());
+        self.words.next().ok_or_else(missing)
+    }
+
+    fn maybe(&mut self) -> Result<Option<i64>, StoreError> {
+        let word = self.word()?;
+        match word.parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) if word == "-" => Ok(None),
+            Err(_) => Err(unreadable(self.own.contact(), format!("{word:?} is no number"))),
+        }
+    }
+
+    fn int(&mut self) -> Result<i64, StoreError> {
+        let missing = || unreadable(self.own.contact(), "a number is missing".into());
+        self.maybe()?.ok_or_else(missing)
+    }
+
+    fn small(&mut self) -> Result<u32, StoreError> {
+        let number = self.int()?;
+        u32::try_from(number).map_err(|_| unreadable(self.own.contact(), format!("{number} is too much")))
+    }
+}
+
+struct Fields<'a> {
+    own: &'a Own,
+    all: HashMap<String, Vec<u8>>,
+}
+
+impl<'a> Fields<'a> {
+    fn text(&self, name: &str) -> Option<String> {
+        self.all
+            .get(name)
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    fn numbers(&self, name: &str, otherwise: &str) -> Numbers<'a> {
+        let text = self.text(name).unwrap_or_else(|| otherwise.to_owned());
+        let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+        Numbers {
+            own: self.own,
+            words: words.into_iter(),
+        }
+    }
+}
+
+impl RedisStore {
+    pub(super) async fn read_whole(&self, contact: ContactId) -> Result<Option<AsRead>, StoreError> {
+        let own = self.names.of(contact);
+        let mut answer = self
+            .run(&WHOLE, keys(&own), self.args(contact), Durable::Local)
+            .await?;
+        if answer.int()? == 0 {
+            return Ok(None);
+        }
+        let now = answer.int()?;
+        let hash = list(&mut answer)?;
+        let token = hash.concat();
+        let fields = Fields {
+            own: &own,
+            all: hash
+                .chunks_exact(2)
+                .map(|pair| (String::from_utf8_lossy(&pair[0]).into_owned(), pair[1].clone()))
+                .collect(),
+        };
+        if fields.text("to").is_some() {
+            return Ok(None);
+        }
+        if fields.text("v").as_deref() != Some("1") {
+            return Err(unreadable(own.contact(), "its schema".into()));
+        }
+        let mut whole = self.head_of(contact, &own, &fields)?;
+        let mut lease = fields.numbers("l", "0 0 0 0 0 0 -");
+        whole.fence = lease.int()?.unsigned_abs();
+        let (_nonce, leased, _takeovers) = (lease.word()?, lease.int()? == 1, lease.int()?);
+        whole.crashes = lease.small()?;
+        whole.failures = lease.small()?;
+        whole.rest_until = lease.maybe()?.map(time);
+        self.read_body(contact, &own, &mut answer, &mut whole)?;
+        let taken = whole.last_seq.saturating_sub(fields_taken(&fields)?);
+        for kept in list(&mut answer)? {
+            let kept = opened(&own, &kept)?;
+            let one = event(&kept).ok_or_else(|| unreadable(own.mailbox(), "an event".into()))?;
+            whole.mailbox.push(WholeEvent {
+                seq: one.seq,
+                at: one.at,
+                payload: Bytes(one.payload),
+            });
+        }
+        if whole.mailbox.len() as u64 != taken {
+            return Err(unreadable(
+                own.mailbox(),
+                "it has more or fewer events than it should".into(),
+            ));
+        }
+        let seen = answer.bytes()?;
+        whole.seen = self.read_seen(&own, &seen, now)?;
+
+        let mut sends = fields.numbers("s", "- 0 0 0 0 0 0 -");
+        let (at, sending) = (sends.maybe()?, sends.int()? == 1);
+        whole.send_fence = sends.int()?.unsigned_abs();
+        whole.sent_fence = sends.int()?.unsigned_abs();
+        let (_count, attempts, doubtful, ready) =
+            (sends.int()?, sends.small()?, sends.small()?, sends.maybe()?);
+        let mut queued: HashMap<Vec<u8>, u64> = HashMap::new();
+        for (n, kept) in list(&mut answer)?.into_iter().enumerate() {
+            let kept = opened(&own, &kept)?;
+            let one = entry(&own, &kept).ok_or_else(|| unreadable(own.outbox(), "an entry".into()))?;
+            queued.insert(own.short(&one.entry.id), one.line);
+            let head = n == 0;
+            whole.outbox.push(WholeEntry {
+                void: one.entry.sender == Sender::Bot && one.after < whole.takeovers.cast_signed(),
+                id: one.entry.id,
+                sender: one.entry.sender,
+                payload: Bytes(one.entry.payload),
+                not_before: one.entry.not_before,
+                ready_at: time(match (head, sending) {
+                    (true, true) => at.unwrap_or(one.ready),
+                    (true, false) => ready.unwrap_or(one.ready),
+                    (false, _) => one.ready,
+                }),
+                attempts: if head { attempts } else { 0 },
+                uncertain: head && (sending || doubtful % 2 == 1),
+                doubts: if head { doubtful / 2 } else { 0 },
+            });
+        }
+        let head_line = whole
+            .outbox
+            .first()
+            .filter(|_| sending)
+            .and_then(|head| queued.get(&own.short(&head.id)).copied());
+
+        let lines = list(&mut answer)?;
+        let fates = list(&mut answer)?;
+        let fates: HashMap<&[u8], &[u8]> = fates
+            .chunks_exact(2)
+            .map(|pair| (pair[0].as_slice(), pair[1].as_slice()))
+            .collect();
+        let over = lines.len().saturating_sub(self.caps.history_entries);
+        for kept in &lines[over..] {
+            let kept = opened(&own, kept)?;
+            let wrong = || unreadable(own.thread(), "a line".into());
+            let (seq, at, short, payload) = line(&kept).ok_or_else(wrong)?;
+            let mut one = WholeLine {
+                seq,
+                at: time(at),
+                payload: payload.into(),
+                ours: None,
+                state: None,
+                message_id: None,
+                rank: None,
+            };
+            if let Some(short) = short {
+                one.ours = Some(own.long(short).ok_or_else(wrong)?);
+                let fate = fates.get(short.as_bytes()).and_then(|fate| Fate::read(fate));
+                match fate.filter(|fate| fate.line == seq) {
+                    Some(fate) => {
+                        one.state = Some(fate.state);
+                        one.rank = fate.rank;
+                        one.message_id = fate.message_id;
+                    }
+                    None => one.state = Some("queued".into()),
+                }
+                if head_line == Some(seq) {
+                    one.state = Some("sending".into());
+                }
+            }
+            whole.thread.push(one);
+        }
+        whole.active_at = time(answer.int()?);
+        for kept in list(&mut answer)? {
+            let kept = opened(&own, &kept)?;
+            let one = super::lists::parked(&kept)
+                .ok_or_else(|| unreadable(own.queue("parked"), "an entry".into()))?;
+            whole.parked.push(WholeParked {
+                id: one.id,
+                seq: one.seq,
+                at: one.at,
+                why: one.why,
+                payload: Bytes(one.payload),
+            });
+        }
+        let until = |at: Option<i64>| at.is_some_and(|at| at > now);
+        let held = (leased && until(whole.run_at.map(millis::floor))) || (sending && until(at));
+        Ok(Some(AsRead { whole, token, held }))
+    }
+
+    /// What the small fields say.
+    fn head_of(
+        &self,
+        contact: ContactId,
+        own: &Own,
+        fields: &Fields<'_>,
+    ) -> Result<WholeContact, StoreError> {
+        let mut mailbox = fields.numbers("m", "0 0 0 - 0 0");
+        let (last, _taken, burst) = (mailbox.int()?, mailbox.int()?, mailbox.int()?);
+        let (run, lines) = (mailbox.maybe()?, mailbox.int()?);
+        let mut owned = fields.numbers("o", "b 0");
+        let (owner_of, takeovers) = (owner(own, &owned.word()?)?, owned.int()?);
+        let mut pace = fields.numbers("p", "0 0");
+        let (empty_at, until) = (pace.int()?, pace.int()?);
+        let ended = match fields.text("e") {
+            None => None,
+            Some(_) => {
+                let mut ended = fields.numbers("e", "");
+                let (fence, nonce, how) = (ended.int()?, ended.word()?, ended.word()?);
+                let wrong = || unreadable(own.contact(), "how the last lease ended".into());
+                let number = how.get(1..).and_then(|number| number.parse::<i64>().ok());
+                let how = match (how.get(..1), number) {
+                    (Some("c"), _) => EndedAs::Commit,
+                    (Some("r"), Some(at)) => EndedAs::Retry(time(at)),
+                    (Some("p"), Some(seq)) => EndedAs::Parked(seq.unsigned_abs()),
+                    _ => return Err(wrong()),
+                };
+                Some(EndedLease {
+                    fence: fence.unsigned_abs(),
+                    nonce: nonce.parse().map_err(|_| wrong())?,
+                    how,
+                })
+            }
+        };
+        let aliases = (0..)
+            .map_while(|n| fields.text(&format!("a{n}")))
+            .map(Alias)
+            .collect();
+        let merged = fields.text("g").unwrap_or_default();
+        let merged = merged.as_bytes().chunks(32).map(|id| {
+            let id = String::from_utf8_lossy(id).parse();
+            id.map_err(|why| unreadable(own.contact(), why))
+        });
+        Ok(WholeContact {
+            contact,
+            channel: fields.text("ch").unwrap_or_default(),
+            aliases,
+            merged: merged.collect::<Result<_, _>>()?,
+            owner: owner_of,
+            takeovers: takeovers.unsigned_abs(),
+            said_at: fields.text("i").and_then(|at| at.parse().ok()).map(time),
+            active_at: time(0),
+            session: None,
+            memory: None,
+            mailbox: Vec::new(),
+            last_seq: last.unsigned_abs(),
+            seen: Vec::new(),
+            burst_at: time(burst),
+            run_at: run.map(time),
+            rest_until: None,
+            fence: 0,
+            crashes: 0,
+            failures: 0,
+            ended,
+            outbox: Vec::new(),
+            send_fence: 0,
+            sent_fence: 0,
+            pace: (empty_at > 0).then(|| WholePace {
+                empty_at: time(empty_at),
+                until: time(until),
+            }),
+            thread: Vec::new(),
+            lines: lines.unsigned_abs(),
+            timers: Vec::new(),
+            jobs: Vec::new(),
+            parked: Vec::new(),
+            erased: fields.text("z").is_some(),
+        })
+    }
+
+    fn read_body(
+        &self,
+        _contact: ContactId,
+        own: &Own,
+        answer: &mut Answer,
+        whole: &mut WholeContact,
+    ) -> Result<(), StoreError> {
+        let body = list(answer)?;
+        let mut times = answer.list()?;
+        for pair in body.chunks_exact(2) {
+            let at = times.time()?;
+            let bytes = opened(own, &pair[1])?;
+            let id = String::from_utf8_lossy(&pair[0][1..]).into_owned();
+            match (pair[0].first(), at) {
+                (Some(b's'), _) => whole.session = Some(Bytes(bytes)),
+                (Some(b'm'), _) => whole.memory = Some(Bytes(bytes)),
+                (Some(b't'), Some(at)) => whole.timers.push(WholeTimer {
+                    id,
+                    at: time(at),
+                    payload: Bytes(bytes),
+                }),
+                (Some(b'j'), Some(at)) => {
+                    let mut parts = bytes.splitn(3, |byte| *byte == b' ');
+                    let attempt = parts
+                        .next()
+                        .and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
+                    let (Some(attempt), _, Some(payload)) = (attempt, parts.next(), parts.next()) else {
+                        return Err(unreadable(own.body(), "a job without its head".into()));
+                    };
+                    whole.jobs.push(WholeJob {
+                        id,
+                        at: time(at),
+                        payload: payload.into(),
+                        attempt,
+                    });
+                }
+                _ => return Err(unreadable(own.body(), "something without a time".into())),
+            }
+        }
+        whole.timers.sort_by(|one, other| one.id.cmp(&other.id));
+        whole
+            .jobs
+            .sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
+        Ok(())
+    }
+
+    fn read_seen(&self, own: &Own, mut seen: &[u8], now: i64) -> Result<Vec<SeenId>, StoreError> {
+        let mut all = Vec::new();
+        while let Some((head, rest)) = seen.split_at_checked(8) {
+            let mut at = [0; 8];
+            at[2..].copy_from_slice(&head[..6]);
+            let at = i64::from_be_bytes(at);
+            let length = usize::from(u16::from_be_bytes([head[6], head[7]]));
+            let wrong = || unreadable(own.seen(), "it ends within an id".into());
+            let (id, rest) = rest.split_at_checked(length).ok_or_else(wrong)?;
+            all.push(SeenId {
+                id: String::from_utf8_lossy(id).into_owned(),
+                at: time(at),
+            });
+            seen = rest;
+        }
+        let over = all.len().saturating_sub(self.caps.dedup_ids);
+        all.drain(..over);
+        all.retain(|seen| millis::after(millis::floor(seen.at), self.caps.dedup_for) > now);
+        Ok(all)
+    }
+
+    /// Puts `whole` in the place of what had this token; with an empty one, where nothing is. `false`: it is another by now.
+    pub(super) async fn put_whole(&self, whole: &WholeContact, token: Vec<u8>) -> Result<bool, StoreError> {
+        let own = self.names.of(whole.contact);
+        for one in &whole.thread {
+            if let Some(ours) = &one.ours {
+                if own.short(ours).first() == Some(&b'=') {
+                    let place = digest("ours", &whole.channel, ours);
+                    self.keep_place(place, &own, whole.contact, ours).await?;
+                }
+                if let Some(message) = &one.message_id {
+                    let place = digest("message", &whole.channel, message);
+                    self.keep_place(place, &own, whole.contact, ours).await?;
+                }
+            }
+        }
+        let mut keys = keys(&own);
+        keys.extend([own.queue("run"), own.queue("send")]);
+        let mut seen = Vec::new();
+        for one in &whole.seen {
+            seen.extend(&millis::floor(one.at).to_be_bytes()[2..]);
+            let id = super::mailbox::seen_id(&one.id);
+            seen.extend(u16::try_from(id.len()).unwrap_or(0).to_be_bytes());
+            seen.extend(id.as_bytes());
+        }
+        let head = whole.outbox.first();
+        let send_at = head.map(|head| match head.void {
+            true => 0,
+            false => {
+                let paced = whole.pace.map_or(0, |pace| millis::floor(pace.until));
+                millis::floor(head.ready_at).max(paced)
+            }
+        });
+        let mut args = self
+            .args(whole.contact)
+            .with(token)
+            .with(seen)
+            .with(span(self.caps.dedup_for))
+            .with(millis::floor(whole.active_at));
+        for at in [whole.run_at.map(millis::floor), send_at] {
+            match at {
+                Some(at) => args.push(at),
+                None => args.push(""),
+            }
+        }
+        for words in self.lists_of(&own, whole, send_at) {
+            args.push(words.len());
+            args.0.extend(words);
+        }
+        self.put(keys, args).await
+    }
+
+    /// Removes what had this token.
+    pub(super) async fn remove_whole(&self, contact: ContactId, token: Vec<u8>) -> Result<bool, StoreError> {
+        let own = self.names.of(contact);
+        let mut keys = keys(&own);
+        keys.extend([own.queue("run"), own.queue("send")]);
+        let args = self.args(contact).with(token);
+        self.put(keys, args).await
+    }
+
+    /// Puts it down as gone into another, with all there was.
+    pub(super) async fn leave_stub(
+        &self,
+        whole: &WholeContact,
+        token: Vec<u8>,
+        into: ContactId,
+    ) -> Result<bool, StoreError> {
+        let own = self.names.of(whole.contact);
+        let mut keys = keys(&own);
+        keys.extend([own.queue("run"), own.queue("send")]);
+        let json = serde_json::to_vec(whole).map_err(|why| StoreError::Unavailable(why.to_string()))?;
+        let args = self
+            .args(whole.contact)
+            .with(token)
+            .with(into.to_string())
+            .with(json);
+        self.put(keys, args).await
+    }
+
+    async fn put(&self, keys: Vec<Vec<u8>>, args: super::wire::Args) -> Result<bool, StoreError> {
+        let mut answer = self.run(&PUT, keys, args, Durable::AsConfigured).await?;
+        answer.int()?;
+        let now = answer.int()?;
+        self.timers.lower_all(now);
+        self.jobs.lower_all(now);
+        Ok(answer.int()? == 1)
+    }
+
+    /// What goes to each key, in the order of the script.
+    fn lists_of(&self, own: &Own, whole: &WholeContact, send_at: Option<i64>) -> [Vec<Vec<u8>>; 9] {
+        let ms = |at: Timestamp| millis::floor(at).max(0);
+        let or = |at: Option<i64>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
+        let head = whole.outbox.first();
+        let taken = whole.last_seq - whole.mailbox.len() as u64;
+        let mut hash: Vec<Vec<u8>> = Vec::new();
+        let mut set = |name: String, value: String| hash.extend([name.into_bytes(), value.into_bytes()]);
+        set("v".into(), "1".into());
+        set("ch".into(), whole.channel.clone());
+        for (n, alias) in whole.aliases.iter().enumerate() {
+            set(format!("a{n}"), alias.0.clone());
+        }
+        set(
+            "m".into(),
+            format!(
+                "{} {taken} {} {} {} {}",
+                whole.last_seq,
+                ms(whole.burst_at),
+                or(whole.run_at.map(ms)),
+                whole.lines,
+                whole.seen.len()
+            ),
+        );
+        set(
+            "l".into(),
+            format!(
+                "{} 0 0 {} {} {} {}",
+                whole.fence,
+                whole.takeovers,
+                whole.crashes,
+                whole.failures,
+                or(whole.rest_until.map(ms))
+            ),
+        );
+        if let Some(ended) = &whole.ended {
+            let how = match ended.how {
+                EndedAs::Commit => "c".to_owned(),
+                EndedAs::Retry(at) => format!("r{}", ms(at)),
+                EndedAs::Parked(seq) => format!("p{seq}"),
+            };
+            set("e".into(), format!("{} {} {how}", ended.fence, ended.nonce));
+        }
+        set(
+            "o".into(),
+            format!("{} {}", owner_word(whole.owner), whole.takeovers),
+        );
+        set(
+            "s".into(),
+            format!(
+                "{} 0 {} {} {} {} {} {}",
+                or(send_at),
+                whole.send_fence,
+                whole.sent_fence,
+                whole.outbox.len(),
+                head.map_or(0, |head| head.attempts),
+                head.map_or(0, |head| head.doubts * 2 + u32::from(head.uncertain)),
+                or(head.map(|head| ms(head.ready_at)))
+            ),
+        );
+        if let Some(pace) = &whole.pace {
+            set("p".into(), format!("{} {}", ms(pace.empty_at), ms(pace.until)));
+        }
+        if let Some(said_at) = whole.said_at {
+            set("i".into(), ms(said_at).to_string());
+        }
+        if !whole.merged.is_empty() {
+            set(
+                "g".into(),
+                whole.merged.iter().map(ContactId::to_string).collect(),
+            );
+        }
+        if whole.erased {
+            set("z".into(), "1".into());
+        }
+
+        let mut body = Vec::new();
+        for (name, bytes) in [("s", &whole.session), ("m", &whole.memory)] {
+            if let Some(bytes) = bytes {
+                body.extend([name.as_bytes().to_vec(), blob(&bytes.0)]);
+            }
+        }
+        let (mut timers, mut jobs) = (Vec::new(), Vec::new());
+        for timer in &whole.timers {
+            body.extend([field(b't', &timer.id), blob(&timer.payload.0)]);
+            timers.extend([
+                ms(timer.at).to_string().into_bytes(),
+                member(whole.contact, &timer.id),
+            ]);
+        }
+        for job in &whole.jobs {
+            let head = format!("{} 0 ", job.attempt);
+            body.extend([
+                field(b'j', &job.id),
+                blob(&[head.as_bytes(), &job.payload.0].concat()),
+            ]);
+            jobs.extend([
+                ms(job.at).to_string().into_bytes(),
+                member(whole.contact, &job.id),
+            ]);
+        }
+        let mailbox = whole.mailbox.iter().map(|event| {
+            let head = format!("{} {} ", event.seq, millis::floor(event.at));
+            blob(&[head.as_bytes(), &event.payload.0].concat())
+        });
+        let line_of: HashMap<&str, u64> = whole
+            .thread
+            .iter()
+            .filter_map(|line| Some((line.ours.as_deref()?, line.seq)))
+            .collect();
+        let outbox = whole.outbox.iter().map(|entry| {
+            Kept::write(
+                own,
+                entry,
+                whole.takeovers,
+                line_of.get(entry.id.as_str()).copied().unwrap_or(0),
+            )
+        });
+        let thread = whole.thread.iter().map(|line| {
+            let id = line.ours.as_deref().map(|ours| own.short(ours));
+            let head = match &id {
+                None => format!("{} {} - ", line.seq, millis::floor(line.at)),
+                Some(id) => format!("{} {} {} ", line.seq, millis::floor(line.at), id.len()),
+            };
+            blob(&[head.as_bytes(), &id.unwrap_or_default(), &line.payload.0].concat())
+        });
+        let fates = whole.thread.iter().flat_map(|line| {
+            let Some(ours) = &line.ours else { return Vec::new() };
+            let message = line.message_id.as_deref().unwrap_or_default();
+            let record = format!(
+                "{} {} {} {message} {}",
+                line.seq,
+                line.rank.map_or(-1, i64::from),
+                message.len(),
+                line.state.as_deref().unwrap_or("queued")
+            );
+            vec![own.short(ours), record.into_bytes()]
+        });
+        let parked = whole.parked.iter().map(|parked| {
+            let usual = parked.id == ParkedId::of(whole.contact, parked.seq);
+            let id = if usual { "" } else { parked.id.0.as_str() };
+            let head = format!(
+                "{} {} {} {} {} {id}{}{}",
+                parked.seq,
+                millis::floor(parked.at),
+                id.len(),
+                whole.channel.len(),
+                parked.why.len(),
+                whole.channel,
+                parked.why
+            );
+            blob(&[&whole.contact.0[..], head.as_bytes(), &parked.payload.0].concat())
+        });
+        [
+            hash,
+            body,
+            mailbox.collect(),
+            outbox.collect(),
+            thread.collect(),
+            fates.collect(),
+            timers,
+            jobs,
+            parked.collect(),
+        ]
+    }
+}
+
+fn fields_taken(fields: &Fields<'_>) -> Result<u64, StoreError> {
+    let mut mailbox = fields.numbers("m", "0 0 0 - 0 0");
+    mailbox.int()?;
+    Ok(mailbox.int()?.unsigned_abs())
+}
+
+/// What became of a message that left the outbox: `line rank length id state`
+struct Fate {
+    line: u64,
+    rank: Option<u8>,
+    message_id: Option<String>,
+    state: String,
+}
+
+impl Fate {
+    fn read(kept: &[u8]) -> Option<Fate> {
+        let text = std::str::from_utf8(kept).ok()?;
+        let mut parts = text.splitn(4, ' ');
+        let line = parts.next()?.parse().ok()?;
+        let rank: i64 = parts.next()?.parse().ok()?;
+        let length: usize = parts.next()?.parse().ok()?;
+        let (message, state) = parts.next()?.split_at_checked(length)?;
+        Some(Fate {
+            line,
+            rank: u8::try_from(rank).ok(),
+            message_id: (!message.is_empty()).then(|| message.to_owned()),
+            state: state.strip_prefix(' ')?.to_owned(),
+        })
+    }
+}
