@@ -110,6 +110,10 @@ async fn the_page_counts_what_a_conversation_leads_to_and_names_nobody() {
     assert_eq!(at("switchboard_number_stopped{channel=\"main\"}"), 0.0);
     assert_eq!(at("switchboard_autopilot{channel=\"main\"}"), 1.0);
     assert_eq!(at("switchboard_lease_losses_total{kind=\"turn\"}"), 0.0);
+    assert_eq!(at("switchboard_waiting{queue=\"mailbox\"}"), 0.0);
+    assert_eq!(at("switchboard_contacts"), 1.0);
+    assert_eq!(at("switchboard_parked"), 0.0);
+    assert!(at("switchboard_store_bytes") > 0.0);
     assert_eq!(at("switchboard_oldest_waiting_seconds{queue=\"mailbox\"}"), 0.0);
     assert!(at("switchboard_uptime_seconds") > 0.0);
     if cfg!(target_os = "linux") {
@@ -226,7 +230,8 @@ async fn health_is_told_in_words_or_json_on_both_listeners_and_metrics_on_one() 
     for part in [
         "ready",
         "sqlite, for one worker; what is answered with 200 survives process crash and loss of power",
-        "mailbox   nothing is due",
+        "mailbox   0 wait, nothing is due",
+        "aside     0 could not be answered, 0 could not be read",
         "number    main (meta): flows answer, it sends",
     ] {
         assert!(said.contains(part), "no {part:?} in\n{said}");

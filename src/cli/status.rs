@@ -137,17 +137,30 @@ fn in_words(overview: &Overview) -> String {
             promises.store
         ),
     );
-    match &overview.queues {
+    match &overview.store {
         None => line("queues", "the store does not say".to_owned()),
-        Some(queues) => {
-            for waiting in queues {
-                let says = if waiting.oldest_seconds > 0.0 {
-                    format!("the oldest has waited for {}", for_people(waiting.oldest_seconds))
+        Some(depths) => {
+            for waiting in &depths.queues {
+                let oldest = if waiting.oldest_seconds > 0.0 {
+                    format!("the oldest is due for {}", for_people(waiting.oldest_seconds))
                 } else {
                     "nothing is due".to_owned()
                 };
-                line(&waiting.queue, says);
+                line(&waiting.queue, format!("{} wait, {oldest}", waiting.waiting));
             }
+            let aside = (depths.parked, depths.quarantined);
+            line(
+                "aside",
+                format!("{} could not be answered, {} could not be read", aside.0, aside.1),
+            );
+            let size = depths.bytes.map(|bytes| match depths.bytes_limit {
+                Some(limit) => format!(", {} of {} MiB", bytes >> 20, limit >> 20),
+                None => format!(", {} MiB", bytes >> 20),
+            });
+            line(
+                "holds",
+                format!("{} contacts{}", depths.contacts, size.unwrap_or_default()),
+            );
         }
     }
     for number in &overview.numbers {

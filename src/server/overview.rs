@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::health::readiness;
@@ -25,7 +26,7 @@ pub struct Overview {
     pub says: String,
     pub promises: InForce,
     /// `None`: the store does not answer.
-    pub queues: Option<Vec<Waiting>>,
+    pub store: Option<Depths>,
     pub numbers: Vec<OneNumber>,
 }
 
@@ -39,10 +40,27 @@ pub struct InForce {
     pub shared: bool,
 }
 
+/// What a store holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Depths {
+    pub queues: Vec<Waiting>,
+    pub contacts: u64,
+    /// Events that could not be answered and were put aside, and those of them that were dropped since.
+    pub parked: u64,
+    pub parked_dropped: u64,
+    /// What webhooks brought and could not be read.
+    pub quarantined: u64,
+    pub leases_lost: u64,
+    /// Where the store knows them.
+    pub bytes: Option<u64>,
+    pub bytes_limit: Option<u64>,
+}
+
 /// Work of one kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Waiting {
     pub queue: String,
+    pub waiting: u64,
     /// For how long the oldest that is due has waited; 0 if nothing is due.
     pub oldest_seconds: f64,
 }
@@ -75,7 +93,7 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router {
 
 async fn show(State(shared): State<Arc<Shared>>) -> Json<Overview> {
     let readiness = readiness(&shared).await;
-    let queues = tokio::time::timeout(STORE_WITHIN, queues(shared.store.as_ref())).await;
+    let depths = tokio::time::timeout(STORE_WITHIN, depths(shared.store.as_ref())).await;
     let mut numbers: Vec<OneNumber> = shared.numbers.iter().map(one_number).collect();
     numbers.sort_by(|one, other| one.id.cmp(&other.id));
     Json(Overview {
@@ -84,7 +102,7 @@ async fn show(State(shared): State<Arc<Shared>>) -> Json<Overview> {
         readiness: readiness.code().to_owned(),
         says: readiness.words().to_owned(),
         promises: InForce::of(shared.store.as_ref()),
-        queues: queues.ok().and_then(Result::ok),
+        store: depths.ok().and_then(Result::ok),
         numbers,
     })
 }
@@ -102,29 +120,33 @@ fn one_number((id, number): (&String, &super::parts::Number)) -> OneNumber {
     }
 }
 
-/// What waits in a store.
+/// What a store holds, and for how long the oldest of each kind of work has waited.
 ///
 /// # Errors
 /// If the store can't be asked.
-pub async fn queues(store: &dyn Store) -> Result<Vec<Waiting>, StoreError> {
-    let mut queues = Vec::new();
-    for (queue, due) in [
-        (Queue::Mailbox, Due::Run),
-        (Queue::Outbox, Due::Send),
-        (Queue::Timers, Due::Timer),
-        (Queue::Jobs, Due::Job),
-    ] {
-        queues.push(Waiting {
-            queue: queue.word().to_owned(),
-            oldest_seconds: oldest(store, due).await?,
-        });
-    }
-    Ok(queues)
-}
-
-/// For how long the oldest due work of this kind has waited, in seconds.
-pub(super) async fn oldest(store: &dyn Store, due: Due) -> Result<f64, StoreError> {
-    let soonest = store.next_due(due).await?;
-    let late = soonest.map(|at| at.duration_until(store.now()).as_secs_f64());
-    Ok(late.unwrap_or_default().max(0.0))
+pub async fn depths(store: &dyn Store) -> Result<Depths, StoreError> {
+    let stats = store.stats().await?;
+    let now = store.now();
+    let since = |at: Option<Timestamp>| at.map_or(0.0, |at| at.duration_until(now).as_secs_f64().max(0.0));
+    let queue = |queue: Queue, waiting, oldest| Waiting {
+        queue: queue.word().to_owned(),
+        waiting,
+        oldest_seconds: since(oldest),
+    };
+    let (timer, job) = (store.next_due(Due::Timer).await?, store.next_due(Due::Job).await?);
+    Ok(Depths {
+        queues: vec![
+            queue(Queue::Mailbox, stats.waiting, stats.oldest_due),
+            queue(Queue::Outbox, stats.outbox, stats.oldest_send),
+            queue(Queue::Timers, stats.timers, timer),
+            queue(Queue::Jobs, stats.jobs, job),
+        ],
+        contacts: stats.contacts,
+        parked: stats.parked,
+        parked_dropped: stats.parked_dropped,
+        quarantined: stats.quarantined,
+        leases_lost: stats.leases_lost,
+        bytes: stats.bytes,
+        bytes_limit: stats.bytes_limit,
+    })
 }

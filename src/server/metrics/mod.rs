@@ -173,7 +173,16 @@ pub(super) struct OfVoice {
 struct Gauges {
     uptime: Gauge,
     up: Gauge,
+    waiting: Family<Queue, Gauge>,
     oldest: Family<Queue, Gauge>,
+    contacts: Gauge,
+    parked: Gauge,
+    quarantined: Gauge,
+    bytes: Gauge,
+    bytes_limit: Gauge,
+    /// What the store has counted since it was opened.
+    leases_expired: Counter,
+    parked_dropped: Counter,
 }
 
 impl Metrics {
@@ -204,7 +213,15 @@ impl Metrics {
             gauges: Gauges {
                 uptime: make.gauge("switchboard_uptime_seconds", &[]),
                 up: make.gauge("switchboard_store_up", &[]),
+                waiting: make.gauges("switchboard_waiting"),
                 oldest: make.gauges("switchboard_oldest_waiting_seconds"),
+                contacts: make.gauge("switchboard_contacts", &[]),
+                parked: make.gauge("switchboard_parked", &[]),
+                quarantined: make.gauge("switchboard_quarantined", &[]),
+                bytes: make.gauge("switchboard_store_bytes", &[]),
+                bytes_limit: make.gauge("switchboard_store_limit_bytes", &[]),
+                leases_expired: make.counter("switchboard_leases_expired_total", &[]),
+                parked_dropped: make.counter("switchboard_parked_dropped_total", &[]),
             },
             recorder,
         }
@@ -358,6 +375,42 @@ fn explain(make: Maker<'_>) {
             "switchboard_store_up",
             None,
             "1: the store answered when this page was asked for.",
+        ),
+        (
+            "switchboard_waiting",
+            None,
+            "What waits in the store, due or not.",
+        ),
+        ("switchboard_contacts", None, "Contacts in the store."),
+        (
+            "switchboard_parked",
+            None,
+            "Events that could not be answered and were put aside.",
+        ),
+        (
+            "switchboard_parked_dropped_total",
+            None,
+            "Events put aside and then dropped, because there were too many.",
+        ),
+        (
+            "switchboard_quarantined",
+            None,
+            "What webhooks brought and could not be read.",
+        ),
+        (
+            "switchboard_store_bytes",
+            Some(Unit::Bytes),
+            "Size of the store, where it knows it.",
+        ),
+        (
+            "switchboard_store_limit_bytes",
+            Some(Unit::Bytes),
+            "Size at which the store takes nothing more, where there is one.",
+        ),
+        (
+            "switchboard_leases_expired_total",
+            None,
+            "Leases that ran out because their holder died or hung, as this process saw them.",
         ),
         (
             "switchboard_oldest_waiting_seconds",

@@ -14,10 +14,13 @@ use super::series::Maker;
 use super::{Queue, process};
 use crate::server::overview;
 use crate::server::parts::{Gate, Shared, lock};
-use crate::store::{Due, StoreError};
+use crate::store::StoreError;
 
 /// How long the page waits for the store. The counts are shown without it.
 const STORE_WITHIN: Duration = Duration::from_secs(1);
+
+/// In the order in which [`overview::depths`] gives them.
+const QUEUES: [Queue; 4] = [Queue::Mailbox, Queue::Outbox, Queue::Timers, Queue::Jobs];
 
 /// `/metrics`, to be served beside the pages of health.
 pub(in crate::server) fn routes(shared: Arc<Shared>) -> Router {
@@ -39,8 +42,18 @@ async fn show(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     metrics.gauges.up.set(f64::from(u8::from(up)));
     if !up {
         // What was true before must not be shown as if it were true now.
-        for queue in [Queue::Mailbox, Queue::Outbox, Queue::Timers, Queue::Jobs] {
-            metrics.gauges.oldest.of(queue).set(f64::NAN);
+        let gauges = &metrics.gauges;
+        for queue in QUEUES {
+            gauges.waiting.of(queue).set(f64::NAN);
+            gauges.oldest.of(queue).set(f64::NAN);
+        }
+        for gauge in [
+            &gauges.contacts,
+            &gauges.parked,
+            &gauges.quarantined,
+            &gauges.bytes,
+        ] {
+            gauge.set(f64::NAN);
         }
     }
     let kind = "text/plain; version=0.0.4; charset=utf-8";
@@ -48,14 +61,22 @@ async fn show(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
 }
 
 async fn look(shared: &Shared) -> Result<(), StoreError> {
-    for (queue, due) in [
-        (Queue::Mailbox, Due::Run),
-        (Queue::Outbox, Due::Send),
-        (Queue::Timers, Due::Timer),
-        (Queue::Jobs, Due::Job),
-    ] {
-        let oldest = overview::oldest(shared.store.as_ref(), due).await?;
-        shared.metrics.gauges.oldest.of(queue).set(oldest);
+    let depths = overview::depths(shared.store.as_ref()).await?;
+    let gauges = &shared.metrics.gauges;
+    for (queue, waiting) in QUEUES.into_iter().zip(&depths.queues) {
+        gauges.waiting.of(queue).set(waiting.waiting as f64);
+        gauges.oldest.of(queue).set(waiting.oldest_seconds);
     }
+    gauges.contacts.set(depths.contacts as f64);
+    gauges.parked.set(depths.parked as f64);
+    gauges.quarantined.set(depths.quarantined as f64);
+    gauges
+        .bytes
+        .set(depths.bytes.map_or(f64::NAN, |bytes| bytes as f64));
+    gauges
+        .bytes_limit
+        .set(depths.bytes_limit.map_or(f64::NAN, |bytes| bytes as f64));
+    gauges.leases_expired.absolute(depths.leases_lost);
+    gauges.parked_dropped.absolute(depths.parked_dropped);
     Ok(())
 }
