@@ -215,6 +215,8 @@ impl Inner {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent("facebookexternalua")
             .timeout(PATIENCE)
+            // Each webhook on a connection of its own, as from a provider's many machines.
+            .pool_max_idle_per_host(0)
             .build()
             .expect("a client without TLS options can be built");
         let state = State {

@@ -17,6 +17,9 @@ pub const WEIGH: &str = "weigh ";
 /// All phone numbers of the customers begin with it. No log may ever have it.
 pub const PHONES: &str = "6281177";
 
+/// What the bot asks somebody who is silent, where a scenario wants it asked.
+pub const NUDGE: &str = "Are you still there?";
+
 pub fn phone(contact: usize) -> String {
     format!("{PHONES}{contact:07}")
 }
@@ -153,4 +156,16 @@ pub fn folder() -> tempfile::TempDir {
 
 pub fn binary() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_switchboard"))
+}
+
+/// Whether `serve` opens a store in Redis. A scenario that needs it says so and ends where it does not.
+pub fn serves_redis() -> bool {
+    let printed = std::process::Command::new(binary())
+        .args(["serve", "--print-config"])
+        .output();
+    let can = String::from_utf8_lossy(&printed.expect("the binary runs").stdout).contains("redis+cluster://");
+    if !can {
+        eprintln!("SKIPPED: `switchboard serve` of this build does not open a store in Redis");
+    }
+    can
 }

@@ -1,9 +1,9 @@
 //! What the provider's double was given to send, by customer, as it came.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::business::{Answer, PHONES, answer};
+use super::business::{Answer, NUDGE, PHONES, answer};
 use super::double::Double;
 
 /// One accepted message of the bot.
@@ -64,6 +64,14 @@ impl Heard {
 
     pub fn of(&self, contact: usize) -> &[Reply] {
         self.by_contact.get(contact).map_or(&[], Vec::as_slice)
+    }
+
+    /// How long after its last answer this customer was asked whether they are there.
+    pub fn asked_after(&self, contact: usize) -> Option<Duration> {
+        let replies = self.of(contact);
+        let last = replies.iter().rposition(|reply| reply.answer.is_some())?;
+        let asked = replies[last..].iter().find(|reply| reply.text == NUDGE)?;
+        Some(asked.at.saturating_duration_since(replies[last].at))
     }
 
     pub fn count(&self) -> usize {

@@ -6,8 +6,6 @@
 
 // Helpers of tests stand outside test functions here; a panic is how they say that a promise was broken.
 #![allow(clippy::unwrap_used)]
-// Scenarios on Redis use more of it than those on a file.
-#![allow(dead_code, unused_imports)]
 
 #[path = "../double/mod.rs"]
 mod double;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use super::business::NUDGE;
 use super::fleet::Fleet;
 use super::heard::{Heard, Reply, greets};
 
@@ -37,6 +38,8 @@ pub struct Verdict {
     pub out_of_order: usize,
     /// Answers that no right conversation has: a message applied twice, a count that is wrong.
     pub wrong: usize,
+    /// Questions whether a silent customer is still there.
+    pub nudges: usize,
     pub kills: usize,
     /// From the last fault until all that was taken before it was answered.
     pub recovery: Duration,
@@ -97,6 +100,10 @@ impl Verdict {
                 continue;
             }
             by_id.insert(&reply.ours, (&reply.text, reply.at));
+            if reply.text == NUDGE {
+                self.nudges += 1;
+                continue;
+            }
             let Some(answer) = &reply.answer else {
                 self.wrong += 1;
                 self.finds(format!("contact {contact}: nobody asked for {:?}", reply.text));

@@ -160,6 +160,10 @@ impl World {
         progress(self.name, &format!("{what} ({messages} in, {replies} out)"));
     }
 
+    pub fn customers_count(&self) -> usize {
+        self.customers.answers().taken.len()
+    }
+
     /// Waits until so many more messages were taken.
     pub async fn more_messages(&self, count: usize) {
         let wanted = self.customers.messages() + count;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::plan::Plan;
+use crate::redis::{Options, Persist, Server};
 use crate::verdict::Bounds;
 use crate::world::{Ground, Setting, World};
 
@@ -84,6 +85,21 @@ async fn f1_one_worker_with_a_file_dies_at_every_place_and_nothing_is_lost() {
     )
     .await;
     let times = plan.size(1, 20);
+    die_everywhere(&mut world, times).await;
+    world.verdict(Bounds::default()).await.holds();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f1_workers_on_redis_die_at_every_place_and_nothing_is_lost() {
+    if !crate::business::serves_redis() {
+        return;
+    }
+    let plan = Plan::asked();
+    let redis = Server::start(&Options::persist(Persist::EverySecond));
+    let mut setting = Setting::on(Ground::redis(&redis.url(), plan.size(3, 4)));
+    setting.habits.contacts = plan.size(60, 1_000);
+    let mut world = World::start("F1 kill -9 at 19 places, Redis", plan, setting).await;
+    let times = plan.size(2, 200);
     die_everywhere(&mut world, times).await;
     world.verdict(Bounds::default()).await.holds();
 }

@@ -1,6 +1,10 @@
 //! The scenarios, by what is broken.
 
+mod clocks;
 mod kills;
+mod mutants;
 mod provider;
 mod stops;
+mod store;
 mod webhooks;
+mod wire;
