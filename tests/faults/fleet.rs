@@ -212,6 +212,14 @@ impl Fleet {
         if self.is_up(worker) {
             return false;
         }
+        // Its last words tell when; a busy machine notices late.
+        let spoke = std::fs::metadata(self.log_path(worker)).and_then(|log| log.modified());
+        let ago = spoke
+            .ok()
+            .and_then(|spoke| spoke.elapsed().ok())
+            .unwrap_or_default();
+        let now = Instant::now();
+        self.unwritten.push((now - ago - IN_FLIGHT, now));
         self.kill(worker);
         true
     }
