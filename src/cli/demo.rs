@@ -17,7 +17,7 @@ use crate::server::config::{
     ChannelConfig, Config, Limits, Log, LogFormat, ProviderConfig, ServiceConfig, StoreAddress, VoiceConfig,
 };
 use crate::server::{self, Parts, Server};
-use crate::store::{Caps, MovableClock, Retention, SqliteStore, Store};
+use crate::store::{self, Caps, MovableClock, Retention};
 use crate::voice::Transcriber;
 
 /// Where the page is, unless `--bind` says otherwise or somebody has that port already.
@@ -42,8 +42,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
     let (voice, says) = ear(args.model.as_deref(), &mut config)?;
 
     let clock = Arc::new(MovableClock::default());
-    let StoreAddress::Sqlite(path) = &config.store;
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path, Caps::default(), clock.clone())?);
+    let store = store::open(&config.store, Caps::default(), clock.clone()).await?;
     let parts = Parts {
         voice,
         clock: Some(clock),

@@ -13,7 +13,9 @@ use super::numbers;
 use crate::channel::meta::Meta;
 use crate::channel::{Channel, HealthState};
 use crate::flow::program::Program;
-use crate::store::{Caps, SqliteStore, Store, StoreError, SystemClock};
+use crate::store::redis::inspect;
+use crate::store::redis::link::Link;
+use crate::store::{Caps, RedisPlace, SqliteStore, Store, StoreError, SystemClock};
 
 /// What every GGML model begins with.
 const GGML: &[u8; 4] = b"lmgg";
@@ -188,7 +190,48 @@ fn settings(report: &mut Report, path: &Path, config: &Config) {
 }
 
 async fn store(report: &mut Report, address: &StoreAddress) {
-    let StoreAddress::Sqlite(path) = address;
+    match address {
+        StoreAddress::Sqlite(path) => file(report, path).await,
+        StoreAddress::Redis(redis) => servers(report, redis).await,
+    }
+}
+
+/// The servers of a store that many share.
+async fn servers(report: &mut Report, place: &RedisPlace) {
+    // Not through the store: it refuses to be opened on what is wrong here.
+    let link = match Link::connect(&place.address, &place.settings.link).await {
+        Ok(link) => link,
+        Err(why) => {
+            let next =
+                "check the address, the password and whether Redis runs; then run `switchboard doctor` again";
+            report.bad("store", "redis", why.to_string(), next);
+            return;
+        }
+    };
+    let seen = inspect::inspect(&link, &place.settings.prefix).await;
+    link.close();
+    for finding in seen.findings {
+        let level = match finding.level {
+            inspect::Level::Good => Level::Good,
+            inspect::Level::Look => Level::Doubtful,
+            inspect::Level::Bad => Level::Bad,
+        };
+        report.add(
+            "store",
+            finding.name,
+            level,
+            finding.says,
+            finding.next.as_deref(),
+        );
+    }
+    report.good(
+        "store",
+        "promise",
+        format!("what is answered with 200 survives {}", seen.survives),
+    );
+}
+
+async fn file(report: &mut Report, path: &Path) {
     let shown = path.display();
     if !path.exists() {
         let folder = folder_of(path);
@@ -401,7 +444,10 @@ fn time(report: &mut Report, program: Option<&Program>) {
 }
 
 fn disk(report: &mut Report, address: &StoreAddress) {
-    let StoreAddress::Sqlite(path) = address;
+    // Those of Redis tell of their own.
+    let StoreAddress::Sqlite(path) = address else {
+        return;
+    };
     let folder = folder_of(path);
     match free_kib(&folder) {
         Some(free) if free < NO_ROOM => report.bad(

@@ -18,7 +18,7 @@ pub mod redis;
 mod sqlite;
 mod whole;
 
-pub use address::{NoStore, StoreAddress, open};
+pub use address::{NoStore, RedisPlace, StoreAddress, open};
 pub use caps::Caps;
 pub use clock::{Clock, MovableClock, StillClock, SystemClock};
 pub use erasure::Tombstone;

@@ -23,6 +23,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Bot {
     pub folder: TempDir,
     process: Option<Process>,
+    store: String,
     extra: String,
     channel: String,
     env: Vec<(String, String)>,
@@ -40,6 +41,7 @@ impl Bot {
         let bot = Bot {
             folder,
             process: None,
+            store: "sqlite:store.db".to_owned(),
             extra: String::new(),
             channel: String::new(),
             env: Vec::new(),
@@ -51,6 +53,13 @@ impl Bot {
 
     pub fn flows(&self) -> PathBuf {
         self.folder.path().join("flows")
+    }
+
+    /// Keeps its conversations there, as others may.
+    pub fn on(mut self, double: &Double, store: &str) -> Bot {
+        store.clone_into(&mut self.store);
+        self.configure(double);
+        self
     }
 
     /// Further tables of the configuration.
@@ -75,10 +84,11 @@ impl Bot {
     fn configure(&self, double: &Double) {
         let setup = double.setup();
         let text = format!(
-            "flows = \"flows\"\nstore = \"sqlite:store.db\"\nbind = \"127.0.0.1:0\"\n{}\n\
+            "flows = \"flows\"\nstore = \"{}\"\nbind = \"127.0.0.1:0\"\n{}\n\
              [[channel]]\nid = \"main\"\nprovider = \"meta\"\nphone_number_id = \"{}\"\n\
              api_base = \"{}\"\naccess_token_env = \"TOKEN\"\napp_secret_env = \"SECRET\"\n\
              verify_token_env = \"VERIFY\"\nburst_quiet_ms = 50\n{}\n",
+            self.store,
             self.extra,
             setup.phone_number_id,
             double.base_url(),

@@ -8,7 +8,7 @@
 //! After a failed test the folder with the logs is kept and its path is printed.
 
 // Each test binary that includes this uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 mod ask;
 mod cluster;

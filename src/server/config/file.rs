@@ -17,6 +17,8 @@ pub(super) struct File {
     pub flows: String,
     #[serde(default = "store")]
     pub store: Spanned<String>,
+    #[serde(default)]
+    pub redis: Redis,
     #[serde(default = "bind")]
     pub bind: Spanned<String>,
     pub public_url: Option<Spanned<String>>,
@@ -36,6 +38,38 @@ pub(super) struct File {
     pub services: BTreeMap<String, Service>,
     #[serde(default, rename = "channel")]
     pub channels: Vec<Spanned<Channel>>,
+}
+
+/// How a store in Redis is used; nothing of it matters to one in a file.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Redis {
+    pub password: Option<Spanned<Source>>,
+    pub sentinel_password: Option<Spanned<Source>>,
+    pub ca: Option<Spanned<String>>,
+    pub durability: Sureness,
+    pub replica_ms: u64,
+    pub prefix: Spanned<String>,
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Redis {
+            password: None,
+            sentinel_password: None,
+            ca: None,
+            durability: Sureness::Local,
+            replica_ms: 500,
+            prefix: Spanned::new(0..0, "sb".to_owned()),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Sureness {
+    Local,
+    Replica,
 }
 
 /// Where a secret is.

@@ -6,16 +6,17 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::store::Pace;
 use secrecy::SecretString;
 use toml::Spanned;
 use url::Url;
 
-use super::file::{Channel, File, OneOrMore, Provider, Service, Source, Traces};
+use super::file::{Channel, File, OneOrMore, Provider, Redis, Service, Source, Sureness, Traces};
 use super::{
     ChannelConfig, Config, ConfigError, MetaConfig, Mistake, ProviderConfig, ServiceConfig, StoreAddress,
     TracesConfig, VoiceConfig,
 };
+use crate::store::redis::link::{AddressError, Durability};
+use crate::store::{NoStore, Pace, RedisPlace};
 
 pub(super) fn resolve(
     text: &str,
@@ -72,7 +73,7 @@ impl Reader<'_> {
     }
 
     fn config(&mut self, file: &File) -> Option<Config> {
-        let store = self.store(&file.store);
+        let store = self.store(&file.store, &file.redis);
         let bind = self.listen(&file.bind, "127.0.0.1:8080");
         let metrics = file
             .metrics
@@ -120,15 +121,21 @@ impl Reader<'_> {
         })
     }
 
-    fn store(&mut self, written: &Spanned<String>) -> Option<StoreAddress> {
+    fn store(&mut self, written: &Spanned<String>, redis: &Redis) -> Option<StoreAddress> {
         match StoreAddress::parse(written.get_ref(), self.folder) {
-            Ok(address) => Some(address),
-            Err(_) => {
+            Ok(StoreAddress::Redis(place)) => self.redis(*place, redis),
+            Ok(address @ StoreAddress::Sqlite(_)) => Some(address),
+            Err(NoStore::Redis(why)) => {
+                // Its line would be drawn, and a password in it.
+                self.address_is_wrong(0..0, why)
+            }
+            Err(NoStore::Neither(_)) => {
                 let says = format!("{:?} is not a store", written.get_ref());
                 self.wrong(
                     written.span(),
                     says,
-                    "write \"sqlite:\" and the path of a file, such as \"sqlite:switchboard.db\"",
+                    "write \"sqlite:\" and the path of a file, such as \"sqlite:switchboard.db\", or the address of a \
+                     Redis, such as \"redis://127.0.0.1:6379\"",
                 );
                 None
             }
@@ -145,6 +152,57 @@ impl Reader<'_> {
         TracesConfig {
             endpoint: endpoint.and_then(|url| self.url(url)),
         }
+    }
+
+    /// An address with what the table says of it.
+    fn redis(&mut self, place: RedisPlace, redis: &Redis) -> Option<StoreAddress> {
+        let RedisPlace {
+            mut address,
+            mut settings,
+        } = place;
+        if let Some(ca) = &redis.ca {
+            address = match address.with_ca(self.path(ca.get_ref())) {
+                Ok(address) => address,
+                Err(why) => return self.address_is_wrong(ca.span(), why),
+            };
+        }
+        if let Some(source) = &redis.password {
+            let password = self.secret_of(source, "the password of Redis")?;
+            address = match address.with_password(password) {
+                Ok(address) => address,
+                Err(why) => return self.address_is_wrong(source.span(), why),
+            };
+        }
+        if let Some(source) = &redis.sentinel_password {
+            let password = self.secret_of(source, "the password of the sentinels")?;
+            address = match address.with_sentinel_password(password) {
+                Ok(address) => address,
+                Err(why) => return self.address_is_wrong(source.span(), why),
+            };
+        }
+        let prefix = redis.prefix.get_ref();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if prefix.is_empty() || prefix.len() > 32 || !prefix.chars().all(plain) {
+            let says = format!("{prefix:?} can't stand before the keys");
+            self.wrong(
+                redis.prefix.span(),
+                says,
+                "use up to 32 letters a-z, digits, - and _",
+            );
+            return None;
+        }
+        settings.prefix.clone_from(prefix);
+        settings.link.replica = Duration::from_millis(redis.replica_ms);
+        settings.link.durability = match redis.durability {
+            Sureness::Local => Durability::Local,
+            Sureness::Replica => Durability::Replica,
+        };
+        Some(StoreAddress::Redis(Box::new(RedisPlace { address, settings })))
+    }
+
+    fn address_is_wrong<T>(&mut self, span: Range<usize>, why: AddressError) -> Option<T> {
+        self.wrong(span, why.says, why.next);
+        None
     }
 
     fn listen(&mut self, written: &Spanned<String>, example: &str) -> Option<SocketAddr> {

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use super::file::{Channel, File, RetentionDays, Source};
 use super::*;
+use crate::store::redis::link::Durability;
 
 const META: &str = r#"
 [[channel]]
@@ -53,6 +54,7 @@ fn every_key_is_explained_in_the_reference_with_its_default() {
     let channel = &table["channel"][0];
     assert_eq!(keys(&whole), known::<File>("nonsense = 1"));
     assert_eq!(keys(channel), known::<Channel>("nonsense = 1"));
+    assert_eq!(keys(&table["redis"]), known::<super::file::Redis>("nonsense = 1"));
     assert_eq!(keys(&table["log"]), known::<Log>("nonsense = 1"));
     assert_eq!(keys(&table["limits"]), known::<Limits>("nonsense = 1"));
     assert_eq!(keys(&table["retention"]), known::<RetentionDays>("nonsense = 1"));
@@ -92,6 +94,10 @@ fn every_key_is_explained_in_the_reference_with_its_default() {
     assert_eq!(written.flows, empty.flows);
     assert_eq!(written.store.get_ref(), empty.store.get_ref());
     assert_eq!(written.bind.get_ref(), empty.bind.get_ref());
+    let redis = super::file::Redis::default();
+    assert_eq!(written.redis.durability, redis.durability);
+    assert_eq!(written.redis.replica_ms, redis.replica_ms);
+    assert_eq!(written.redis.prefix.get_ref(), redis.prefix.get_ref());
     let bare: super::file::Metrics = toml::from_str("").expect("all keys have defaults");
     let metrics = written.metrics.expect("a table");
     assert_eq!(metrics.bind.get_ref(), bare.bind.get_ref());
@@ -139,7 +145,7 @@ fn a_mistake_is_drawn_with_file_line_and_what_to_do() {
     2 | store = "mysql:x"
       |         ^^^^^^^^^
       |
-      = help: write "sqlite:" and the path of a file, such as "sqlite:switchboard.db"
+      = help: write "sqlite:" and the path of a file, such as "sqlite:switchboard.db", or the address of a Redis, such as "redis://127.0.0.1:6379"
     "#);
     assert_eq!(error.line(&error.mistakes[1]), Some(2));
 }
@@ -148,7 +154,7 @@ fn a_mistake_is_drawn_with_file_line_and_what_to_do() {
 fn an_unknown_key_is_named_with_those_there_are() {
     let error = parsed("bnid = \"127.0.0.1:1\"").expect_err("a mistake");
     insta::assert_snapshot!(error, @r#"
-    error: unknown field `bnid`, expected one of `flows`, `store`, `bind`, `public_url`, `admin_token`, `log`, `limits`, `retention`, `metrics`, `traces`, `voice`, `secrets`, `services`, `channel`
+    error: unknown field `bnid`, expected one of `flows`, `store`, `redis`, `bind`, `public_url`, `admin_token`, `log`, `limits`, `retention`, `metrics`, `traces`, `voice`, `secrets`, `services`, `channel`
      --> /etc/switchboard/switchboard.toml:1:1
       |
     1 | bnid = "127.0.0.1:1"
@@ -194,4 +200,50 @@ fn traces_go_where_the_configuration_says() {
         parsed("[traces]").expect("valid").traces,
         Some(TracesConfig::default())
     );
+}
+
+#[test]
+fn a_store_in_redis_takes_its_secrets_from_elsewhere_and_shows_none() {
+    let text = "store = \"redis+sentinel://bot@one:26379,two/main/3\"\n[redis]\npassword = { env = \"PASS\" }\n\
+                durability = \"replica\"\nprefix = \"shop-2\"\n";
+    let config = parsed(text).expect("it is right");
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("value-of-PASS"), "{shown}");
+    let StoreAddress::Redis(redis) = config.store else {
+        panic!("it is a Redis");
+    };
+    assert_eq!(redis.settings.link.durability, Durability::Replica);
+    assert_eq!((redis.settings.prefix.as_str(), redis.address.db), ("shop-2", 3));
+    assert!(redis.address.us.password.is_some());
+}
+
+#[test]
+fn a_wrong_address_of_redis_is_drawn_without_its_password() {
+    for (text, says) in [
+        ("store = \"redis://:hush@one,two\"", "several are named"),
+        ("store = \"redis+magic://:hush@one\"", "not a way to reach Redis"),
+        ("store = \"redis://:hush@one/x\"", ""),
+        (
+            "store = \"redis://:hush@one\"\n[redis]\npassword = { env = \"PASS\" }",
+            "given twice",
+        ),
+        ("store = \"redis://one\"\n[redis]\nca = \"ca.pem\"", "without TLS"),
+        (
+            "store = \"redis://one\"\n[redis]\nprefix = \"a:b\"",
+            "before the keys",
+        ),
+        (
+            "store = \"redis://one\"\n[redis]\npassword = { env = \"UNSET\" }",
+            "is not set",
+        ),
+        ("store = \"postgres://one\"", "is not a store"),
+    ] {
+        let error = parsed(text).expect_err(text);
+        let mistake = &error.mistakes[0];
+        assert!(
+            mistake.says.contains(says) && !mistake.help.is_empty(),
+            "{text}: {error}"
+        );
+        assert!(!error.to_string().contains("hush"), "{error}");
+    }
 }
