@@ -157,15 +157,3 @@ pub fn folder() -> tempfile::TempDir {
 pub fn binary() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_switchboard"))
 }
-
-/// Whether `serve` opens a store in Redis. A scenario that needs it says so and ends where it does not.
-pub fn serves_redis() -> bool {
-    let printed = std::process::Command::new(binary())
-        .args(["serve", "--print-config"])
-        .output();
-    let can = String::from_utf8_lossy(&printed.expect("the binary runs").stdout).contains("redis+cluster://");
-    if !can {
-        eprintln!("SKIPPED: `switchboard serve` of this build does not open a store in Redis");
-    }
-    can
-}

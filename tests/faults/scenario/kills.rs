@@ -91,9 +91,6 @@ async fn f1_one_worker_with_a_file_dies_at_every_place_and_nothing_is_lost() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f1_workers_on_redis_die_at_every_place_and_nothing_is_lost() {
-    if !crate::business::serves_redis() {
-        return;
-    }
     let plan = Plan::asked();
     let redis = Server::start(&Options::persist(Persist::EverySecond));
     let mut setting = Setting::on(Ground::redis(&redis.url(), plan.size(3, 4)));

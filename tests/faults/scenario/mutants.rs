@@ -67,18 +67,12 @@ async fn caught(mutant: &Mutant) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_mutant_sleepers_and_repetitions_do_no_harm() {
-    if !crate::business::serves_redis() {
-        return;
-    }
     let verdict = run(Plan::asked(), None).await;
     verdict.holds();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_noticed_when_a_holder_without_a_lease_may_commit() {
-    if !crate::business::serves_redis() {
-        return;
-    }
     caught(&Mutant {
         name: "mutant: no fence",
         script: "commit",
@@ -91,9 +85,6 @@ async fn it_is_noticed_when_a_holder_without_a_lease_may_commit() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_noticed_when_a_message_that_comes_twice_is_taken_twice() {
-    if !crate::business::serves_redis() {
-        return;
-    }
     caught(&Mutant {
         name: "mutant: no dedup",
         script: "ingest",
@@ -106,9 +97,6 @@ async fn it_is_noticed_when_a_message_that_comes_twice_is_taken_twice() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_noticed_when_a_turn_leaves_its_messages_in_the_mailbox() {
-    if !crate::business::serves_redis() {
-        return;
-    }
     caught(&Mutant {
         name: "mutant: no consumption",
         script: "commit",

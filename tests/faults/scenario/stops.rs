@@ -21,9 +21,6 @@ async fn f17_a_worker_with_a_file_stops_at_peak_and_nothing_is_lost_or_sent_twic
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f17_workers_on_redis_are_replaced_one_after_the_other_and_nobody_notices() {
-    if !crate::business::serves_redis() {
-        return;
-    }
     let plan = Plan::asked();
     let redis = Server::start(&Options::persist(Persist::EverySecond));
     let setting = Setting::on(Ground::redis(&redis.url(), plan.size(2, 4)));

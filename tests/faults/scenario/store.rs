@@ -22,9 +22,6 @@ fn setting(plan: &Plan, url: &str) -> Setting {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f2_a_store_that_dies_again_and_again_loses_nothing_that_was_taken() {
-    if !crate::business::serves_redis() {
-        return;
-    }
     let plan = Plan::asked();
     let mut redis = Server::start(&Options::persist(Persist::EverySecond));
     let mut world = World::start(
@@ -55,9 +52,6 @@ async fn f2_a_store_that_dies_again_and_again_loses_nothing_that_was_taken() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f3_a_store_that_hangs_is_waited_for_and_nobody_stays_stuck() {
-    if !crate::business::serves_redis() {
-        return;
-    }
     let plan = Plan::asked();
     let redis = Server::start(&Options::persist(Persist::EverySecond));
     let mut world = World::start("F3 Redis hangs 0.5, 3, 30 s", plan, setting(&plan, &redis.url())).await;
@@ -85,9 +79,6 @@ async fn f3_a_store_that_hangs_is_waited_for_and_nobody_stays_stuck() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f4_a_full_store_refuses_news_and_finishes_what_it_has() {
-    if !crate::business::serves_redis() {
-        return;
-    }
     let plan = Plan::asked();
     let redis = Server::start(&Options::persist(Persist::EverySecond));
     let mut world = World::start("F4 Redis full", plan, setting(&plan, &redis.url())).await;
@@ -116,9 +107,6 @@ async fn f4_a_full_store_refuses_news_and_finishes_what_it_has() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f5_a_replica_takes_over_and_nothing_acknowledged_is_lost() {
-    if !crate::business::serves_redis() {
-        return;
-    }
     let plan = Plan::asked();
     let mut rig = Sentinels::start(&Options::persist(Persist::EverySecond));
     let url = format!("redis+sentinel://{}/switchboard", rig.addresses().join(","));
@@ -151,9 +139,6 @@ async fn f5_a_replica_takes_over_and_nothing_acknowledged_is_lost() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f5_a_master_of_the_cluster_dies_and_slots_move_and_nothing_is_lost() {
-    if !crate::business::serves_redis() {
-        return;
-    }
     let plan = Plan::asked();
     let mut cluster = Cluster::start(&Options::persist(Persist::EverySecond));
     let url = format!("redis+cluster://{}", cluster.addresses().join(","));

@@ -13,9 +13,6 @@ const PAST_THE_LEASE: Duration = Duration::from_secs(4);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f6_workers_that_lose_the_store_come_back_as_zombies_and_are_kept_out() {
-    if !crate::business::serves_redis() {
-        return;
-    }
     let plan = Plan::asked();
     let redis = Server::start(&Options::persist(Persist::EverySecond));
     let wires = [
