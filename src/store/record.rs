@@ -148,7 +148,6 @@ pub struct MailboxEvent {
     pub payload: Vec<u8>,
 }
 
-/// Who speaks for the business in a chat.
 /// Where there is work, as [`super::Store::wait_for_work`] says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wake {
@@ -159,6 +158,7 @@ pub enum Wake {
     Due(Vec<(Due, ContactId)>),
 }
 
+/// Who speaks for the business in a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Owner {
