@@ -1,5 +1,6 @@
 //! `--watch`: the real binary beside an editor that saves files.
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -29,6 +30,8 @@ Bot:   Hello!
 struct Watching {
     child: Child,
     said: Receiver<String>,
+    /// Lines that nobody waited for yet.
+    heard: RefCell<Vec<String>>,
     folder: TempDir,
 }
 
@@ -49,16 +52,25 @@ impl Watching {
         let (send, said) = mpsc::channel();
         listen(child.stdout.take().unwrap(), send.clone());
         listen(child.stderr.take().unwrap(), send);
-        Watching { child, said, folder }
+        Watching {
+            child,
+            said,
+            heard: RefCell::default(),
+            folder,
+        }
     }
 
-    /// Waits for a line that holds these words.
+    /// Waits for a line that holds these words. Each line counts once. Standard output and standard error are two
+    /// pipes, so lines of one may be read before earlier ones of the other.
     #[track_caller]
     fn says(&self, words: &str) {
-        let mut heard = Vec::new();
+        let mut heard = self.heard.borrow_mut();
         loop {
+            if let Some(place) = heard.iter().position(|line| line.contains(words)) {
+                heard.remove(place);
+                return;
+            }
             match self.said.recv_timeout(Duration::from_secs(60)) {
-                Ok(line) if line.contains(words) => return,
                 Ok(line) => heard.push(line),
                 Err(_) => panic!("no {words:?} in\n{}", heard.join("\n")),
             }
