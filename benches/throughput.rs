@@ -1,0 +1,268 @@
+//! Durable turns a second on the whole road: a signed webhook, Redis (append-only file synced every second), a worker,
+//! the sender, and a provider that takes the answer. Customers wait for their answers before they write again.
+//!
+//! Everything shares this machine: Redis, the workers, the load and the provider. The yardstick beside it is what
+//! `redis-benchmark` reaches in the same run with one six-operation script a call. Ratios hold on other machines, rates
+//! do not.
+
+#[path = "throughput/load.rs"]
+mod load;
+#[path = "throughput/provider.rs"]
+mod provider;
+#[path = "throughput/redis.rs"]
+mod redis;
+mod table;
+#[path = "throughput/workers.rs"]
+mod workers;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use load::{Seen, Slot};
+use provider::Provider;
+use redis::Redis;
+use workers::Worker;
+
+/// Customers who write at the same time.
+const SLOTS: usize = 64;
+/// Customers of a slot, in turn: nobody writes more than WhatsApp lets a bot answer in a burst.
+const CUSTOMERS: usize = 64;
+const WARM: Duration = Duration::from_secs(2);
+const SPAN: Duration = Duration::from_secs(8);
+/// Customers who write once and are then idle.
+const IDLE: usize = 20_000;
+
+fn main() -> ExitCode {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        // A test runner asks what tests there are: none.
+        return ExitCode::SUCCESS;
+    }
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    match runtime.block_on(bench()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("the throughput could not be measured: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn bench() -> Result<(), String> {
+    table::head();
+    let before = Redis::start()?.yardstick()?;
+    let one = rates(1, 101).await?;
+    let two = rates(2, 201).await?;
+    let after = Redis::start()?.yardstick()?;
+    let yardstick = (before + after) / 2.0;
+    let beside =
+        format!("redis-benchmark, one six-operation script: {before:.0}/s before, {after:.0}/s after");
+    for (what, rates) in [
+        ("durable turns, 1 worker", &one),
+        ("durable turns, 2 workers", &two),
+    ] {
+        table::row(
+            what,
+            &format!("{:.0} turns/s", rates.rate),
+            &format!(">= {:.0} turns/s", yardstick * 0.10),
+            &format!("{:.3}", rates.rate / yardstick),
+            &beside,
+        );
+    }
+    table::row(
+        "2 workers beside 1, on the same two cores",
+        &format!("{:.2} x", two.rate / one.rate),
+        "-",
+        "-",
+        &format!(
+            "a turn's processor time in the worker: {:.0} us with 1, {:.0} us with 2",
+            one.cost, two.cost
+        ),
+    );
+    for (what, rates) in [
+        ("a turn's time, 1 worker", &one),
+        ("a turn's time, 2 workers", &two),
+    ] {
+        let beside = format!("p99 {:.1} ms, {SLOTS} customers at once", rates.turn.1);
+        table::row(what, &format!("p50 {:.1} ms", rates.turn.0), "-", "-", &beside);
+    }
+    for (what, rates) in [
+        ("webhook acknowledged, half load, 1 worker", &one),
+        ("webhook acknowledged, half load, 2 workers", &two),
+    ] {
+        let beside = format!(
+            "p50 {:.1} ms at {:.0} webhooks/s; at full load p99 {:.1} ms",
+            rates.half.0, rates.half_rate, rates.full_ack.1
+        );
+        let ratio = format!("{:.2}", rates.half.1 / 50.0);
+        table::row(
+            what,
+            &format!("p99 {:.1} ms", rates.half.1),
+            "<= 50 ms",
+            &ratio,
+            &beside,
+        );
+    }
+    let idle = idle_bytes(301).await?;
+    let ratio = format!("{:.2}", idle / 3072.0);
+    let beside = format!("{IDLE} customers who wrote once and were answered, with their thread and timers");
+    table::row(
+        "Redis memory, idle conversation",
+        &format!("{idle:.0} B"),
+        "<= 3072 B",
+        &ratio,
+        &beside,
+    );
+    eprintln!("Redis in the run with 1 worker: {}", one.costs);
+    Ok(())
+}
+
+struct Rates {
+    rate: f64,
+    /// Microseconds on a processor for a turn, all workers together.
+    cost: f64,
+    /// p50 and p99 in milliseconds.
+    turn: (f64, f64),
+    full_ack: (f64, f64),
+    half: (f64, f64),
+    half_rate: f64,
+    costs: String,
+}
+
+async fn rates(count: usize, run: u32) -> Result<Rates, String> {
+    let redis = Redis::start()?;
+    let (provider, address) = Provider::start(SLOTS).await.map_err(|why| why.to_string())?;
+    let workers = start(count, &redis, address)?;
+    converse(
+        &workers,
+        &provider,
+        run,
+        CUSTOMERS,
+        Instant::now() + WARM,
+        usize::MAX,
+    )
+    .await?;
+    let busy = |workers: &[Worker]| -> f64 { workers.iter().map(Worker::on_processor).sum() };
+    let (began, busy_before) = (Instant::now(), busy(&workers));
+    let full = converse(&workers, &provider, run + 1, CUSTOMERS, began + SPAN, usize::MAX).await?;
+    let took = began.elapsed().as_secs_f64();
+    let turns = full.answered.len() as f64;
+    let rate = turns / took;
+    let cost = (busy(&workers) - busy_before) * 1e6 / turns;
+    let costs = redis.costs()?;
+    let every = Duration::from_secs_f64(SLOTS as f64 / (rate / 2.0));
+    let until = Instant::now() + SPAN;
+    let before = provider.taken.load(Ordering::Relaxed);
+    let half = gather(
+        (0..SLOTS).map(|slot| slot_of(slot, run + 2, CUSTOMERS, &workers, &provider).pace(every, until)),
+    )
+    .await?;
+    whole(&provider, before + half.acknowledged.len() as u64).await?;
+    Ok(Rates {
+        rate,
+        cost,
+        turn: shares(full.answered),
+        full_ack: shares(full.acknowledged),
+        half_rate: half.acknowledged.len() as f64 / SPAN.as_secs_f64(),
+        half: shares(half.acknowledged),
+        costs,
+    })
+}
+
+async fn idle_bytes(run: u32) -> Result<f64, String> {
+    let redis = Redis::start()?;
+    let (provider, address) = Provider::start(SLOTS).await.map_err(|why| why.to_string())?;
+    let workers = start(1, &redis, address)?;
+    // Scripts, programs and buffers are there before anybody is counted.
+    converse(&workers, &provider, run, 1, Instant::now() + WARM, 1).await?;
+    let before = redis.used()?;
+    let each = IDLE.div_ceil(SLOTS);
+    let far = Instant::now() + Duration::from_secs(600);
+    converse(&workers, &provider, run + 1, each, far, each).await?;
+    Ok((redis.used()? - before) / (each * SLOTS) as f64)
+}
+
+fn start(count: usize, redis: &Redis, provider: std::net::SocketAddr) -> Result<Vec<Worker>, String> {
+    (0..count)
+        .map(|_| Worker::start(&redis.url(), provider))
+        .collect()
+}
+
+fn slot_of(slot: usize, run: u32, customers: usize, workers: &[Worker], provider: &Arc<Provider>) -> Slot {
+    Slot {
+        slot,
+        slots: SLOTS,
+        run,
+        customers,
+        webhook: workers[slot % workers.len()].address,
+        provider: provider.clone(),
+    }
+}
+
+/// All slots at once; whatever was acknowledged was answered, once.
+async fn converse(
+    workers: &[Worker],
+    provider: &Arc<Provider>,
+    run: u32,
+    customers: usize,
+    until: Instant,
+    most: usize,
+) -> Result<Seen, String> {
+    let before = provider.taken.load(Ordering::Relaxed);
+    let seen =
+        gather((0..SLOTS).map(|slot| slot_of(slot, run, customers, workers, provider).converse(until, most)))
+            .await?;
+    if seen.unanswered > 0 {
+        return Err(format!("{} messages were not answered", seen.unanswered));
+    }
+    whole(provider, before + seen.answered.len() as u64).await?;
+    Ok(seen)
+}
+
+async fn gather<F>(slots: impl Iterator<Item = F>) -> Result<Seen, String>
+where
+    F: Future<Output = Result<Seen, String>> + Send + 'static,
+{
+    let slots: Vec<_> = slots.map(tokio::spawn).collect();
+    let mut all = Seen::default();
+    for slot in slots {
+        let seen = slot.await.map_err(|why| why.to_string())??;
+        all.acknowledged.extend(seen.acknowledged);
+        all.answered.extend(seen.answered);
+        all.refused += seen.refused;
+        all.unanswered += seen.unanswered;
+    }
+    if all.refused > 0 {
+        return Err(format!("{} webhooks were refused", all.refused));
+    }
+    Ok(all)
+}
+
+/// Waits until the provider has exactly as many messages as were written.
+async fn whole(provider: &Provider, messages: u64) -> Result<(), String> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while provider.taken.load(Ordering::Relaxed) < messages {
+        if Instant::now() > deadline {
+            let taken = provider.taken.load(Ordering::Relaxed);
+            return Err(format!("of {messages} messages {taken} were answered"));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    match provider.taken.load(Ordering::Relaxed) {
+        taken if taken == messages => Ok(()),
+        taken => Err(format!("{messages} messages had {taken} answers")),
+    }
+}
+
+/// p50 and p99, in milliseconds.
+fn shares(mut times: Vec<Duration>) -> (f64, f64) {
+    times.sort();
+    let share = |share: f64| {
+        let place = (times.len().saturating_sub(1)) as f64 * share;
+        times
+            .get(place as usize)
+            .map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
+    };
+    (share(0.5), share(0.99))
+}
