@@ -29,7 +29,8 @@ use workers::Worker;
 const SLOTS: usize = 64;
 /// Customers of a slot, in turn: nobody writes more than WhatsApp lets a bot answer in a burst.
 const CUSTOMERS: usize = 64;
-const WARM: Duration = Duration::from_secs(2);
+/// A little longer than a new customer's first message takes, for all of them.
+const WARM: Duration = Duration::from_secs(60);
 const SPAN: Duration = Duration::from_secs(8);
 /// Customers who write once and are then idle.
 const IDLE: usize = 20_000;
@@ -80,6 +81,13 @@ async fn bench() -> Result<(), String> {
             one.cost, two.cost
         ),
     );
+    table::row(
+        "first turns of new customers, 1 worker",
+        &format!("{:.0} turns/s", one.first_rate),
+        "-",
+        &format!("{:.3}", one.first_rate / yardstick),
+        "their identities are looked up and linked, too",
+    );
     for (what, rates) in [
         ("a turn's time, 1 worker", &one),
         ("a turn's time, 2 workers", &two),
@@ -120,6 +128,8 @@ async fn bench() -> Result<(), String> {
 
 struct Rates {
     rate: f64,
+    /// The same for the first messages of customers nobody knew.
+    first_rate: f64,
     /// Microseconds on a processor for a turn, all workers together.
     cost: f64,
     /// p50 and p99 in milliseconds.
@@ -134,33 +144,39 @@ async fn rates(count: usize, run: u32) -> Result<Rates, String> {
     let redis = Redis::start()?;
     let (provider, address) = Provider::start(SLOTS).await.map_err(|why| why.to_string())?;
     let workers = start(count, &redis, address)?;
-    converse(
+    let first = Instant::now();
+    let met = converse(&workers, &provider, run, (CUSTOMERS, 0), first + WARM, CUSTOMERS).await?;
+    let first_rate = met.answered.len() as f64 / first.elapsed().as_secs_f64();
+    let busy = |workers: &[Worker]| -> f64 { workers.iter().map(Worker::on_processor).sum() };
+    let (began, busy_before) = (Instant::now(), busy(&workers));
+    let full = converse(
         &workers,
         &provider,
         run,
-        CUSTOMERS,
-        Instant::now() + WARM,
+        (CUSTOMERS, CUSTOMERS),
+        began + SPAN,
         usize::MAX,
     )
     .await?;
-    let busy = |workers: &[Worker]| -> f64 { workers.iter().map(Worker::on_processor).sum() };
-    let (began, busy_before) = (Instant::now(), busy(&workers));
-    let full = converse(&workers, &provider, run + 1, CUSTOMERS, began + SPAN, usize::MAX).await?;
     let took = began.elapsed().as_secs_f64();
     let turns = full.answered.len() as f64;
     let rate = turns / took;
     let cost = (busy(&workers) - busy_before) * 1e6 / turns;
     let costs = redis.costs()?;
+    // No id is used twice.
+    let full_most = CUSTOMERS + full.answered.len();
     let every = Duration::from_secs_f64(SLOTS as f64 / (rate / 2.0));
     let until = Instant::now() + SPAN;
     let before = provider.taken.load(Ordering::Relaxed);
     let half = gather(
-        (0..SLOTS).map(|slot| slot_of(slot, run + 2, CUSTOMERS, &workers, &provider).pace(every, until)),
+        (0..SLOTS)
+            .map(|slot| slot_of(slot, run, (CUSTOMERS, full_most), &workers, &provider).pace(every, until)),
     )
     .await?;
     whole(&provider, before + half.acknowledged.len() as u64).await?;
     Ok(Rates {
         rate,
+        first_rate,
         cost,
         turn: shares(full.answered),
         full_ack: shares(full.acknowledged),
@@ -175,11 +191,11 @@ async fn idle_bytes(run: u32) -> Result<f64, String> {
     let (provider, address) = Provider::start(SLOTS).await.map_err(|why| why.to_string())?;
     let workers = start(1, &redis, address)?;
     // Scripts, programs and buffers are there before anybody is counted.
-    converse(&workers, &provider, run, 1, Instant::now() + WARM, 1).await?;
+    converse(&workers, &provider, run, (1, 0), Instant::now() + WARM, 1).await?;
     let before = redis.used()?;
     let each = IDLE.div_ceil(SLOTS);
     let far = Instant::now() + Duration::from_secs(600);
-    converse(&workers, &provider, run + 1, each, far, each).await?;
+    converse(&workers, &provider, run + 1, (each, 0), far, each).await?;
     Ok((redis.used()? - before) / (each * SLOTS) as f64)
 }
 
@@ -189,12 +205,19 @@ fn start(count: usize, redis: &Redis, provider: std::net::SocketAddr) -> Result<
         .collect()
 }
 
-fn slot_of(slot: usize, run: u32, customers: usize, workers: &[Worker], provider: &Arc<Provider>) -> Slot {
+fn slot_of(
+    slot: usize,
+    run: u32,
+    (customers, from): (usize, usize),
+    workers: &[Worker],
+    provider: &Arc<Provider>,
+) -> Slot {
     Slot {
         slot,
         slots: SLOTS,
         run,
         customers,
+        from,
         webhook: workers[slot % workers.len()].address,
         provider: provider.clone(),
     }
@@ -205,13 +228,13 @@ async fn converse(
     workers: &[Worker],
     provider: &Arc<Provider>,
     run: u32,
-    customers: usize,
+    numbers: (usize, usize),
     until: Instant,
     most: usize,
 ) -> Result<Seen, String> {
     let before = provider.taken.load(Ordering::Relaxed);
     let seen =
-        gather((0..SLOTS).map(|slot| slot_of(slot, run, customers, workers, provider).converse(until, most)))
+        gather((0..SLOTS).map(|slot| slot_of(slot, run, numbers, workers, provider).converse(until, most)))
             .await?;
     if seen.unanswered > 0 {
         return Err(format!("{} messages were not answered", seen.unanswered));

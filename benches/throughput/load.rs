@@ -36,6 +36,8 @@ pub struct Slot {
     pub run: u32,
     /// Customers of this slot; they write in turn.
     pub customers: usize,
+    /// The number of the first message. No number is used twice in a run.
+    pub from: usize,
     pub webhook: SocketAddr,
     pub provider: Arc<Provider>,
 }
@@ -45,7 +47,7 @@ impl Slot {
     pub async fn converse(self, until: Instant, most: usize) -> Result<Seen, String> {
         let mut wire = Wire::open(self.webhook).await?;
         let mut seen = Seen::default();
-        for n in 0..most {
+        for n in (self.from..).take(most) {
             if Instant::now() >= until {
                 break;
             }
@@ -70,7 +72,7 @@ impl Slot {
         let mut seen = Seen::default();
         let offset = every.mul_f64(self.slot as f64 / self.slots as f64);
         let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + offset, every);
-        for n in 0.. {
+        for n in self.from.. {
             ticks.tick().await;
             if Instant::now() >= until {
                 break;
