@@ -20,6 +20,8 @@ mod crash;
 mod disk;
 mod doubtful;
 mod golden;
+mod golden_redis;
+mod keys;
 mod machine;
 mod records;
 mod shared;
