@@ -1,6 +1,7 @@
 //! The scenarios, by what is broken.
 
 mod clocks;
+mod crowd;
 mod kills;
 mod mutants;
 mod provider;
