@@ -110,6 +110,10 @@ impl Fleet {
         let mut address = None;
         let began = Instant::now();
         while address.is_none() {
+            // Work that is due at once may lead a doomed worker to its end before it takes webhooks.
+            if !env.is_empty() && !self.is_up(worker) && self.said(worker).contains(" reached") {
+                return;
+            }
             assert!(
                 self.is_up(worker),
                 "worker {worker} ended at its start; it said:\n{}",
