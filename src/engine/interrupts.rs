@@ -77,8 +77,7 @@ impl Run<'_> {
             .and_then(|frame| self.m.state_named(&frame.at));
         match waits {
             Some(state) if self.question(state).is_some() => {
-                self.ask(state, true)?;
-                Ok(Next::Rest)
+                self.ask(state, true)
             }
             // The question is gone in this version.
             _ => Ok(self.restart()),

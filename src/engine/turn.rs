@@ -195,6 +195,8 @@ pub enum Exit {
     /// A `check` refused the answer; its index.
     Check(u32),
     Otherwise,
+    /// No row came from the data.
+    Empty,
     /// `otherwise` was used up.
     OtherwiseUsedUp,
     /// A `no reply` line, by index.

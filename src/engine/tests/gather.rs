@@ -1,0 +1,75 @@
+//! One answer from several messages.
+
+use super::*;
+use crate::flow::value::Value;
+
+const STORY: &str = r#"
+flow story
+starts on "story"
+
+step tell
+  gather story "What happened?"
+    as text, voice or photo up to 4
+    finish on "Done" or after 20 seconds of quiet
+    check story.photos is not empty else "A photo, please."
+    otherwise "Text, voice or photos." up to 2 times, then -> handoff to support
+    again "Go on."
+    "Never mind" -> done
+  end
+  say "{{ story.text | default('-') }} / {{ story.lines | count }} lines, {{ story.files | count }} files, {{ story.voices | count }} voices"
+  done
+"#;
+
+#[test]
+fn messages_are_collected_in_silence_until_the_button() {
+    let mut talk = Talk::plus(STORY);
+    talk.says("story").sees(&["What happened? [Never mind] [Done]"]);
+    talk.says("It broke.").sends(MediaKind::Photo, "The wheel", Heard::NotVoice);
+    talk.sends(MediaKind::Voice, "all of it", Heard::Words).sees(&[]);
+    talk.taps("Done").sees(&["It broke.\nThe wheel\nall of it / 3 lines, 2 files, 1 voices"]);
+}
+
+#[test]
+fn quiet_or_the_last_message_finishes_it() {
+    let mut talk = Talk::plus(STORY);
+    talk.says("story").skips();
+    talk.waits(60).sees(&[]);
+    talk.sends(MediaKind::Photo, "a", Heard::NotVoice).waits(15).says("b").waits(15).sees(&[]);
+    talk.waits(5).sees(&["a\nb / 2 lines, 1 files, 0 voices"]);
+    talk.says("story").skips();
+    for word in ["a", "b", "c"] {
+        talk.says(word);
+    }
+    talk.sees(&[]).sends(MediaKind::Photo, "", Heard::NotVoice);
+    talk.sees(&["a\nb\nc / 3 lines, 1 files, 0 voices"]);
+}
+
+#[test]
+fn what_a_check_refuses_can_be_added_to() {
+    let mut talk = Talk::plus(STORY);
+    talk.says("story").says("a").says("done").skips();
+    talk.sends(MediaKind::Photo, "", Heard::NotVoice).says("Done").sees(&["a / 1 lines, 1 files, 0 voices"]);
+}
+
+#[test]
+fn nothing_collected_and_other_kinds_are_not_understood_and_an_interruption_loses_nothing() {
+    let mut talk = Talk::plus(STORY);
+    talk.says("story").skips();
+    talk.taps("Done").sees(&["Text, voice or photos. [Never mind] [Done]"]);
+    talk.sends(MediaKind::Sticker, "", Heard::NotVoice).sees(&["Text, voice or photos. [Never mind] [Done]"]);
+    talk.sends(MediaKind::Photo, "", Heard::NotVoice).says("thanks");
+    talk.sees(&["You're welcome.", "Go on. [Never mind] [Done]"]);
+    talk.says("more").says("done").sees(&["more / 1 lines, 1 files, 0 voices"]);
+    // Asked anew, it begins with nothing.
+    talk.says("story").skips().says("x").says("never mind").says("story").skips();
+    let draft = &talk.position.frames[0].locals["story"];
+    assert!(matches!(draft, Value::Record(draft) if draft["text"] == Value::text("")), "{draft:?}");
+}
+
+#[test]
+fn a_story_of_any_length_stays_small() {
+    let mut talk = Talk::plus(STORY);
+    talk.says("story").skips();
+    talk.sends(MediaKind::Photo, "", Heard::NotVoice).says(&"long ".repeat(4_000));
+    assert_eq!(talk.position.frames.len(), 0, "so much text finishes it");
+}
