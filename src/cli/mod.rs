@@ -9,6 +9,7 @@ mod explain;
 mod files;
 mod fmt;
 mod graph;
+mod lsp;
 mod serve;
 mod test;
 mod transcribe;
@@ -48,6 +49,8 @@ enum Command {
     Test(test::Args),
     /// Draw the flows
     Graph(graph::Args),
+    /// Answer an editor: mistakes while typing, completion, renaming
+    Lsp(lsp::Args),
     /// Run the server: webhooks in, answers out
     Serve(serve::Args),
     /// Look at everything that must be right before a customer writes
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Chat(args) => chat::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Graph(args) => graph::run(&args),
+        Command::Lsp(args) => lsp::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Transcribe(args) => transcribe::run(&args),
