@@ -25,9 +25,12 @@ fn business() -> Story {
     let story = flows.fold(Story::new(), |story, (number, block)| {
         story.file(&format!("flows/{number}.flow"), &block)
     });
-    blocks("chat").into_iter().enumerate().fold(story, |story, (number, block)| {
-        story.file(&format!("flows/tests/{number}.chat"), &block)
-    })
+    blocks("chat")
+        .into_iter()
+        .enumerate()
+        .fold(story, |story, (number, block)| {
+            story.file(&format!("flows/tests/{number}.chat"), &block)
+        })
 }
 
 #[test]
@@ -46,7 +49,10 @@ fn every_conversation_of_the_guide_passes() {
 
 #[test]
 fn every_block_of_the_guide_is_tested() {
-    let fences = GUIDE.lines().filter(|line| line.starts_with("```") && line.len() > 3).count();
+    let fences = GUIDE
+        .lines()
+        .filter(|line| line.starts_with("```") && line.len() > 3)
+        .count();
     assert_eq!(fences, blocks("flow").len() + blocks("chat").len());
 }
 

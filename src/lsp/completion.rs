@@ -390,12 +390,12 @@ fn line_words(above: &str) -> Vec<String> {
     let (places, can_end, can_else) = places_after(above);
     for place in places {
         for word in place.words() {
-            let written = if word.contains("in quotes") {
-                "\"\"".to_owned()
-            } else if word.contains("its text") || word.contains("NAME") {
-                continue;
-            } else {
-                (*word).to_owned()
+            // Some are descriptions: what is meant is offered, or nothing.
+            let written = match *word {
+                described if described.contains("in quotes") => "\"\"".to_owned(),
+                described if described.contains("such as 50%") => "50% -> ".to_owned(),
+                described if described.contains(" its text") || described.contains("NAME") => continue,
+                word => word.to_owned(),
             };
             if !words.contains(&written) {
                 words.push(written);
