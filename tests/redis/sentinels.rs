@@ -68,7 +68,8 @@ impl Sentinels {
         self.sentinels.iter().map(Server::address).collect()
     }
 
-    /// Waits until a failover is possible: the replica follows, and a majority of the sentinels knows it.
+    /// Waits until a failover is possible: the replica follows, a majority of the sentinels knows it, and none of them
+    /// is still busy with the failover before.
     pub fn settled(&self) {
         wait("the replica to follow its primary", || {
             let replica = &self.servers[self.replica()?];
@@ -84,6 +85,10 @@ impl Sentinels {
                         good.then_some(())
                     };
                     knows("REPLICAS", "master-link-status", "ok")?;
+                    let master = sentinel.try_ask(&["SENTINEL", "MASTER", NAME]).ok()?;
+                    if field(&master, "flags").contains("failover_in_progress") {
+                        return None;
+                    }
                     let quorum = sentinel.try_ask(&["SENTINEL", "CKQUORUM", NAME]).ok()?;
                     quorum.text().starts_with("OK 3").then_some(())
                 })
