@@ -24,6 +24,9 @@ pub struct Setup {
     pub statuses: bool,
     /// The first wait before a webhook comes again; each further wait is twice as long.
     pub retry_after: Duration,
+    /// So many webhooks are on their way at once. With one they come in order; with more a slow one holds up nobody, as
+    /// with the real provider.
+    pub under_way: usize,
     /// Messages to one customer: this many at once, then one every six seconds. `None` takes any number.
     pub pair_burst: Option<u32>,
     /// Messages a second from the number. `None` takes any number.
@@ -49,6 +52,7 @@ impl Default for Setup {
             reads: true,
             statuses: true,
             retry_after: Duration::from_secs(1),
+            under_way: 1,
             pair_burst: Some(45),
             per_second: Some(80),
             open_windows: false,

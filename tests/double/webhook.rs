@@ -6,7 +6,7 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::error::Refusal;
 use super::state::{Inner, State};
@@ -96,15 +96,22 @@ fn shuffle(held: &mut [Webhook], state: &mut State) {
     }
 }
 
-/// Delivers in order. One that is refused comes again later, beside the others.
+/// Delivers in order, as many at once as the setup says. One that is refused comes again later, beside the others.
 pub async fn deliver(mut queue: mpsc::UnboundedReceiver<Vec<Webhook>>, inner: Arc<Inner>) {
+    let ways = Arc::new(Semaphore::new(inner.setup.under_way));
     while let Some(batch) = queue.recv().await {
         let body = escaped(&envelope(&inner, &batch));
-        if post(&inner, &body).await {
-            taken(&inner);
-        } else {
-            tokio::spawn(again(Arc::clone(&inner), body));
-        }
+        let way = Arc::clone(&ways).acquire_owned().await;
+        let inner = Arc::clone(&inner);
+        tokio::spawn(async move {
+            let good = post(&inner, &body).await;
+            drop(way);
+            if good {
+                taken(&inner);
+            } else {
+                again(inner, body).await;
+            }
+        });
     }
 }
 

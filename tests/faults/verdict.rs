@@ -33,8 +33,10 @@ pub struct Verdict {
     pub lost: usize,
     /// Sent again, word for word, under the same id.
     pub duplicated: usize,
-    /// Those of them that no fault explains.
-    pub unexplained: usize,
+    /// Those of them that no fault explains, each with the place to look for it in the logs.
+    pub unexplained: Vec<String>,
+    /// The contacts with a message that was never answered.
+    pub unanswered: BTreeSet<usize>,
     pub out_of_order: usize,
     /// Answers that no right conversation has: a message applied twice, a count that is wrong.
     pub wrong: usize,
@@ -89,7 +91,13 @@ impl Verdict {
                 if first == reply.text {
                     self.duplicated += 1;
                     let explains = |&(from, to): &(Instant, Instant)| from <= at && at <= to;
-                    self.unexplained += usize::from(!fleet.unwritten.iter().any(explains));
+                    if !fleet.unwritten.iter().any(explains) {
+                        let (first, again) = (clock(at), clock(reply.at));
+                        self.unexplained.push(format!(
+                            "contact {contact}: {} was accepted at {first} and again at {again}",
+                            reply.ours
+                        ));
+                    }
                 } else {
                     self.wrong += 1;
                     let again = &reply.text;
@@ -141,6 +149,7 @@ impl Verdict {
         for (number, taken) in taken.iter().enumerate() {
             let Some(at) = answered.get(&(number as u32)) else {
                 self.lost += 1;
+                self.unanswered.insert(contact);
                 self.finds(format!(
                     "contact {contact}: message {number} was taken and never answered"
                 ));
@@ -168,11 +177,14 @@ impl Verdict {
 
     /// Adds what the scenario's bounds say.
     pub fn judge(&mut self, bounds: Bounds) {
-        if self.unexplained > bounds.duplicated {
+        let unexplained = std::mem::take(&mut self.unexplained);
+        if unexplained.len() > bounds.duplicated {
             self.finds(format!(
                 "{} messages were sent again though no fault explains it, {} at most may be",
-                self.unexplained, bounds.duplicated
+                unexplained.len(),
+                bounds.duplicated
             ));
+            unexplained.into_iter().for_each(|one| self.finds(one));
         }
         if self.slowest_refusal > ANSWERED_WITHIN + SLACK {
             self.finds(format!(
@@ -251,4 +263,12 @@ impl Verdict {
         self.print();
         assert!(self.is_good(), "{}\n{}", self.line(), self.findings.join("\n"));
     }
+}
+
+/// When that was, as the workers' logs write it.
+fn clock(at: Instant) -> String {
+    let ago = jiff::SignedDuration::try_from(at.elapsed()).unwrap_or_default();
+    (jiff::Timestamp::now() - ago)
+        .strftime("%H:%M:%S%.3f")
+        .to_string()
 }

@@ -66,6 +66,7 @@ impl Setting {
                 delivered_after: Duration::ZERO,
                 reads: false,
                 retry_after: Duration::from_millis(200),
+                under_way: 32,
                 pair_burst: None,
                 per_second: None,
                 open_windows: true,
@@ -301,6 +302,16 @@ impl World {
         let parked = store.parked(10).await.expect("the store answers");
         if !parked.is_empty() {
             verdict.findings.push(format!("put aside: {parked:?}"));
+        }
+        for contact in verdict.unanswered.clone() {
+            let known = store
+                .resolve_alias(CHANNEL, &Alias(format!("phone:{}", phone(contact))), &[])
+                .await
+                .expect("the store answers");
+            let whole = store.whole(known.contact()).await.expect("the store answers");
+            verdict
+                .findings
+                .push(format!("contact {contact} is kept as {whole:?}"));
         }
         let taken: Vec<usize> = self.customers.answers().taken.iter().map(Vec::len).collect();
         for (contact, taken) in taken.into_iter().enumerate().filter(|(_, taken)| *taken > 0) {

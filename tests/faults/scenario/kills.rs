@@ -96,9 +96,7 @@ async fn f1_workers_on_redis_die_at_every_place_and_nothing_is_lost() {
     let plan = Plan::asked();
     let redis = Server::start(&Options::persist(Persist::EverySecond));
     let mut setting = Setting::on(Ground::redis(&redis.url(), plan.size(3, 4)));
-    // The double tells its statuses one after the other. Few enough customers that they keep up: a status that is a
-    // minute late settles no doubt, and what is in doubt goes out again.
-    setting.habits.contacts = plan.size(24, 1_000);
+    setting.habits.contacts = plan.size(60, 1_000);
     let mut world = World::start("F1 kill -9 at 19 places, Redis", plan, setting).await;
     let times = plan.size(2, 200);
     die_everywhere(&mut world, times).await;
