@@ -10,6 +10,7 @@ mod redis;
 
 use std::time::{Duration, Instant};
 
+use bot::shop::Shop;
 use bot::{Bot, heard, texts};
 use double::{Double, Release, Setup};
 use serde_json::{Value, json};
@@ -201,6 +202,100 @@ async fn asked_to_stop_a_worker_leaves_nothing_that_the_other_has_to_wait_for() 
     );
     double.settled().await;
     assert_eq!(double.sent().len(), customers.len());
+}
+
+/// A worker whose flow is very patient with the shop. Its leases of jobs last `90 s / haste`.
+fn patient(double: &Double, server: &redis::Server, shop: &Shop, haste: &str) -> Bot {
+    let mut bot = worker(double, server).with(double, &shop.config());
+    bot.env("SWITCHBOARD_HASTE", haste);
+    let business = bot.flows().join("business.flow");
+    let text = std::fs::read_to_string(&business).unwrap();
+    let gives = "    gives status: text\n";
+    assert!(text.contains(gives));
+    std::fs::write(
+        &business,
+        text.replace(gives, &format!("    timeout 10 minutes\n{gives}")),
+    )
+    .unwrap();
+    bot
+}
+
+/// Sari has asked for her order; the shop has heard of it and does not answer yet.
+async fn waits_for_the_shop(double: &Double, shop: &Shop) {
+    shop.hold();
+    double.customer(SARI).says("Hi");
+    heard(double, SARI, 1).await;
+    double.customer(SARI).taps("Track my order");
+    heard(double, SARI, 2).await;
+    double.customer(SARI).says("A-12345");
+    shop.asked(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_outlasts_its_lease_is_made_once_however_many_workers_there_are() {
+    let (double, server, shop) = (double().await, redis::Server::plain(), Shop::start().await);
+    let worker = || patient(&double, &server, &shop, "30");
+    let (mut one, mut two) = (worker(), worker());
+    one.start(&double).await;
+    two.start(&double).await;
+    waits_for_the_shop(&double, &shop).await;
+    // Its lease is prolonged again and again, past where it would have ended twice over.
+    let mut ends = std::collections::BTreeSet::new();
+    until("renewals", async || {
+        let keys = server.must(&["KEYS", "sb:*:jobs"]);
+        for key in keys.list() {
+            let job = server.must(&["ZRANGE", &key.text(), "0", "0", "WITHSCORES"]);
+            ends.extend(job.list().get(1).map(redis::Reply::text));
+        }
+        ends.len() > 6
+    })
+    .await;
+    assert_eq!(shop.calls().len(), 1, "another worker made the call too");
+    shop.release();
+    let said = heard(&double, SARI, 4).await;
+    assert_eq!(said[2..], ["Order A-12345 is on its way.", "Bye!"]);
+    double.settled().await;
+    assert_eq!(shop.calls().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_call_of_a_worker_that_was_cut_off_is_made_by_the_other_and_what_the_first_heard_is_refused() {
+    let (double, server, shop) = (double().await, redis::Server::plain(), Shop::start().await);
+    let worker = || patient(&double, &server, &shop, "30");
+    let (mut one, mut two) = (worker(), worker());
+    one.start(&double).await;
+    waits_for_the_shop(&double, &shop).await;
+    one.signal("-STOP");
+    two.start(&double).await;
+    shop.asked(2).await;
+    one.signal("-CONT");
+    one.line("another worker took a job").await.expect("it notices");
+    shop.release();
+    let said = heard(&double, SARI, 4).await;
+    assert_eq!(said[2..], ["Order A-12345 is on its way.", "Bye!"]);
+    double.settled().await;
+    assert_eq!(texts(&double.sent(), SARI).len(), 4);
+    let keys: Vec<_> = shop.calls().into_iter().map(|call| call.key).collect();
+    assert!(
+        keys.len() == 2 && keys[0] == keys[1] && keys[0].is_some(),
+        "{keys:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asked_to_stop_a_worker_gives_back_a_call_that_nobody_answers() {
+    let (double, server, shop) = (double().await, redis::Server::plain(), Shop::start().await);
+    // A lease would be missed here.
+    let worker = || patient(&double, &server, &shop, "1").with(&double, "[limits]\ndrain_seconds = 1\n");
+    let (mut one, mut two) = (worker(), worker());
+    one.start(&double).await;
+    waits_for_the_shop(&double, &shop).await;
+    assert!(one.stop().0.success());
+    two.start(&double).await;
+    shop.asked(2).await;
+    shop.release();
+    let said = heard(&double, SARI, 4).await;
+    assert_eq!(said[2..], ["Order A-12345 is on its way.", "Bye!"]);
 }
 
 /// Every way in which a Redis can fail a webhook, and how it is mended.

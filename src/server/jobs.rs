@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+
 use super::failpoint::hasty;
 use super::mailbox::{Hearing, Item};
 use super::masked::{Masked, unreadable};
@@ -16,9 +18,11 @@ use super::work::Work;
 use crate::failpoint;
 use crate::store::{JobClaim, JobId, StoreError};
 
-/// Longer than most calls with their tries. While this process works on a job it claims it again and so keeps it; if it
-/// died, another does the job anew. There is one result.
+/// While this process works on a job it keeps its claim alive, however long it takes; if it died or was cut off for so
+/// long, another does the job anew. There is one result.
 const LEASE: Duration = Duration::from_secs(90);
+/// So often within a lease the claim is prolonged: two words to the store may get lost.
+const RENEWALS: u32 = 3;
 /// A job whose holders died this often is not tried again: it may be what kills them.
 const MOST_TRIES: u32 = 3;
 
@@ -34,7 +38,8 @@ pub(super) async fn take(shared: &Arc<Shared>) -> Result<bool, StoreError> {
         return Ok(false);
     };
     if let Some(earlier) = lock(&shared.working).get_mut(&claim.id) {
-        // Ours, and still in work, as voice notes are that wait for an ear: the claim prolongs its lease.
+        // Ours, still in work, and its claim ran out, as when the clock was moved or the store was away: this one goes on
+        // under the new claim.
         *earlier = claim;
         return Ok(true);
     }
@@ -62,16 +67,44 @@ impl Drop for Working {
     }
 }
 
+/// The claim under which a job is in work now.
+fn latest(shared: &Shared, first: &JobClaim) -> JobClaim {
+    lock(&shared.working).get(&first.id).unwrap_or(first).clone()
+}
+
+/// Keeps the claim alive. Ends if it was lost to another.
+async fn keep(shared: &Shared, first: &JobClaim) {
+    let lease = hasty(LEASE);
+    loop {
+        tokio::time::sleep(lease / RENEWALS).await;
+        let claim = latest(shared, first);
+        match shared.store.job_renew(&claim, lease).await {
+            Ok(false) if latest(shared, first).nonce == claim.nonce => return,
+            Ok(_) => {}
+            Err(why) => {
+                tracing::debug!(contact = %Masked(first.contact), %why, "the claim of a job was not prolonged");
+            }
+        }
+    }
+}
+
+/// Gives back what is still in work as this process stops, so that others need not wait for the end of the leases.
+pub(super) async fn give_back(shared: &Shared) {
+    let left: Vec<JobClaim> = lock(&shared.working).values().cloned().collect();
+    let giving = left.iter().map(|claim| async {
+        if let Err(why) = shared.store.job_renew(claim, Duration::ZERO).await {
+            tracing::debug!(contact = %Masked(claim.contact), %why, "a job was not given back; its lease runs out");
+        }
+    });
+    join_all(giving).await;
+}
+
 /// Ends a job under its latest claim.
 async fn end(shared: &Shared, first: &JobClaim, result: &[u8]) -> Result<bool, StoreError> {
-    let latest = || {
-        let working = lock(&shared.working);
-        working.get(&first.id).unwrap_or(first).clone()
-    };
-    let mut claim = latest();
+    let mut claim = latest(shared, first);
     loop {
         let done = repeated(|| shared.store.job_done(&claim, result.to_vec())).await?;
-        let newer = latest();
+        let newer = latest(shared, first);
         if done || newer.nonce == claim.nonce {
             return Ok(done);
         }
@@ -85,7 +118,14 @@ async fn work(shared: &Shared, claim: &JobClaim) {
     let item = match serde_json::from_slice::<Work>(&claim.payload) {
         Ok(work) => {
             let span = Span::job(&claim.channel, work.kind());
-            let item = result(shared, claim, work).await;
+            let item = tokio::select! {
+                item = result(shared, claim, work) => item,
+                // What would come of it is refused: no need to go on.
+                () = keep(shared, claim) => {
+                    span.end("lost", true);
+                    return lost(shared, claim);
+                }
+            };
             span.end("done", false);
             item
         }
@@ -100,10 +140,7 @@ async fn work(shared: &Shared, claim: &JobClaim) {
     failpoint!("after_job_done");
     match ended {
         Ok(true) => {}
-        Ok(false) => {
-            shared.metrics.lease_losses.of(Lease::Job).increment(1);
-            tracing::warn!(%contact, "a job took so long that somebody else did it too");
-        }
+        Ok(false) => lost(shared, claim),
         Err(StoreError::TooBig { .. }) => {
             tracing::error!(%contact, "the result of a job is too large to keep");
             let small = shrunk(item);
@@ -115,6 +152,11 @@ async fn work(shared: &Shared, claim: &JobClaim) {
             tracing::error!(%contact, %why, "the result of a job could not be written; it is done again")
         }
     }
+}
+
+fn lost(shared: &Shared, claim: &JobClaim) {
+    shared.metrics.lease_losses.of(Lease::Job).increment(1);
+    tracing::warn!(contact = %Masked(claim.contact), "another worker took a job while this one could not keep its claim");
 }
 
 /// The conversation waits for a result, whatever the job was. Its name says what kind.

@@ -35,6 +35,7 @@ label! {
         TakeTokens = "take_tokens",
         Reconcile = "reconcile",
         JobClaim = "job_claim",
+        JobRenew = "job_renew",
         JobDone = "job_done",
         SetOwner = "set_owner",
         Peek = "peek",
@@ -207,6 +208,11 @@ impl Store for Measured {
 
     async fn job_claim(&self, lease: Duration) -> Result<Option<JobClaim>, StoreError> {
         self.time(Step::JobClaim, self.store.job_claim(lease)).await
+    }
+
+    async fn job_renew(&self, claim: &JobClaim, lease: Duration) -> Result<bool, StoreError> {
+        self.time(Step::JobRenew, self.store.job_renew(claim, lease))
+            .await
     }
 
     async fn job_done(&self, claim: &JobClaim, result: Vec<u8>) -> Result<bool, StoreError> {

@@ -297,6 +297,7 @@ impl Running {
                 "some work did not finish in time; it is done again after the next start"
             );
         }
+        jobs::give_back(&self.shared).await;
         if let Err(why) = self.shared.store.close().await {
             tracing::error!(%why, "the store could not be closed in order");
         }

@@ -53,8 +53,9 @@ pub const BACK_OFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs
 /// A durable conversation store. One conformance suite runs on every implementation.
 ///
 /// Mutating calls are idempotent under [`StoreError::Unknown`]: the caller repeats them with the same ids and
-/// nonce and gets the first outcome or `Already`. Two are weaker, and harmlessly so: a repeated `send_claim` waits for
-/// the lease that nobody holds, and a repeated `job_done` may say `false` although its result is in the mailbox.
+/// nonce and gets the first outcome or `Already`. Some are weaker, and harmlessly so: a repeated `send_claim` or
+/// `job_claim` leaves what it claimed first to the end of a lease that nobody holds, and a repeated `job_done` may say `false` although its result is
+/// in the mailbox.
 ///
 /// Times are kept in whole milliseconds. A time to wait for is rounded up, so that nothing comes early.
 ///
@@ -165,6 +166,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Takes one due job for `lease`.
     async fn job_claim(&self, lease: Duration) -> Result<Option<JobClaim>, StoreError>;
+
+    /// Lets a claim last for `lease` from now, as its holder asks while the work goes on; a claim that ran out and that
+    /// nobody took is still its holder's. With no time at all the job is given back. `false`: the claim was lost to
+    /// another, or the job is done.
+    async fn job_renew(&self, claim: &JobClaim, lease: Duration) -> Result<bool, StoreError>;
 
     /// Ends a job: its result is appended to the contact's mailbox and the job is gone, in one step. `false`: the claim
     /// was lost to another.

@@ -160,6 +160,10 @@ impl Store for Doubtful {
         self.doubt(self.store.job_claim(lease)).await
     }
 
+    async fn job_renew(&self, claim: &JobClaim, lease: Duration) -> Result<bool, StoreError> {
+        self.doubt(self.store.job_renew(claim, lease)).await
+    }
+
     async fn job_done(&self, claim: &JobClaim, result: Vec<u8>) -> Result<bool, StoreError> {
         self.doubt(self.store.job_done(claim, result)).await
     }

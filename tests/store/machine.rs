@@ -77,6 +77,10 @@ enum Step {
         error: bool,
     },
     JobClaim,
+    JobRenew {
+        back: usize,
+        millis: u64,
+    },
     JobDone {
         back: usize,
         size: usize,
@@ -233,6 +237,8 @@ fn step() -> impl Strategy<Value = Step> {
             }
         ),
         3 => Just(Step::JobClaim),
+        2 => (0usize..3, prop_oneof![Just(0u64), 1u64..30_000])
+            .prop_map(|(back, millis)| Step::JobRenew { back, millis }),
         3 => (0usize..3, 0usize..9).prop_map(|(back, size)| Step::JobDone { back, size }),
         2 => (0u8..3, whose()).prop_map(|(contact, owner)| Step::SetOwner { contact, owner }),
         8 => prop_oneof![Just(1u64), Just(400), Just(1_000), Just(5_000), Just(20_000), Just(61_000)]
@@ -482,6 +488,13 @@ impl Pair {
                 assert_eq!(real, same_nonce, "left: real, right: model");
                 assert_eq!(real.is_some(), model.is_some());
                 pair.jobs.extend(real.zip(model));
+            }
+            Step::JobRenew { back, millis } => {
+                if let Some((real, model)) = latest(&pair.jobs, *back) {
+                    let lease = Duration::from_millis(*millis);
+                    let real = pair.real.job_renew(&real, lease).await;
+                    assert_eq!(real, pair.model.job_renew(&model, lease).await);
+                }
             }
             Step::JobDone { back, size } => {
                 if let Some((real, model)) = latest(&pair.jobs, *back) {

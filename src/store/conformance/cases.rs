@@ -101,6 +101,9 @@ macro_rules! conformance {
                 a_timer_that_fires_during_a_turn_waits_for_its_end,
                 a_job_is_done_once_and_its_result_is_an_event,
                 a_job_of_a_dead_worker_is_claimed_again_and_the_old_claim_is_void,
+                a_job_that_takes_long_stays_with_the_worker_that_keeps_its_claim,
+                a_claim_that_was_lost_is_not_kept,
+                a_job_that_is_given_back_is_taken_at_once,
                 a_job_is_asked_for_once,
                 a_job_waits_for_its_time;
             whole:

@@ -207,6 +207,61 @@ pub async fn a_job_of_a_dead_worker_is_claimed_again_and_the_old_claim_is_void(o
     assert_eq!(bed.mailbox(ana).await, ["42"]);
 }
 
+pub async fn a_job_that_takes_long_stays_with_the_worker_that_keeps_its_claim(open: Open) {
+    let bed = bed(open).await;
+    let ana = bed.contact("ana").await;
+    asks(&bed, ana, "j1", None).await;
+    let lease = LEASE.as_millis() as u64;
+    let claim = bed.store.job_claim(LEASE).await.unwrap().unwrap();
+    for _ in 0..5 {
+        bed.pass(lease - 1);
+        assert!(bed.store.job_claim(LEASE).await.unwrap().is_none());
+        assert!(bed.store.job_renew(&claim, LEASE).await.unwrap());
+    }
+    // It ran out and nobody took it: it is still the holder's.
+    bed.pass(lease + 1);
+    assert!(bed.store.job_renew(&claim, LEASE).await.unwrap());
+    assert!(bed.store.job_claim(LEASE).await.unwrap().is_none());
+    assert!(bed.store.job_done(&claim, b"42".to_vec()).await.unwrap());
+    assert_eq!(bed.mailbox(ana).await, ["42"]);
+    assert!(!bed.store.job_renew(&claim, LEASE).await.unwrap(), "it is done");
+    bed.pass(lease);
+    assert!(bed.store.job_claim(LEASE).await.unwrap().is_none());
+}
+
+pub async fn a_claim_that_was_lost_is_not_kept(open: Open) {
+    let bed = bed(open).await;
+    let ana = bed.contact("ana").await;
+    asks(&bed, ana, "j1", None).await;
+    let zombie = bed.store.job_claim(LEASE).await.unwrap().unwrap();
+    bed.pass(LEASE.as_millis() as u64);
+    let heir = bed.store.job_claim(LEASE).await.unwrap().unwrap();
+    bed.pass(1);
+    assert!(!bed.store.job_renew(&zombie, LEASE * 2).await.unwrap());
+    assert!(!bed.store.job_renew(&zombie, Duration::ZERO).await.unwrap());
+    assert!(!bed.store.job_done(&zombie, b"late".to_vec()).await.unwrap());
+    // Neither did it change when the heir's own claim ends.
+    bed.pass(LEASE.as_millis() as u64 - 2);
+    assert!(bed.store.job_claim(LEASE).await.unwrap().is_none());
+    bed.pass(1);
+    let third = bed.store.job_claim(LEASE).await.unwrap().unwrap();
+    assert_eq!((third.id, third.attempt), (heir.id, 3));
+}
+
+pub async fn a_job_that_is_given_back_is_taken_at_once(open: Open) {
+    let bed = bed(open).await;
+    let ana = bed.contact("ana").await;
+    asks(&bed, ana, "j1", None).await;
+    let first = bed.store.job_claim(LEASE).await.unwrap().unwrap();
+    assert!(bed.store.job_renew(&first, Duration::ZERO).await.unwrap());
+    assert_eq!(bed.store.due(Due::Job, 10).await.unwrap(), [ana]);
+    let second = bed.store.job_claim(LEASE).await.unwrap().unwrap();
+    assert_eq!(second.attempt, 2);
+    assert!(!bed.store.job_done(&first, b"late".to_vec()).await.unwrap());
+    assert!(bed.store.job_done(&second, b"42".to_vec()).await.unwrap());
+    assert_eq!(bed.mailbox(ana).await, ["42"]);
+}
+
 pub async fn a_job_is_asked_for_once(open: Open) {
     let bed = bed(open).await;
     let ana = bed.contact("ana").await;

@@ -174,6 +174,14 @@ impl Store for ModelStore {
         self.step_that(Option::is_some, |world, now| Ok(world.job_claim(now, lease)))
     }
 
+    async fn job_renew(&self, claim: &JobClaim, lease: Duration) -> Result<bool, StoreError> {
+        let given_back = lease.is_zero();
+        self.step_that(
+            |_| given_back,
+            |world, now| Ok(world.job_renew(now, claim, lease)),
+        )
+    }
+
     async fn job_done(&self, claim: &JobClaim, result: Vec<u8>) -> Result<bool, StoreError> {
         self.caps.check_result(&result)?;
         self.step(|world, now| Ok(world.job_done(now, claim, result)))

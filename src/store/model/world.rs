@@ -332,11 +332,23 @@ impl World {
         })
     }
 
-    pub(super) fn job_done(&mut self, now: i64, claim: &JobClaim, result: Vec<u8>) -> bool {
+    fn job_of(&self, claim: &JobClaim) -> Option<usize> {
         let is_it = |asked: &Asked| {
             (asked.contact, &asked.job.id, asked.nonce) == (claim.contact, &claim.id, Some(claim.nonce))
         };
-        let Some(place) = self.jobs.iter().position(is_it) else {
+        self.jobs.iter().position(is_it)
+    }
+
+    pub(super) fn job_renew(&mut self, now: i64, claim: &JobClaim, lease: Duration) -> bool {
+        let place = self.job_of(claim);
+        if let Some(place) = place {
+            self.jobs[place].at = millis::after(now, lease);
+        }
+        place.is_some()
+    }
+
+    pub(super) fn job_done(&mut self, now: i64, claim: &JobClaim, result: Vec<u8>) -> bool {
+        let Some(place) = self.job_of(claim) else {
             return false;
         };
         self.jobs.remove(place);

@@ -411,6 +411,10 @@ impl Store for RedisStore {
         self.take_job(lease).await
     }
 
+    async fn job_renew(&self, claim: &JobClaim, lease: Duration) -> Result<bool, StoreError> {
+        self.renew_job(claim, lease).await
+    }
+
     async fn job_done(&self, claim: &JobClaim, result: Vec<u8>) -> Result<bool, StoreError> {
         self.end_job(claim, &result).await
     }

@@ -25,6 +25,7 @@ script! {
     RECONCILE = "reconcile" "#!lua flags=allow-oom" ["clock" "contact" "thread" "sending"];
     FIRE = "fire" "#!lua flags=allow-oom" ["clock" "contact"];
     JOB_CLAIM = "job_claim" "#!lua flags=allow-oom" ["clock" "contact"];
+    JOB_RENEW = "job_renew" "#!lua flags=allow-oom" ["clock" "contact"];
     JOB_DONE = "job_done" "#!lua flags=allow-oom" ["clock" "contact"];
     JOIN = "join" "#!lua" ["clock" "contact"];
     ALIAS = "alias" "#!lua" ["clock"];
@@ -68,7 +69,16 @@ mod tests {
             INGEST.text().starts_with("#!lua\n"),
             "what comes in is refused while Redis is full"
         );
-        for finishes in [&CLAIM, &COMMIT, &FAIL, &SEND_CLAIM, &SENT, &JOB_DONE, &FIRE] {
+        for finishes in [
+            &CLAIM,
+            &COMMIT,
+            &FAIL,
+            &SEND_CLAIM,
+            &SENT,
+            &JOB_RENEW,
+            &JOB_DONE,
+            &FIRE,
+        ] {
             assert!(finishes.text().contains("allow-oom"), "{}", finishes.name);
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::link::{Call, Durable};
-use super::scripts::{FIRE, JOB_CLAIM, JOB_DONE, LOOK};
+use super::scripts::{FIRE, JOB_CLAIM, JOB_DONE, JOB_RENEW, LOOK};
 use super::turn::{field, member};
 use super::wire::{Answer, span};
 use super::{Partition, RedisStore, random};
@@ -157,6 +157,29 @@ impl RedisStore {
             contact,
             nonce,
         }))
+    }
+
+    pub(super) async fn renew_job(&self, claim: &JobClaim, lease: Duration) -> Result<bool, StoreError> {
+        let contact = claim.contact;
+        let own = self.names.of(contact);
+        let keys = vec![own.body(), own.queue("jobs")];
+        let args = self
+            .args(contact)
+            .with(member(contact, &claim.id.0))
+            .with(field(b'j', &claim.id.0))
+            .with(claim.nonce.0)
+            .with(span(lease));
+        let mut answer = self.run(&JOB_RENEW, keys, args, Durable::Local).await?;
+        answer.int()?;
+        let now = answer.int()?;
+        let ours = answer.int()? == 1;
+        // Nobody needs to hear of a claim that goes on.
+        if ours && lease.is_zero() {
+            let due = answer.time()?;
+            self.jobs.lower(own.partition, due.unwrap_or(now));
+            self.hand_over(Due::Job, due, contact, now);
+        }
+        Ok(ours)
     }
 
     pub(super) async fn end_job(&self, claim: &JobClaim, result: &[u8]) -> Result<bool, StoreError> {

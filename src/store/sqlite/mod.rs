@@ -294,6 +294,12 @@ impl Store for SqliteStore {
         Ok(claim)
     }
 
+    async fn job_renew(&self, claim: &JobClaim, lease: Duration) -> Result<bool, StoreError> {
+        let claim = claim.clone();
+        self.write(move |step| timers::job_renew(step, &claim, lease))
+            .await
+    }
+
     async fn job_done(&self, claim: &JobClaim, result: Vec<u8>) -> Result<bool, StoreError> {
         self.caps.check_result(&result)?;
         let claim = claim.clone();

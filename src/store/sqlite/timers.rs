@@ -108,6 +108,19 @@ pub(super) fn job_claim(
     Ok(Some(claim))
 }
 
+pub(super) fn job_renew(step: &Step<'_>, claim: &JobClaim, lease: Duration) -> Result<bool, StoreError> {
+    let renewed = step
+        .db
+        .prepare_cached("UPDATE job SET at = ?4 WHERE contact = ?1 AND id = ?2 AND nonce = ?3")?
+        .execute(params![
+            claim.contact.0,
+            claim.id.0,
+            claim.nonce.0.cast_signed(),
+            millis::after(step.now, lease)
+        ])?;
+    Ok(renewed > 0)
+}
+
 pub(super) fn job_done(step: &Step<'_>, claim: &JobClaim, result: &[u8]) -> Result<bool, StoreError> {
     let gone = step
         .db
