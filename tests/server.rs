@@ -191,6 +191,7 @@ async fn every_forgery_gets_the_same_answer_and_nothing_is_read() {
     other.push(b' ');
     let wrong = format!("sha256={}", "0".repeat(64));
     let nowhere = url.replace("/main", "/nowhere");
+    let (behind, nowhere_behind) = (format!("{url}/hush-hush"), format!("{nowhere}/hush-hush"));
     let mut bodies = Vec::new();
     for (url, signature, raw) in [
         (&url, None, &raw),
@@ -199,6 +200,8 @@ async fn every_forgery_gets_the_same_answer_and_nothing_is_read() {
         (&url, Some("sha256=short"), &raw),
         (&url, Some(""), &b"not even JSON".to_vec()),
         (&nowhere, Some(good.as_str()), &raw),
+        (&behind, Some(wrong.as_str()), &raw),
+        (&nowhere_behind, Some(good.as_str()), &raw),
     ] {
         let answer = post(url, signature, raw.clone()).await;
         assert_eq!(answer.status, 401);
@@ -210,6 +213,7 @@ async fn every_forgery_gets_the_same_answer_and_nothing_is_read() {
     heard(&double, SARI, 1).await;
     assert_eq!(double.sent().len(), 1);
     assert!(!bot.said().contains(&good[7..]), "a signature is in the log");
+    assert!(!bot.said().contains("hush"), "a path's secret is in the log");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -95,6 +95,18 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// JSON, for providers that read more than the status.
+    pub fn json(status: u16, body: &serde_json::Value) -> Self {
+        Answer {
+            status,
+            headers: &[
+                ("content-type", "application/json"),
+                ("x-content-type-options", "nosniff"),
+            ],
+            body: body.to_string(),
+        }
+    }
+
     /// Plain text that no browser takes for anything else.
     pub fn plain(status: u16, body: impl Into<String>) -> Self {
         Answer {

@@ -1,11 +1,13 @@
 //! How Switchboard speaks with a provider: one contract, one folder or file an adapter, one simulator.
 //!
-//! Inward, a webhook passes [`Channel::authenticate`] and then [`Channel::decode`]. Outward, a message passes
+//! Inward, a webhook passes [`Channel::authenticate`] and then [`Channel::decode`], and once it is stored
+//! [`Channel::acknowledge`] answers it. Outward, a message passes
 //! [`Channel::plan`] (what the provider can show), [`Channel::encode`] (its wire format), a [`Transport`] and
 //! [`Channel::interpret`] (what happened). All of these are pure: the same code runs in production, in tests and in
 //! fuzzing. Only [`Channel::fetch_media`] and [`Channel::health`] do I/O. A channel knows [`crate::message`] and
 //! nothing else of Switchboard.
 
+mod delivery;
 mod failure;
 mod http;
 pub mod meta;
@@ -14,11 +16,11 @@ mod simulator;
 mod split;
 mod step;
 
-use ::http::HeaderMap;
 use async_trait::async_trait;
 
 use crate::message::{Inbound, MediaHandle};
 
+pub use delivery::Delivery;
 pub use failure::{SendClass, SendError};
 pub use http::{Answer, HttpRequest, HttpResponse, NetworkTransport, SendFailure, Transport};
 pub use plan::plan;
@@ -35,11 +37,17 @@ pub trait Channel: std::fmt::Debug + Send + Sync {
     /// The provider's identity of the number this channel sends from; [`Inbound::account`] is compared with it.
     fn account(&self) -> &str;
 
-    /// Answers the provider's check of the webhook address. `query` is the raw query string.
-    fn handshake(&self, query: &str) -> Answer;
+    /// Answers the provider's check of the webhook address, a GET. `secret` is what stands behind the channel's id in the
+    /// path, `query` the raw query string.
+    fn handshake(&self, secret: Option<&str>, query: &str) -> Answer;
 
-    /// Whether `raw`, the body's bytes exactly as received, comes from the provider. Nothing is parsed before.
-    fn authenticate(&self, headers: &HeaderMap, raw: &[u8]) -> Result<(), Forged>;
+    /// Whether a webhook comes from the provider. Nothing is parsed before.
+    fn authenticate(&self, delivery: &Delivery<'_>) -> Result<(), Forged>;
+
+    /// The answer to an authentic webhook once all of it is durable. Providers read more than the 200 into it rarely.
+    fn acknowledge(&self, _raw: &[u8]) -> Answer {
+        Answer::plain(200, "ok")
+    }
 
     /// Reads a webhook. Total: any bytes give an answer, and one bad element never spoils the rest.
     fn decode(&self, raw: &[u8]) -> Decoded;

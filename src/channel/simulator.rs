@@ -15,9 +15,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::{
-    Answer, Caps, Channel, Decoded, EncodeError, Expected, FetchedMedia, Forged, Health, HealthCheck,
-    HealthState, HttpRequest, HttpResponse, MediaError, Problem, Receipt, SendClass, SendError, SendFailure,
-    Show, Step, Transport, Upload,
+    Answer, Caps, Channel, Decoded, Delivery, EncodeError, Expected, FetchedMedia, Forged, Health,
+    HealthCheck, HealthState, HttpRequest, HttpResponse, MediaError, Problem, Receipt, SendClass, SendError,
+    SendFailure, Show, Step, Transport, Upload,
 };
 use crate::message::{Address, Inbound, MediaHandle};
 
@@ -120,11 +120,11 @@ impl Channel for Simulator {
         &self.account
     }
 
-    fn handshake(&self, _query: &str) -> Answer {
+    fn handshake(&self, _secret: Option<&str>, _query: &str) -> Answer {
         Answer::plain(403, "forbidden")
     }
 
-    fn authenticate(&self, _headers: &HeaderMap, _raw: &[u8]) -> Result<(), Forged> {
+    fn authenticate(&self, _delivery: &Delivery<'_>) -> Result<(), Forged> {
         Err(Forged)
     }
 
@@ -464,9 +464,16 @@ mod tests {
     #[test]
     fn nothing_from_the_network_is_authentic() {
         let simulator = Simulator::new("demo");
-        assert_eq!(simulator.authenticate(&HeaderMap::new(), b"{}"), Err(Forged));
+        let delivery = Delivery {
+            secret: Some("demo"),
+            headers: &HeaderMap::new(),
+            raw: b"{}",
+        };
+        assert_eq!(simulator.authenticate(&delivery), Err(Forged));
         assert_eq!(
-            simulator.handshake("hub.mode=subscribe&hub.challenge=1").status,
+            simulator
+                .handshake(None, "hub.mode=subscribe&hub.challenge=1")
+                .status,
             403
         );
     }

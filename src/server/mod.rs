@@ -238,6 +238,10 @@ fn webhooks(shared: Arc<Shared>) -> Router {
             "/webhook/{channel}",
             get(webhook::handshake).post(webhook::receive),
         )
+        .route(
+            "/webhook/{channel}/{secret}",
+            get(webhook::handshake).post(webhook::receive),
+        )
         .with_state(shared.clone())
         .merge(health::routes(shared))
 }

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 
 use super::identity;
 use super::mailbox::Item;
@@ -18,7 +19,7 @@ use super::metrics::Arrival;
 use super::parts::{Number, Shared};
 use super::thread::Line;
 use super::traces::Span;
-use crate::channel::{Answer, Forged};
+use crate::channel::{Answer, Delivery, Forged};
 use crate::failpoint;
 use crate::message::{Inbound, InboundBody, MediaKind, Role};
 use crate::store::{Ingest, Ingested, Owner, Status, StoreError};
@@ -40,34 +41,45 @@ const LONGEST_TEXT: usize = 24 * 1024;
 /// A burst is answered at the latest this many quiet times after its first message.
 const BURST_AT_MOST: u32 = 5;
 
-/// `GET /webhook/{channel}`: the provider checks the address.
+/// The path of a webhook. The secret is for the channel's comparison alone and goes into no log, trace or metric.
+#[derive(Deserialize)]
+pub(super) struct Place {
+    channel: String,
+    secret: Option<String>,
+}
+
+/// `GET /webhook/{channel}` and `GET /webhook/{channel}/{secret}`: the provider checks the address.
 pub(super) async fn handshake(
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Path(place): Path<Place>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let answer = match shared.numbers.get(&id) {
-        Some(number) => number.channel.handshake(query.as_deref().unwrap_or_default()),
+    let query = query.as_deref().unwrap_or_default();
+    let answer = match shared.numbers.get(&place.channel) {
+        Some(number) => number.channel.handshake(place.secret.as_deref(), query),
         None => Answer::plain(403, "forbidden"),
     };
     response(answer)
 }
 
-/// `POST /webhook/{channel}`.
+/// `POST /webhook/{channel}` and `POST /webhook/{channel}/{secret}`.
 pub(super) async fn receive(
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Path(place): Path<Place>,
     request: Request<Body>,
 ) -> Response {
-    let (began, span) = (Instant::now(), Span::webhook(shown(&shared, &id)));
-    let response = answered(&shared, &id, request).await;
+    let (began, span) = (Instant::now(), Span::webhook(shown(&shared, &place.channel)));
+    let response = answered(&shared, &place, request).await;
     let status = response.status();
-    shared.metrics.webhook(&id, status.as_u16(), began.elapsed());
+    shared
+        .metrics
+        .webhook(&place.channel, status.as_u16(), began.elapsed());
     span.end(status.as_str(), status.is_server_error());
     response
 }
 
-async fn answered(shared: &Shared, id: &str, request: Request<Body>) -> Response {
+async fn answered(shared: &Shared, place: &Place, request: Request<Body>) -> Response {
+    let id = place.channel.as_str();
     let (head, body) = request.into_parts();
     if head.headers.contains_key(header::CONTENT_ENCODING) {
         return response(Answer::plain(415, "send it uncompressed"));
@@ -76,16 +88,21 @@ async fn answered(shared: &Shared, id: &str, request: Request<Body>) -> Response
         Ok(raw) => raw,
         Err(answer) => return response(answer),
     };
-    let Some(number) = authentic(shared, id, &head.headers, &raw) else {
+    let delivery = Delivery {
+        secret: place.secret.as_deref(),
+        headers: &head.headers,
+        raw: &raw,
+    };
+    let Some(number) = authentic(shared, id, &delivery) else {
         tracing::warn!(channel = %shown(shared, id), "a webhook without a valid signature was refused");
         return response(Forged::answer());
     };
     if !shared.pulse.lets_in() {
         return again();
     }
-    let stored = accept(shared, number, &head.headers, &raw);
+    let stored = accept(shared, number, &delivery);
     match tokio::time::timeout(STORED_WITHIN, stored).await {
-        Ok(Ok(())) => response(Answer::plain(200, "ok")),
+        Ok(Ok(())) => response(number.channel.acknowledge(&raw)),
         Ok(Err(why)) => {
             tracing::error!(channel = id, %why, "a webhook could not be stored; the provider will repeat it");
             again()
@@ -117,10 +134,10 @@ async fn read(body: Body, cap: usize) -> Result<Bytes, Answer> {
 
 /// The number of this address, if the body is signed by its provider. An address that does not exist is answered as a
 /// forgery is, and no sooner: the signature is compared in vain.
-fn authentic<'a>(shared: &'a Shared, id: &str, headers: &HeaderMap, raw: &[u8]) -> Option<&'a Number> {
+fn authentic<'a>(shared: &'a Shared, id: &str, delivery: &Delivery<'_>) -> Option<&'a Number> {
     let number = shared.numbers.get(id);
     let compared = number.or_else(|| shared.numbers.values().next())?;
-    let holds = compared.channel.authenticate(headers, raw).is_ok();
+    let holds = compared.channel.authenticate(delivery).is_ok();
     number.filter(|_| holds)
 }
 
@@ -154,8 +171,8 @@ fn again() -> Response {
 }
 
 /// Reads an authentic webhook and stores all of it.
-async fn accept(shared: &Shared, number: &Number, headers: &HeaderMap, raw: &[u8]) -> Result<(), StoreError> {
-    let decoded = number.channel.decode(raw);
+async fn accept(shared: &Shared, number: &Number, delivery: &Delivery<'_>) -> Result<(), StoreError> {
+    let decoded = number.channel.decode(delivery.raw);
     for problem in &decoded.problems {
         count(shared, number, Arrival::Quarantined);
         tracing::warn!(
@@ -179,7 +196,7 @@ async fn accept(shared: &Shared, number: &Number, headers: &HeaderMap, raw: &[u8
         .try_collect::<()>()
         .await?;
     deliver(shared, number, decoded.events, |other| {
-        other.channel.authenticate(headers, raw).is_ok()
+        other.channel.authenticate(delivery).is_ok()
     })
     .await
 }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use switchboard::channel::Channel;
 use switchboard::channel::meta::Meta;
+use switchboard::channel::{Channel, Delivery};
 use switchboard::message::Inbound;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -76,7 +76,12 @@ impl Inbox {
         let mut events = Vec::new();
         for Taken { signature, raw } in self.taken() {
             let headers = [("x-hub-signature-256".parse().unwrap(), signature.parse().unwrap())];
-            meta.authenticate(&headers.into_iter().collect(), &raw).unwrap();
+            let delivery = Delivery {
+                secret: None,
+                headers: &headers.into_iter().collect(),
+                raw: &raw,
+            };
+            meta.authenticate(&delivery).unwrap();
             let decoded = meta.decode(&raw);
             assert_eq!(decoded.problems, []);
             events.extend(decoded.events);

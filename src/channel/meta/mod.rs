@@ -12,13 +12,13 @@ mod signature;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use http::Method;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Method};
 use secrecy::SecretString;
 
 use super::{
-    Answer, Caps, Channel, Decoded, EncodeError, Expected, FetchedMedia, Forged, Health, HttpRequest,
-    HttpResponse, MediaError, NetworkTransport, Receipt, SendError, SendFailure, Step, Upload,
+    Answer, Caps, Channel, Decoded, Delivery, EncodeError, Expected, FetchedMedia, Forged, Health,
+    HttpRequest, HttpResponse, MediaError, NetworkTransport, Receipt, SendError, SendFailure, Step, Upload,
 };
 use crate::message::MediaHandle;
 
@@ -111,12 +111,12 @@ impl Channel for Meta {
         &self.settings.phone_number_id
     }
 
-    fn handshake(&self, query: &str) -> Answer {
+    fn handshake(&self, _secret: Option<&str>, query: &str) -> Answer {
         signature::handshake(&self.settings.verify_token, query)
     }
 
-    fn authenticate(&self, headers: &HeaderMap, raw: &[u8]) -> Result<(), Forged> {
-        signature::verify(&self.settings.app_secrets, headers, raw)
+    fn authenticate(&self, delivery: &Delivery<'_>) -> Result<(), Forged> {
+        signature::verify(&self.settings.app_secrets, delivery.headers, delivery.raw)
     }
 
     fn decode(&self, raw: &[u8]) -> Decoded {
