@@ -11,6 +11,7 @@ use super::Exit;
 use super::doctor::Format;
 use crate::server::config::Config;
 use crate::server::overview::Overview;
+use crate::store::AtWork;
 
 /// The page itself waits a second for the store, twice.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
@@ -161,6 +162,12 @@ fn in_words(overview: &Overview) -> String {
                 "holds",
                 format!("{} contacts{}", depths.contacts, size.unwrap_or_default()),
             );
+            for worker in &depths.workers {
+                line("at work", at_work(worker));
+            }
+            if let Some(format) = depths.format {
+                line("format", format!("records are written in format {format}"));
+            }
         }
     }
     for number in &overview.numbers {
@@ -179,6 +186,20 @@ fn in_words(overview: &Overview) -> String {
         );
     }
     text
+}
+
+fn at_work(worker: &AtWork) -> String {
+    let reads = match worker.reads {
+        (lowest, highest) if lowest == highest => format!("format {highest}"),
+        (lowest, highest) => format!("formats {lowest} to {highest}"),
+    };
+    format!(
+        "{} since {}, {} of 256 partitions, switchboard {}, reads {reads}",
+        worker.name,
+        worker.since.strftime("%Y-%m-%d %H:%M:%SZ"),
+        worker.partitions,
+        worker.version
+    )
 }
 
 /// A time in the largest unit that fits.

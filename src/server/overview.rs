@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::health::readiness;
 use super::metrics::Queue;
 use super::parts::{Gate, Shared, lock};
-use crate::store::{Due, Store, StoreError};
+use crate::store::{AtWork, Due, Store, StoreError};
 
 /// How long the store may take. The rest is shown without it.
 const STORE_WITHIN: Duration = Duration::from_secs(1);
@@ -54,6 +54,11 @@ pub struct Depths {
     /// Where the store knows them.
     pub bytes: Option<u64>,
     pub bytes_limit: Option<u64>,
+    /// The workers that share the store, and the format in which they write records.
+    #[serde(default)]
+    pub workers: Vec<AtWork>,
+    #[serde(default)]
+    pub format: Option<u32>,
 }
 
 /// Work of one kind.
@@ -148,5 +153,7 @@ pub async fn depths(store: &dyn Store) -> Result<Depths, StoreError> {
         leases_lost: stats.leases_lost,
         bytes: stats.bytes,
         bytes_limit: stats.bytes_limit,
+        workers: stats.workers,
+        format: stats.format,
     })
 }

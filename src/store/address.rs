@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::redis::inspect::Level;
+use super::redis::inspect::{Inspection, Level};
 use super::redis::link::{AddressError, RedisAddress};
 use super::redis::{RedisClock, RedisSettings, RedisStore};
 use super::{Caps, Clock, SqliteStore, Store, StoreError};
@@ -85,16 +85,16 @@ pub async fn open(
     match address {
         StoreAddress::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path, caps, clock)?)),
         StoreAddress::Redis(place) => {
-            let store = RedisStore::open(&place.address, &place.settings, caps, RedisClock::Server).await?;
-            tell(&store).await;
+            let (store, seen) =
+                RedisStore::open_and_tell(&place.address, &place.settings, caps, RedisClock::Server).await?;
+            tell(&seen);
             Ok(store)
         }
     }
 }
 
 /// What an operator should know of the servers at every start.
-async fn tell(store: &RedisStore) {
-    let seen = store.inspect().await;
+fn tell(seen: &Inspection) {
     tracing::info!("what is answered with 200 survives {}", seen.survives);
     for finding in &seen.findings {
         let next = finding.next.as_deref().unwrap_or_default();

@@ -24,10 +24,10 @@ pub use clock::{Clock, MovableClock, StillClock, SystemClock};
 pub use erasure::Tombstone;
 pub use pace::{Pace, Rate, Tokens};
 pub use record::{
-    Alias, Claim, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested, Job, JobClaim,
-    JobId, Keep, MailboxEvent, Merged, Nonce, OutboxEntry, Owner, Parked, ParkedId, Promises, Quarantined,
-    Resolved, Retention, SendClaim, SendOutcome, Sender, Seq, Stats, Status, TimerId, Trimmed, TurnCommit,
-    Wake,
+    Alias, AtWork, Claim, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested, Job,
+    JobClaim, JobId, Keep, MailboxEvent, Merged, Nonce, OutboxEntry, Owner, Parked, ParkedId, Promises,
+    Quarantined, Resolved, Retention, SendClaim, SendOutcome, Sender, Seq, Stats, Status, TimerId, Trimmed,
+    TurnCommit, Wake,
 };
 pub use redis::{RedisClock, RedisSettings, RedisStore};
 pub use sqlite::SqliteStore;

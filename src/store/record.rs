@@ -448,7 +448,7 @@ pub enum Merged {
 }
 
 /// What a store holds at this moment. Counts may be some moments apart from each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stats {
     pub contacts: u64,
     /// Events that wait in mailboxes.
@@ -469,6 +469,23 @@ pub struct Stats {
     pub bytes: Option<u64>,
     /// At which the store takes nothing more.
     pub bytes_limit: Option<u64>,
+    /// The processes that work on a store of many; empty for a store of one.
+    pub workers: Vec<AtWork>,
+    /// The format in which records are written now, where workers have to agree on it.
+    pub format: Option<u32>,
+}
+
+/// A process that works on a store of many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtWork {
+    /// Its machine, and what tells it apart from others there.
+    pub name: String,
+    pub version: String,
+    pub since: Timestamp,
+    /// Parts of the store that it looks after.
+    pub partitions: u64,
+    /// The formats of records that it reads, the lowest and the highest.
+    pub reads: (u32, u32),
 }
 
 /// How long things are kept. What is younger stays.

@@ -30,14 +30,16 @@ async fn workers_share_the_partitions_and_take_over_those_of_one_who_goes() {
     let (here, there) = (linked(&server.url()).await, linked(&server.url()).await);
     let (first, _) = join(&here, (1, 3)).await;
     assert_eq!(first.mine().len(), 256);
-    assert_eq!(first.format(3), 3);
+    assert_eq!(first.format(&(2..=3)), Ok(3));
     let (second, mut told) = join(&there, (1, 2)).await;
     sees(&first, 2).await;
     sees(&second, 2).await;
     assert_eq!(first.mine().len() + second.mine().len(), 256);
     assert!(Partition::all().all(|partition| first.is_mine(partition) != second.is_mine(partition)));
     // Nobody writes what the other can't read.
-    assert_eq!((first.format(3), second.format(2)), (2, 2));
+    assert_eq!((first.format(&(2..=3)), second.format(&(1..=2))), (Ok(2), Ok(2)));
+    let owned: u64 = first.at_work().iter().map(|worker| worker.partitions).sum();
+    assert_eq!((first.at_work().len(), owned), (2, 256));
     assert_eq!(live(&here, "sb").await.expect("a list").len(), 2);
 
     // A word to the one whom it concerns.
@@ -82,4 +84,32 @@ async fn a_worker_comes_back_on_the_list_after_redis_was_away() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(worker.live().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_is_not_opened_beside_a_worker_that_could_not_read_what_would_be_written() {
+    use switchboard::store::redis::{RedisClock, RedisSettings, RedisStore};
+    use switchboard::store::{Caps, StoreError};
+    let server = Server::plain();
+    let link = linked(&server.url()).await;
+    let address = server.url().parse().expect("an address");
+    let settings = RedisSettings::default();
+    let open = || RedisStore::open(&address, &settings, Caps::default(), RedisClock::Server);
+    for (reads, opens) in [((0, 0), false), ((0, 1), true), ((1, 2), true), ((2, 3), false)] {
+        let (other, _) = join(&link, reads).await;
+        let opened = open().await.map(|_| ());
+        match opened {
+            Ok(()) => assert!(opens, "{reads:?}"),
+            Err(StoreError::Unfit(why)) => {
+                assert_eq!(reads, (0, 0));
+                assert!(
+                    why.contains(&other.me().name()) && why.contains("stop that worker first"),
+                    "{why}"
+                );
+            }
+            Err(StoreError::Version { found, max }) => assert_eq!((reads, found, max), ((2, 3), 3, 1)),
+            Err(why) => panic!("{reads:?}: {why}"),
+        }
+        other.leave().await;
+    }
 }

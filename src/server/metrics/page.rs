@@ -1,6 +1,7 @@
 //! The page itself, on a listener of its own: what watches the server must not share an address with what the world
 //! may reach.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::series::Maker;
 use super::{Queue, process};
 use crate::server::overview;
 use crate::server::parts::{Gate, Shared, lock};
-use crate::store::StoreError;
+use crate::store::{AtWork, StoreError};
 
 /// How long the page waits for the store. The counts are shown without it.
 const STORE_WITHIN: Duration = Duration::from_secs(1);
@@ -38,7 +39,7 @@ async fn show(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
         series.autopilot.set(f64::from(u8::from(number.autopilot())));
     }
     let looked = tokio::time::timeout(STORE_WITHIN, look(&shared)).await;
-    let up = matches!(looked, Ok(Ok(())));
+    let up = matches!(looked, Ok(Ok(_)));
     metrics.gauges.up.set(f64::from(u8::from(up)));
     if !up {
         // What was true before must not be shown as if it were true now.
@@ -57,10 +58,54 @@ async fn show(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
         }
     }
     let kind = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], metrics.page.render())
+    let mut page = metrics.page.render();
+    if let Ok(Ok(workers)) = looked {
+        write_workers(&mut page, &workers);
+    }
+    ([(header::CONTENT_TYPE, kind)], page)
 }
 
-async fn look(shared: &Shared) -> Result<(), StoreError> {
+/// Written anew each time: the series of a worker that went must go with it.
+fn write_workers(page: &mut String, workers: &[AtWork]) {
+    type Value = fn(&AtWork) -> f64;
+    let series: [(&str, &str, Value); 2] = [
+        (
+            "switchboard_worker_partitions",
+            "Parts of the store that each live worker looks after.",
+            |worker| worker.partitions as f64,
+        ),
+        (
+            "switchboard_worker_start_seconds",
+            "When each live worker started, in seconds since 1970.",
+            |worker| worker.since.as_millisecond() as f64 / 1000.0,
+        ),
+    ];
+    if workers.is_empty() {
+        return;
+    }
+    for (name, help, value) in series {
+        // Writing to a string does not fail.
+        let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} gauge");
+        for worker in workers {
+            let (named, version) = (label(&worker.name), label(&worker.version));
+            let _ = writeln!(
+                page,
+                "{name}{{worker=\"{named}\",version=\"{version}\",format=\"{}\"}} {}",
+                worker.reads.1,
+                value(worker)
+            );
+        }
+    }
+}
+
+fn label(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+async fn look(shared: &Shared) -> Result<Vec<AtWork>, StoreError> {
     let depths = overview::depths(shared.store.as_ref()).await?;
     let gauges = &shared.metrics.gauges;
     for (queue, waiting) in QUEUES.into_iter().zip(&depths.queues) {
@@ -78,5 +123,5 @@ async fn look(shared: &Shared) -> Result<(), StoreError> {
         .set(depths.bytes_limit.map_or(f64::NAN, |bytes| bytes as f64));
     gauges.leases_expired.absolute(depths.leases_lost);
     gauges.parked_dropped.absolute(depths.parked_dropped);
-    Ok(())
+    Ok(depths.workers)
 }

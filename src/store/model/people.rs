@@ -233,6 +233,8 @@ impl World {
             leases_lost: self.leases_lost,
             bytes: None,
             bytes_limit: None,
+            workers: Vec::new(),
+            format: None,
         }
     }
 

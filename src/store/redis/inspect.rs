@@ -446,7 +446,7 @@ fn at_work(live: &[Worker]) -> Finding {
     }
     let all: Vec<String> = live
         .iter()
-        .map(|worker| format!("{} ({})", worker.host, worker.version))
+        .map(|worker| format!("{} ({})", worker.name(), worker.version))
         .collect();
     good("workers", format!("{} running: {}", live.len(), all.join(", ")))
 }

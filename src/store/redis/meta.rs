@@ -1,22 +1,20 @@
 //! What kind of store it is, and who may use it.
 
+use super::formats::{READS, WRITES};
 use super::scripts::META;
 use super::{PARTITIONS, RedisStore};
 use crate::store::{ContactId, StoreError};
 
-/// The format this version writes. It reads every store whose `min_reader` is not higher.
-pub(super) const FORMAT: u32 = 1;
-
 impl RedisStore {
-    /// Marks an empty store as ours; refuses one of a newer version, or of another number of partitions, before anything
-    /// else is written to it.
+    /// Marks an empty store as ours; refuses one of a version that is too new or too old, or of another number of
+    /// partitions, before anything else is written to it.
     pub(super) async fn check_in(&self) -> Result<(), StoreError> {
         let args = self
             .args(ContactId([0; 16]))
             .with("format")
-            .with(FORMAT)
+            .with(*WRITES.end())
             .with("min_reader")
-            .with(FORMAT)
+            .with(*WRITES.end())
             .with("written_by")
             .with(concat!("switchboard ", env!("CARGO_PKG_VERSION")))
             .with("partitions")
@@ -42,11 +40,17 @@ impl RedisStore {
                 why: "it is not one of Switchboard's. Name another database or prefix".into(),
             });
         };
-        if min_reader.unwrap_or(format) > FORMAT {
+        if min_reader.unwrap_or(format) > *READS.end() {
             return Err(StoreError::Version {
                 found: format,
-                max: FORMAT,
+                max: *READS.end(),
             });
+        }
+        if format < *READS.start() {
+            return Err(StoreError::Unfit(format!(
+                "it was written in format {format} and this version reads {} and later; start the version between them first",
+                READS.start()
+            )));
         }
         if partitions != PARTITIONS {
             return Err(StoreError::Corrupt {

@@ -7,6 +7,7 @@
 
 mod agenda;
 mod dead;
+mod formats;
 mod horizon;
 pub mod inspect;
 pub mod link;
@@ -42,10 +43,10 @@ use self::names::{Names, Own};
 use self::wire::{Answer, Args};
 use self::workers::{Hint, Worker, Workers};
 use super::{
-    Alias, Caps, Claim, Clock, Committed, ContactId, Cursor, Due, Failed, Fence, HistoryEntry, Imported,
-    Ingest, Ingested, JobClaim, Merged, Nonce, Owner, Page, Parked, ParkedId, Promises, Quarantined, Rate,
-    Record, Resolved, Retention, SendClaim, SendOutcome, Stats, Status, Store, StoreError, Tokens, Trimmed,
-    TurnCommit, Wake, WholeContact, millis,
+    Alias, AtWork, Caps, Claim, Clock, Committed, ContactId, Cursor, Due, Failed, Fence, HistoryEntry,
+    Imported, Ingest, Ingested, JobClaim, Merged, Nonce, Owner, Page, Parked, ParkedId, Promises,
+    Quarantined, Rate, Record, Resolved, Retention, SendClaim, SendOutcome, Stats, Status, Store, StoreError,
+    Tokens, Trimmed, TurnCommit, Wake, WholeContact, millis,
 };
 
 pub use script::Script;
@@ -118,11 +119,27 @@ impl RedisStore {
         caps: Caps,
         clock: RedisClock,
     ) -> Result<Arc<RedisStore>, StoreError> {
+        let (store, _) = RedisStore::open_and_tell(address, settings, caps, clock).await?;
+        Ok(store)
+    }
+
+    /// The same, with how the servers are: they were looked at anyway.
+    ///
+    /// # Errors
+    /// As [`RedisStore::open`].
+    pub async fn open_and_tell(
+        address: &RedisAddress,
+        settings: &RedisSettings,
+        caps: Caps,
+        clock: RedisClock,
+    ) -> Result<(Arc<RedisStore>, Inspection), StoreError> {
         let link = Link::connect(address, &settings.link).await?;
         let seen = inspect::inspect(&link, &settings.prefix).await;
         if let Some(why) = seen.refusal() {
             return Err(why);
         }
+        // Nobody's records may become unreadable to somebody who works on them.
+        formats::to_write(&seen.workers, &formats::WRITES)?;
         let store = Arc::new_cyclic(|this| RedisStore {
             caps,
             clock,
@@ -134,12 +151,12 @@ impl RedisStore {
             closed: AtomicBool::new(false),
             looking: OnceLock::new(),
             workers: OnceLock::new(),
-            promises: seen.promises,
+            promises: seen.promises.clone(),
             leases_lost: AtomicU64::new(0),
             this: this.clone(),
         });
         store.check_in().await?;
-        Ok(store)
+        Ok((store, seen))
     }
 
     /// Runs one step. A script that says it can't read something is an error.
@@ -237,6 +254,16 @@ impl RedisStore {
         }
     }
 
+    /// The same, with what each looks after, and the format in which they write.
+    async fn at_work(&self) -> Result<(Vec<AtWork>, Option<u32>), StoreError> {
+        if let Some(workers) = self.workers.get() {
+            return Ok((workers.at_work(), workers.format(&formats::WRITES).ok()));
+        }
+        let live = workers::live(&self.link, &self.names.prefix).await?;
+        let format = formats::to_write(&live, &formats::WRITES).ok();
+        Ok((workers::at_work(live), format))
+    }
+
     /// How the servers are, and what survives what.
     pub async fn inspect(&self) -> Inspection {
         inspect::inspect(&self.link, &self.names.prefix).await
@@ -252,7 +279,7 @@ impl RedisStore {
         if matches!(self.clock, RedisClock::Given(_)) {
             return;
         }
-        let me = match Worker::this((meta::FORMAT, meta::FORMAT), self.millis()) {
+        let me = match Worker::this((*formats::READS.start(), *formats::READS.end()), self.millis()) {
             Ok(me) => me,
             Err(why) => return tracing::error!(%why, "working without knowing the other workers"),
         };
@@ -539,8 +566,13 @@ impl Store for RedisStore {
         self.promises.clone()
     }
 
+    /// Takes as long as one answer of Redis may take, at most.
     async fn close(&self) -> Result<(), StoreError> {
         self.closed.store(true, Ordering::SeqCst);
+        if let Some(workers) = self.workers.get() {
+            // The others look after its partitions at once.
+            workers.leave().await;
+        }
         self.link.close();
         Ok(())
     }

@@ -266,9 +266,12 @@ impl RedisStore {
     }
 
     pub(super) async fn count_all(&self) -> Result<Stats, StoreError> {
+        let (workers, format) = self.at_work().await?;
         let mut stats = Stats {
             leases_lost: self.leases_lost.load(Ordering::Relaxed),
             quarantined: self.list_quarantined().await?.len() as u64,
+            workers,
+            format,
             ..Stats::default()
         };
         let queues = ["run", "send", "timers", "jobs", "active", "parked", "counts"];

@@ -3,6 +3,7 @@
 //! All of it only saves time. Any worker may claim any contact; one who sees the others wrongly, or whose message is
 //! lost, finds the work by looking.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -11,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::formats::{WRITES, to_write};
 use super::link::{Durable, Link, Subscription};
 use super::{PARTITIONS, Partition, Script};
-use crate::store::{ContactId, Due, StoreError};
+use crate::store::{AtWork, ContactId, Due, StoreError, millis};
 
 static BEAT: Script = Script::new("beat", include_str!("beat.lua"));
 
@@ -43,6 +45,11 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// Its machine, and what tells it apart from others there.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.host, self.id.get(..8).unwrap_or(&self.id))
+    }
+
     /// This process, starting now.
     pub fn this(reads: (u32, u32), started: i64) -> Result<Worker, StoreError> {
         let id = getrandom::u64()
@@ -93,6 +100,23 @@ impl View {
             },
             live,
         }
+    }
+
+    fn at_work(&self) -> Vec<AtWork> {
+        let mut all: Vec<AtWork> = self
+            .live
+            .iter()
+            .enumerate()
+            .map(|(place, worker)| AtWork {
+                name: worker.name(),
+                version: worker.version.clone(),
+                since: millis::timestamp(worker.started),
+                partitions: self.owners.iter().filter(|owner| **owner == place).count() as u64,
+                reads: worker.reads,
+            })
+            .collect();
+        all.sort_by(|one, other| (one.since, &one.name).cmp(&(other.since, &other.name)));
+        all
     }
 
     fn owner(&self, partition: Partition) -> Option<&Worker> {
@@ -167,13 +191,17 @@ impl Workers {
         Partition::all().filter(mine).collect()
     }
 
-    /// The format to write: the highest that all who live can read, `mine` at most.
-    pub fn format(&self, mine: u32) -> u32 {
-        self.view()
-            .live
-            .iter()
-            .map(|worker| worker.reads.1)
-            .fold(mine, u32::min)
+    /// The format in which to write while these work, of those that this process can write.
+    ///
+    /// # Errors
+    /// Who must go first.
+    pub fn format(&self, writes: &RangeInclusive<u32>) -> Result<u32, StoreError> {
+        to_write(&self.view().live, writes)
+    }
+
+    /// Those who lived a moment ago, with what they look after.
+    pub fn at_work(&self) -> Vec<AtWork> {
+        self.view().at_work()
     }
 
     /// Tells the owner of the contact's partition. `false`: that is this process itself, or nobody could be told.
@@ -208,7 +236,15 @@ impl Workers {
                 let known = self.live();
                 if known.len() != live.len() || !live.iter().all(|worker| known.contains(worker)) {
                     let all: Vec<&str> = live.iter().map(|worker| worker.host.as_str()).collect();
-                    tracing::info!(workers = live.len(), hosts = ?all, "the workers of this store");
+                    match to_write(&live, &WRITES) {
+                        Ok(format) => {
+                            tracing::info!(workers = live.len(), hosts = ?all, format, "the workers of this store");
+                        }
+                        // What it can't read it leaves alone, so nothing breaks; but its share of the work waits.
+                        Err(why) => {
+                            tracing::error!(workers = live.len(), hosts = ?all, %why, "workers of this store do not fit together");
+                        }
+                    }
                     *self.view.write().unwrap_or_else(PoisonError::into_inner) = View::of(live);
                     self.changed.notify_waiters();
                 }
@@ -216,6 +252,11 @@ impl Workers {
             Err(why) => tracing::debug!(%why, "no word to the other workers"),
         }
     }
+}
+
+/// These with what they look after, as they see it themselves.
+pub(super) fn at_work(live: Vec<Worker>) -> Vec<AtWork> {
+    View::of(live).at_work()
 }
 
 /// Who works on the store, without joining them: for `doctor`.

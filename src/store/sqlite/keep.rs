@@ -39,6 +39,8 @@ pub(super) fn stats(step: &Step<'_>) -> Result<Stats, StoreError> {
         leases_lost: 0,
         bytes: Some(count("PRAGMA page_count")? * count("PRAGMA page_size")?),
         bytes_limit: None,
+        workers: Vec::new(),
+        format: None,
     })
 }
 
