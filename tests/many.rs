@@ -204,6 +204,115 @@ async fn asked_to_stop_a_worker_leaves_nothing_that_the_other_has_to_wait_for() 
     assert_eq!(double.sent().len(), customers.len());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_erased_on_one_worker_is_answered_anew_by_the_other_that_still_knew_them() {
+    let (double, server) = (double().await, redis::Server::plain());
+    let (mut one, mut two) = (worker(&double, &server), worker(&double, &server));
+    two.start(&double).await;
+    one.start(&double).await;
+    // First known by the user id alone, and then by the number too: who comes back is another contact.
+    let hidden = double.customer(&format!("ID.{SARI:0>20}"));
+    let sari = double.customer(SARI);
+    assert_eq!(sari.user_id(), hidden.id());
+    point(&double, &two).await;
+    hidden.says("Hi");
+    heard(&double, hidden.id(), 1).await;
+    sari.says("Hi");
+    heard(&double, SARI, 1).await;
+    let (_, all) = ask(&one, reqwest::Method::GET, "/api/conversations", Value::Null).await;
+    assert_eq!(all.as_array().map(Vec::len), Some(1), "{all}");
+    let was = all[0]["contact"].as_str().expect("a conversation").to_owned();
+
+    let path = format!("/api/conversations/{was}");
+    let (done, _) = ask(&one, reqwest::Method::DELETE, &path, Value::Null).await;
+    assert!((200..300).contains(&done), "{done}");
+    sari.says("Hi");
+    // As a new customer is, and in this conversation only.
+    assert_eq!(heard(&double, SARI, 2).await[1..], [HELLO]);
+    sari.taps("Leave a message");
+    assert_eq!(heard(&double, SARI, 3).await[2..], [STORY]);
+    double.settled().await;
+    assert_eq!(texts(&double.sent(), SARI).len(), 3);
+    // Nothing of hers is left where she was.
+    let (_, all) = ask(&two, reqwest::Method::GET, "/api/conversations", Value::Null).await;
+    assert_eq!(all.as_array().map(Vec::len), Some(1), "{all}");
+    assert_ne!(all[0]["contact"], was.as_str());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asked_to_stop_while_the_store_hangs_a_worker_stops_in_time_and_nothing_is_lost() {
+    let (double, server, shop) = (double().await, redis::Server::plain(), Shop::start().await);
+    let worker = || patient(&double, &server, &shop, "10");
+    let (mut one, mut two) = (worker(), worker());
+    one.start(&double).await;
+    waits_for_the_shop(&double, &shop).await;
+    let budi = double.customer(BUDI);
+    budi.says("Hi");
+    heard(&double, BUDI, 1).await;
+    server.freeze();
+    budi.taps("Leave a message");
+    shop.release();
+    let (status, took) = one.stop();
+    server.thaw();
+    assert!(status.success());
+    // Twenty seconds for what is in flight, and some for the store.
+    assert!(took < Duration::from_secs(25), "it took {took:?}");
+    two.start(&double).await;
+    assert_eq!(heard(&double, BUDI, 2).await, [HELLO, STORY]);
+    let said = heard(&double, SARI, 4).await;
+    assert_eq!(said[2..], ["Order A-12345 is on its way.", "Bye!"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn status_and_metrics_show_who_works_on_the_store_and_with_how_much_of_it() {
+    let (double, server) = (double().await, redis::Server::plain());
+    let worker = || worker(&double, &server).with(&double, "[metrics]\nbind = \"127.0.0.1:0\"\n");
+    let (mut one, mut two) = (worker(), worker());
+    one.start(&double).await;
+    two.start(&double).await;
+    let line = two.line("metrics on ").await.expect("an address");
+    let page = line.split_once("metrics on ").unwrap().1.to_owned();
+    let at = page
+        .trim_start_matches("http://")
+        .trim_end_matches("/metrics")
+        .to_owned();
+    let status = || {
+        let shown = two.run(&double, &["status", "--at", &at, "--format", "json"]);
+        serde_json::from_slice::<Value>(&shown.stdout).expect("JSON")["store"].clone()
+    };
+    until("both workers", async || {
+        status()["workers"].as_array().is_some_and(|all| all.len() == 2)
+    })
+    .await;
+    let store = status();
+    let owned: u64 = (0..2)
+        .filter_map(|n| store["workers"][n]["partitions"].as_u64())
+        .sum();
+    assert_eq!((owned, store["format"].as_u64()), (256, Some(1)), "{store:#}");
+    let names: Vec<&str> = (0..2)
+        .filter_map(|n| store["workers"][n]["name"].as_str())
+        .collect();
+    let text = two.run(&double, &["status", "--at", &at]);
+    let text = String::from_utf8_lossy(&text.stdout);
+    let metrics = reqwest::get(&page).await.unwrap().text().await.unwrap();
+    for name in &names {
+        assert!(
+            text.contains(name) && text.contains("of 256 partitions"),
+            "{text}"
+        );
+        let series = format!("switchboard_worker_partitions{{worker=\"{name}\"");
+        assert!(metrics.contains(&series), "{metrics}");
+    }
+    // Who stops is off the list at once, and the other has all.
+    one.stop();
+    until("one worker", async || {
+        let store = status();
+        store["workers"].as_array().is_some_and(|all| all.len() == 1)
+            && store["workers"][0]["partitions"] == 256
+    })
+    .await;
+}
+
 /// A worker whose flow is very patient with the shop. Its leases of jobs last `90 s / haste`.
 fn patient(double: &Double, server: &redis::Server, shop: &Shop, haste: &str) -> Bot {
     let mut bot = worker(double, server).with(double, &shop.config());

@@ -175,6 +175,7 @@ async fn erase(store: &dyn Store, id: ContactId, yes: bool) -> Result<Exit> {
         }
     }
     store.erase(id).await?;
+    crate::server::people_changed(store).await;
     println!("erased {id}");
     Ok(Exit::Good)
 }
@@ -187,7 +188,10 @@ async fn merge(store: &dyn Store, from: &str, into: &str) -> Result<Exit> {
     };
     let into = contact(store, into).await?;
     match store.merge(from, into).await? {
-        Merged::Done => println!("{from} is now {into}"),
+        Merged::Done => {
+            crate::server::people_changed(store).await;
+            println!("{from} is now {into}");
+        }
         Merged::Already => println!("{from} was {into} already"),
         Merged::Busy => {
             return Err(Exit::Remote.because("one of them is in work; try again in half a minute"));

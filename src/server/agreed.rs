@@ -1,5 +1,6 @@
-//! What all processes of one store agree on: the live program, the Autopilot switches, numbers that rest. Whoever changes
-//! one of them writes it down and turns a page; the others look at the page each second and read what is new.
+//! What all processes of one store agree on: the live program, the Autopilot switches, numbers that rest, and who is who
+//! after a contact was erased or merged. Whoever changes one of them writes it down and turns a page; the others look at
+//! the page each second and read what is new.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use crate::store::{Store, StoreError};
 
 /// Name of the setting that changes with every change.
 const PAGE: &str = "agreed/page";
+/// Changes when a contact was erased or merged.
+const PEOPLE: &str = "agreed/people";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often parked events are looked at: whoever dies on one can't tell the team of it.
 const PARKED_EVERY: u32 = 10;
@@ -23,13 +26,31 @@ const WORTH_TELLING: Duration = Duration::from_secs(3);
 
 /// Lets the others know that something has changed.
 pub(super) async fn turn_page(store: &dyn Store) -> Result<(), StoreError> {
-    let page = getrandom::u64().unwrap_or_default().to_le_bytes();
-    store.put_setting(PAGE, &page).await
+    store.put_setting(PAGE, &fresh()).await
+}
+
+fn fresh() -> [u8; 8] {
+    getrandom::u64().unwrap_or_default().to_le_bytes()
+}
+
+/// Lets the others forget whom they know: a contact was erased or merged. A hint: whoever misses it finds out with the
+/// next message of that customer (see [`super::people::People::relearned`]).
+pub async fn people_changed(store: &dyn Store) {
+    if !store.promises().shared {
+        return;
+    }
+    let told = async {
+        store.put_setting(PEOPLE, &fresh()).await?;
+        turn_page(store).await
+    };
+    if let Err(why) = told.await {
+        tracing::debug!(%why, "the other processes were not told; each finds out by itself");
+    }
 }
 
 /// Reads what others have changed, until the server stops.
 pub(super) async fn keep_up(shared: Arc<Shared>) {
-    let mut seen = None;
+    let (mut seen, mut people) = (None, None);
     let mut told = Vec::new();
     for round in 0u32.. {
         tokio::select! {
@@ -39,7 +60,7 @@ pub(super) async fn keep_up(shared: Arc<Shared>) {
         // The pulse tells of a store that is away.
         if let Ok(page) = shared.store.setting(PAGE).await
             && page != seen
-            && read(&shared).await.is_ok()
+            && read(&shared, &mut people).await.is_ok()
         {
             seen = page;
         }
@@ -49,8 +70,13 @@ pub(super) async fn keep_up(shared: Arc<Shared>) {
     }
 }
 
-async fn read(shared: &Shared) -> Result<(), StoreError> {
+async fn read(shared: &Shared, people: &mut Option<Vec<u8>>) -> Result<(), StoreError> {
     shared.flows.catch_up().await?;
+    let now = shared.store.setting(PEOPLE).await?;
+    if *people != now {
+        shared.people.forget();
+        *people = now;
+    }
     for number in shared.numbers.values() {
         numbers::read_autopilot(shared.store.as_ref(), number).await?;
         if let Some(value) = shared.store.setting(&gate_of(number)).await?

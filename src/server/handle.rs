@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
+use super::agreed;
 use super::config::Config;
 use super::identity;
 use super::mailbox::Item;
@@ -345,12 +346,18 @@ impl Handle {
     /// Removes every record of a contact. `false`: it is not known.
     pub async fn erase(&self, contact: ContactId) -> Result<bool, StoreError> {
         let known = self.shared.store.erase(contact).await?;
-        self.shared.people.forget();
+        self.forget_people().await;
         self.shared.ring(contact);
         if known {
             tracing::info!(contact = %Masked(contact), "a contact was erased by an operator");
         }
         Ok(known)
+    }
+
+    /// Here and in the other processes.
+    async fn forget_people(&self) {
+        self.shared.people.forget();
+        agreed::people_changed(self.shared.store.as_ref()).await;
     }
 
     /// Makes two contacts one.
@@ -363,7 +370,7 @@ impl Handle {
             .unwrap_or_default();
         let merged = store.merge(from, into).await?;
         if matches!(merged, Merged::Done | Merged::Already) {
-            self.shared.people.forget();
+            self.forget_people().await;
             store
                 .discard_quarantined(&Quarantined::id_of(&channel, &Clash::to_bytes(from, into)))
                 .await?;

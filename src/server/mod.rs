@@ -76,6 +76,7 @@ use self::pulse::Pulse;
 use crate::store::{MovableClock, Store, StoreError};
 use crate::voice::{Transcriber, Unavailable};
 
+pub use agreed::people_changed;
 pub use failpoint::clock;
 pub use flows::FlowsError;
 pub use guard::is_public;
@@ -90,6 +91,10 @@ pub use thread::{Line, NoteKind, Ours};
 
 /// So many connections to the page of metrics are served at the same time.
 const WATCHERS: usize = 16;
+
+/// How long the store may take to close, after what was in flight has had its time: together they stay within the time
+/// after which whoever stops the process kills it.
+const CLOSED_WITHIN: Duration = Duration::from_secs(4);
 
 /// What a server is given besides its configuration.
 #[derive(Default)]
@@ -285,8 +290,8 @@ impl Running {
             .spawn(async move { shared.flows.watch(&shared.stopping).await });
     }
 
-    /// Takes no new work, lets what is in flight finish for `limits.drain_seconds`, and closes the store. What did not
-    /// finish is done again after the next start.
+    /// Takes no new work, lets what is in flight finish for `limits.drain_seconds`, and closes the store within a few
+    /// seconds more, whatever state that is in. What did not finish is done again after the next start.
     pub async fn shutdown(self) {
         let within = Duration::from_secs(self.shared.config.limits.drain_seconds);
         self.shared.stopping.cancel();
@@ -301,9 +306,15 @@ impl Running {
                 "some work did not finish in time; it is done again after the next start"
             );
         }
-        jobs::give_back(&self.shared).await;
-        if let Err(why) = self.shared.store.close().await {
-            tracing::error!(%why, "the store could not be closed in order");
+        // A store that hangs must not hold the process back: what is not given back is free when its lease ends.
+        let closing = async {
+            jobs::give_back(&self.shared).await;
+            self.shared.store.close().await
+        };
+        match tokio::time::timeout(CLOSED_WITHIN, closing).await {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => tracing::error!(%why, "the store could not be closed in order"),
+            Err(_) => tracing::error!("the store did not close in time; its leases run out by themselves"),
         }
         tracing::info!("stopped");
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +10,10 @@ use super::identity;
 use super::mailbox::Item;
 use super::masked::Masked;
 use super::parts::{Number, Shared, lock};
+use super::patience::repeated;
+use super::webhook;
 use crate::message::Role;
-use crate::store::{Alias, Claim, ContactId, Resolved, StoreError};
+use crate::store::{Alias, Claim, ContactId, Ingest, Ingested, Resolved, StoreError};
 
 /// Above this many the memory is emptied; the store knows them all.
 const REMEMBERED: usize = 50_000;
@@ -60,9 +63,9 @@ impl People {
         lock(&self.known).clear();
     }
 
-    /// The identities that a claim's own events name, where the store has none. Another process may have erased the
-    /// contact while this one remembered it; its first message since then made it anew, without them.
-    pub async fn relearned(&self, shared: &Shared, claim: &Claim) -> Result<Vec<Alias>, StoreError> {
+    /// Who a claim without identities is, by its own events. Another process may have erased the contact while this one
+    /// remembered it; its first message since then made it anew, without them.
+    pub async fn relearned(&self, shared: &Shared, claim: &Claim) -> Result<Relearned, StoreError> {
         self.forget();
         for event in &claim.events {
             let Ok(Item::Inbound(inbound)) = serde_json::from_slice(&event.payload) else {
@@ -73,13 +76,57 @@ impl People {
                 && let Some((first, also)) = aliases.split_first()
             {
                 let resolved = shared.store.resolve_alias(&claim.channel, first, also).await?;
-                if resolved.contact() == claim.contact {
-                    return Ok(aliases);
-                }
+                let is = resolved.contact();
+                return Ok(match is == claim.contact {
+                    true => Relearned::Aliases(aliases),
+                    false => Relearned::Another(is),
+                });
             }
         }
-        Ok(Vec::new())
+        Ok(Relearned::Nobody)
     }
+
+    /// What was written to a contact that is no more goes to the one that its customer is now. Whoever dies in between
+    /// is followed by one who does it again: what is there already is a repetition.
+    pub async fn hand_on(&self, shared: &Shared, claim: &Claim, to: ContactId) -> Result<(), StoreError> {
+        let mut letters = Vec::new();
+        for event in &claim.events {
+            let Ok(Item::Inbound(inbound)) = serde_json::from_slice(&event.payload) else {
+                continue;
+            };
+            letters.push(Ingest {
+                channel: claim.channel.clone(),
+                contact: to,
+                dedupe: inbound.key.0.clone(),
+                said_at: webhook::said_at(&inbound, event.at),
+                quiet: Duration::ZERO,
+                quiet_max: Duration::ZERO,
+                history: webhook::line_of(&inbound).map(|line| line.to_bytes()),
+                payload: event.payload.clone(),
+            });
+        }
+        tracing::info!(
+            channel = claim.channel, contact = %Masked(claim.contact), to = %Masked(to), events = letters.len(),
+            "a customer was erased meanwhile; what was written since goes to who they are now"
+        );
+        let outcomes = repeated(|| shared.store.ingest(&letters)).await?;
+        if outcomes.contains(&Ingested::MailboxFull) {
+            return Err(StoreError::Full("the mailbox of a contact".to_owned()));
+        }
+        // Nobody can be answered there, and nobody would ever look there to erase it.
+        repeated(|| shared.store.erase(claim.contact)).await?;
+        shared.ring(to);
+        Ok(())
+    }
+}
+
+/// See [`People::relearned`].
+pub(super) enum Relearned {
+    Aliases(Vec<Alias>),
+    /// The customer who wrote is this contact now.
+    Another(ContactId),
+    /// No event of it names anybody.
+    Nobody,
 }
 
 /// What people find under `/api/clashes` and among what was put aside, until it is old.

@@ -360,7 +360,7 @@ async fn quarantine(
 }
 
 /// Only what the customer says opens the window.
-fn said_at(event: &Inbound, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn said_at(event: &Inbound, now: Timestamp) -> Option<Timestamp> {
     (event.who.role == Role::User && speaks(&event.body)).then(|| event.at.unwrap_or(now))
 }
 
@@ -388,7 +388,7 @@ fn speaks(body: &InboundBody) -> bool {
     }
 }
 
-fn line_of(event: &Inbound) -> Option<Line> {
+pub(super) fn line_of(event: &Inbound) -> Option<Line> {
     match (&event.body, event.who.role) {
         (InboundBody::Echo { body }, _) => Some(Line::Echo {
             body: (**body).clone(),

@@ -10,6 +10,7 @@ use super::masked::Masked;
 use super::metrics::{Lease, TurnEnd, observe};
 use super::parts::{Number, Shared};
 use super::patience::repeated;
+use super::people::Relearned;
 use super::session::{self, Session};
 use super::thread::Line;
 use super::traces::Span;
@@ -43,7 +44,15 @@ pub(super) async fn take_turn(shared: &Arc<Shared>, seat: &Seat) {
             }
             if claim.aliases.is_empty() {
                 match shared.people.relearned(shared, &claim).await {
-                    Ok(aliases) => claim.aliases = aliases,
+                    Ok(Relearned::Aliases(aliases)) => claim.aliases = aliases,
+                    Ok(Relearned::Another(to)) => {
+                        // If it can't be done now, it is when the lease has run out.
+                        if let Err(why) = shared.people.hand_on(shared, &claim, to).await {
+                            tracing::warn!(contact = %Masked(contact), %why, "what was written to it can't be handed on yet");
+                        }
+                        return;
+                    }
+                    Ok(Relearned::Nobody) => {}
                     Err(why) => {
                         tracing::warn!(contact = %Masked(contact), %why, "its identities can't be asked for");
                     }
