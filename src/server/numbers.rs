@@ -109,6 +109,7 @@ impl BubbleSink for Screen {
             rank: super::identity::rank(DeliveryState::Delivered),
             state: super::identity::state_name(DeliveryState::Delivered).to_owned(),
             error: None,
+            pace: None,
         };
         tokio::spawn(async move {
             if let Err(why) = store.reconcile(&channel, &status).await {

@@ -473,6 +473,7 @@ async fn reconcile(
         error: news
             .error
             .or_else(|| news.error_code.map(|code| format!("error {code}"))),
+        pace: number.config.pace,
     };
     if let Some(code) = news.error_code {
         tracing::warn!(

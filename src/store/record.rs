@@ -347,6 +347,8 @@ pub struct Status {
     pub rank: u8,
     pub state: String,
     pub error: Option<String>,
+    /// How fast this person may be written to. Charged if the message was not known to be sent until now.
+    pub pace: Option<Pace>,
 }
 
 /// A line of the thread.

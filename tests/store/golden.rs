@@ -99,6 +99,7 @@ async fn a_store_of_format_1_is_read_whole_and_goes_on() {
         rank: 3,
         state: "read".into(),
         error: None,
+        pace: None,
     };
     assert!(store.reconcile("number-one", &status).await.unwrap());
 

@@ -189,6 +189,7 @@ fn status(rank: u8, state: &str) -> Status {
         rank,
         state: state.into(),
         error: None,
+        pace: None,
     }
 }
 

@@ -75,6 +75,7 @@ enum Step {
         known_channel: bool,
         rank: u8,
         error: bool,
+        paced: bool,
     },
     JobClaim,
     JobRenew {
@@ -231,9 +232,9 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (1usize..4).prop_map(|limit| Step::Fire { limit }),
         6 => (0u8..3).prop_map(|contact| Step::SendClaim { contact }),
         6 => (0usize..3, outcome).prop_map(|(back, outcome)| Step::SendDone { back, outcome }),
-        3 => (0u8..3, 0u8..8, any::<bool>(), prop::bool::weighted(0.9), 0u8..4, any::<bool>()).prop_map(
-            |(contact, id, ours, known_channel, rank, error)| Step::Reconcile {
-                contact, id, ours, known_channel, rank, error
+        3 => (0u8..3, 0u8..8, any::<bool>(), prop::bool::weighted(0.9), 0u8..4, any::<(bool, bool)>()).prop_map(
+            |(contact, id, ours, known_channel, rank, (error, paced))| Step::Reconcile {
+                contact, id, ours, known_channel, rank, error, paced
             }
         ),
         3 => Just(Step::JobClaim),
@@ -466,6 +467,7 @@ impl Pair {
                 known_channel,
                 rank,
                 error,
+                paced,
             } => {
                 let id = format!("{n}.{id}");
                 let status = Status {
@@ -474,6 +476,7 @@ impl Pair {
                     rank: *rank,
                     state: format!("state {rank}"),
                     error: error.then(|| "error".to_owned()),
+                    pace: paced.then_some(PACE),
                 };
                 let channel = if *known_channel { "one" } else { "two" };
                 let _ = both!(pair.reconcile(channel, &status));

@@ -112,6 +112,7 @@ async fn life(store: &dyn Store, clock: &StillClock) -> Vec<Record> {
         rank: 2,
         state: "delivered".into(),
         error: None,
+        pace: None,
     };
     sure!(store.reconcile(CHANNEL, &status));
     sure!(store.take_tokens(

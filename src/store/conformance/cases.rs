@@ -73,6 +73,7 @@ macro_rules! conformance {
                 what_was_borrowed_is_given_back_by_waiting,
                 a_paced_contact_holds_nobody_else_back,
                 what_people_write_counts_and_waits_too,
+                a_message_that_a_status_settles_first_counts_once,
                 an_accept_that_is_recorded_twice_counts_once,
                 what_did_not_leave_does_not_count,
                 the_pace_outlives_the_process,

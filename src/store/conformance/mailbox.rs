@@ -302,6 +302,7 @@ pub async fn bytes_come_back_as_they_went_in(open: Open) {
             rank: 1,
             state: "sent".into(),
             error: None,
+            pace: None,
         };
         assert!(bed.store.reconcile(CHANNEL, &settled).await.unwrap());
         let thread = bed.store.history(ana, 2).await.unwrap();

@@ -199,6 +199,7 @@ fn status(id: &str, ours: Option<&str>, rank: u8, state: &str) -> Status {
         rank,
         state: state.into(),
         error: None,
+        pace: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use switchboard::store::{Due, OutboxEntry, Pace, Rate, SendOutcome};
+use switchboard::store::{Due, OutboxEntry, Pace, Rate, SendOutcome, Status};
 
 use super::Open;
 use super::bed::{Bed, CHANNEL, bed, bot, person};
@@ -90,6 +90,35 @@ pub async fn what_people_write_counts_and_waits_too(open: Open) {
         sends(&bed, ana, id).await;
     }
     assert!(bed.send_claim(ana).await.is_none());
+    bed.pass(6_000);
+    sends(&bed, ana, "4").await;
+}
+
+pub async fn a_message_that_a_status_settles_first_counts_once(open: Open) {
+    let bed = bed(open).await;
+    let ana = bed.contact("ana").await;
+    bed.answer(ana, five()).await;
+    for id in ["1", "2", "3"] {
+        let claim = bed.send_claim(ana).await.expect("it may leave");
+        let status = Status {
+            message_id: format!("wamid.{id}"),
+            ours: Some(id.to_owned()),
+            rank: 1,
+            state: "sent".into(),
+            error: None,
+            pace: Some(PACE),
+        };
+        // The provider's word overtakes its answer, and comes twice.
+        for _ in 0..2 {
+            assert!(bed.store.reconcile(CHANNEL, &status).await.unwrap());
+        }
+        assert!(bed.store.send_done(&claim, &accepted(id)).await.unwrap());
+    }
+    assert!(bed.send_claim(ana).await.is_none());
+    assert_eq!(
+        bed.store.next_due(Due::Send).await.unwrap(),
+        Some(bed.in_millis(6_000))
+    );
     bed.pass(6_000);
     sends(&bed, ana, "4").await;
 }

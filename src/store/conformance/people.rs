@@ -81,6 +81,7 @@ pub async fn an_erased_contact_leaves_nothing(open: Open) {
         rank: 1,
         state: "sent".into(),
         error: None,
+        pace: None,
     };
     assert!(!bed.store.reconcile(CHANNEL, &status).await.unwrap());
     // Nor does it go out with an export.
@@ -232,6 +233,7 @@ pub async fn merged_contacts_are_one_and_a_repeated_merge_changes_nothing(open: 
         rank: 2,
         state: "delivered".into(),
         error: None,
+        pace: None,
     };
     assert!(bed.store.reconcile(CHANNEL, &status).await.unwrap());
     assert_eq!(bed.state(ana, "628110000002.1").await, "delivered");

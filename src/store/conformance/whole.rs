@@ -105,6 +105,7 @@ async fn conversation(open: Open, times: usize) -> impl PartialEq + std::fmt::De
         rank: 1,
         state: "sent".into(),
         error: None,
+        pace: None,
     };
     call!(bed.reconcile(super::bed::CHANNEL, &status));
     call!(bed.set_owner(ana, Owner::Human));

@@ -386,7 +386,7 @@ impl Person {
         line.entry.status.as_ref().map(|(ours, _)| ours.clone())
     }
 
-    pub(super) fn reconcile(&mut self, ours: &str, status: &Status) {
+    pub(super) fn reconcile(&mut self, now: i64, ours: &str, status: &Status) {
         if let Some(line) = self.line(ours) {
             line.message_id.get_or_insert_with(|| status.message_id.clone());
             if line.rank.is_none_or(|rank| rank < status.rank) {
@@ -400,8 +400,13 @@ impl Person {
         }
         if let Some(place) = self.outbox.iter().position(|queued| queued.entry.id == ours) {
             self.outbox.remove(place);
-            if place == 0 && self.sending.take().is_some() {
-                self.sent_fence = self.send_fence;
+            if place == 0 {
+                if self.sending.take().is_some() {
+                    self.sent_fence = self.send_fence;
+                }
+                if let Some(pace) = status.pace {
+                    self.paced = self.paced.after_a_message(now, pace);
+                }
             }
         }
     }

@@ -167,7 +167,7 @@ impl Store for ModelStore {
     }
 
     async fn reconcile(&self, channel: &str, status: &Status) -> Result<bool, StoreError> {
-        self.step(|world, _| Ok(world.reconcile(channel, status)))
+        self.step(|world, now| Ok(world.reconcile(now, channel, status)))
     }
 
     async fn job_claim(&self, lease: Duration) -> Result<Option<JobClaim>, StoreError> {

@@ -358,7 +358,7 @@ impl World {
         true
     }
 
-    pub(super) fn reconcile(&mut self, channel: &str, status: &Status) -> bool {
+    pub(super) fn reconcile(&mut self, now: i64, channel: &str, status: &Status) -> bool {
         let mut people = self
             .people
             .values_mut()
@@ -375,7 +375,7 @@ impl World {
             return false;
         };
         if let Some(person) = self.people.get_mut(&id) {
-            person.reconcile(&ours, status);
+            person.reconcile(now, &ours, status);
         }
         true
     }

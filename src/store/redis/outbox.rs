@@ -6,7 +6,7 @@ use futures_util::future::join;
 
 use super::link::Durable;
 use super::names::{Own, digest};
-use super::pace::pace_words;
+use super::pace::{pace_of, push_pace};
 use super::scripts::{PLACE, RECONCILE, SEND_CLAIM, SENT, SET_OWNER};
 use super::turn::{aliases, owner_word, unreadable};
 use super::wire::{Answer, at, blob, span};
@@ -161,16 +161,7 @@ impl RedisStore {
             Some(lease) => args.push(span(lease)),
             None => args.push(""),
         }
-        match pace_words(outcome) {
-            Some((every, reach)) => {
-                args.push(every);
-                args.push(reach);
-            }
-            None => {
-                args.push("");
-                args.push("");
-            }
-        }
+        push_pace(&mut args, pace_of(outcome));
         let step = self.run(&SENT, keys, args, Durable::AsConfigured);
         let answer = match place {
             None => step.await,
@@ -246,7 +237,7 @@ impl RedisStore {
             None => status.state.clone(),
             Some(error) => format!("{}: {error}", status.state),
         };
-        let args = self
+        let mut args = self
             .args(contact)
             .with(channel)
             .with(short.clone())
@@ -255,6 +246,7 @@ impl RedisStore {
             .with(u32::from(status.rank))
             .with(state)
             .with(self.caps.history_entries);
+        push_pace(&mut args, status.pace);
         let mut answer = self.run(&RECONCILE, keys, args, Durable::AsConfigured).await?;
         answer.int()?;
         let now = answer.int()?;

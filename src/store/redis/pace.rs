@@ -6,22 +6,33 @@ use super::RedisStore;
 use super::link::Durable;
 use super::names::digest;
 use super::scripts::TOKENS;
+use super::wire::Args;
 use crate::store::{ContactId, Pace, Rate, SendOutcome, StoreError, Tokens};
 
-/// The interval and how far ahead a full bucket reaches, in milliseconds.
-pub(super) fn pace_words(outcome: &SendOutcome) -> Option<(i64, i64)> {
-    const LONGEST: i64 = 9_999_999_999;
-    let pace: &Pace = match outcome {
-        SendOutcome::Accepted { pace, .. } => pace.as_ref()?,
+/// What a send that ended so costs its contact.
+pub(super) fn pace_of(outcome: &SendOutcome) -> Option<Pace> {
+    match outcome {
+        SendOutcome::Accepted { pace, .. } => *pace,
         SendOutcome::Retry { .. }
         | SendOutcome::NotYet { .. }
         | SendOutcome::Uncertain { .. }
-        | SendOutcome::Dead { .. } => return None,
+        | SendOutcome::Dead { .. } => None,
+    }
+}
+
+/// The interval and how far ahead a full bucket reaches, in milliseconds; two empty words without a pace.
+pub(super) fn push_pace(args: &mut Args, pace: Option<Pace>) {
+    const LONGEST: i64 = 9_999_999_999;
+    let Some(pace) = pace else {
+        args.push("");
+        args.push("");
+        return;
     };
     let every = i64::try_from(pace.every.as_nanos().div_ceil(1_000_000)).unwrap_or(LONGEST);
     let every = every.min(LONGEST);
     let reach = every.saturating_mul(i64::from(pace.burst.max(1)) - 1);
-    Some((every, reach.min(LONGEST * 1_000)))
+    args.push(every);
+    args.push(reach.min(LONGEST * 1_000));
 }
 
 impl RedisStore {

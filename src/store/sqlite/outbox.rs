@@ -8,8 +8,8 @@ use super::contact::Contact;
 use super::writer::Step;
 use super::{thread, turn};
 use crate::store::{
-    ContactId, Fence, OutboxEntry, Owner, SendClaim, SendOutcome, Sender, Status, StoreError, TurnCommit,
-    millis,
+    ContactId, Fence, OutboxEntry, Owner, Pace, SendClaim, SendOutcome, Sender, Status, StoreError,
+    TurnCommit, millis,
 };
 
 /// The turn's messages that are neither queued nor in the thread. Asked before the turn writes lines: those may push
@@ -318,12 +318,12 @@ pub(super) fn reconcile(step: &Step<'_>, channel: &str, status: &Status) -> Resu
              WHERE ours = ?2 AND contact = ?1",
         )?
         .execute(params![id.0, ours, status.message_id, status.rank, state])?;
-    settle(step, id, &ours)?;
+    settle(step, id, &ours, status.pace)?;
     Ok(true)
 }
 
 /// The provider knows the message: it need not be sent again, whoever holds it now.
-fn settle(step: &Step<'_>, id: ContactId, ours: &str) -> Result<(), StoreError> {
+fn settle(step: &Step<'_>, id: ContactId, ours: &str, pace: Option<Pace>) -> Result<(), StoreError> {
     let Some(pos) = place(step, id, ours)? else {
         return Ok(());
     };
@@ -335,6 +335,9 @@ fn settle(step: &Step<'_>, id: ContactId, ours: &str) -> Result<(), StoreError> 
     if is_head {
         if contact.sending {
             contact.sent_fence = contact.send_fence;
+        }
+        if let Some(pace) = pace {
+            contact.paced = contact.paced.after_a_message(step.now, pace);
         }
         requeue(step, &mut contact)?;
         contact.save(step)?;

@@ -26,6 +26,15 @@ local function paced(p)
   return true
 end
 
+-- One message more has left. `every` and `reach` are the words of a pace, or empty.
+local function charge(every, reach)
+  if every == '' then return end
+  every, reach = tonumber(every), tonumber(reach)
+  -- No further ahead than a full bucket: a clock that was set back must not silence anybody for an hour.
+  empty_at = math.min(math.max(empty_at, now), now + reach) + every
+  paced_until = math.max(empty_at - reach, 0)
+end
+
 -- sender, takeovers after which the bot may no longer say it, n or r, not before or ready at, line, length of the id
 local ENTRY = '^\1\1(%a) (%-?%d+) (%a)(%d+) (%d+) (%d+) ()'
 local function entry(blob)

@@ -20,12 +20,7 @@ else
   if ARGV[4] == 'n' then sends.attempts = sends.attempts - 1 end
 end
 local has_pace = ARGV[9] ~= ''
-if has_pace then
-  -- No further ahead than a full bucket: a clock that was set back must not silence anybody for an hour.
-  local every, reach = tonumber(ARGV[9]), tonumber(ARGV[10])
-  empty_at = math.min(math.max(empty_at, now), now + reach) + every
-  paced_until = math.max(empty_at - reach, 0)
-end
+charge(ARGV[9], ARGV[10])
 sends.sending, sends.sent, sends.count = false, sends.fence, sends.count - gone
 local head, dropped = nil, 0
 if ARGV[8] ~= '' then
