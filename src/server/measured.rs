@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use metrics::Histogram;
 
+use super::failpoint;
 use super::metrics::{Family, Metrics, label, observe};
 use super::pulse::Pulse;
 use crate::store::{
@@ -86,7 +87,7 @@ impl Measured {
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let began = Instant::now();
-        let outcome = work.await;
+        let outcome = failpoint::step(step.word(), work).await;
         observe(self.steps.of(step), began.elapsed());
         self.pulse.heard(&outcome);
         if let Err(why) = &outcome {

@@ -26,6 +26,8 @@ struct Worker {
     child: Option<Child>,
     /// Where its present life begins in its log.
     born: usize,
+    lives: u64,
+    program: PathBuf,
 }
 
 /// See the module.
@@ -34,6 +36,7 @@ pub struct Fleet {
     folder: Option<TempDir>,
     workers: Vec<Worker>,
     env: Vec<(String, String)>,
+    seed: u64,
     pub addresses: Addresses,
     /// Leads to the workers that are up; the double's statuses come this way.
     pub front: Proxy,
@@ -46,18 +49,24 @@ pub struct Fleet {
 
 impl Fleet {
     /// Workers with these configurations, none running yet.
-    pub async fn new(configs: &[String], env: Vec<(String, String)>) -> Fleet {
+    pub async fn new(configs: &[String], env: Vec<(String, String)>, seed: u64) -> Fleet {
         let folder = business::folder();
         business::flows(&folder.path().join("flows"));
         for (at, config) in configs.iter().enumerate() {
             std::fs::write(folder.path().join(format!("worker-{at}.toml")), config)
                 .expect("the configuration is written");
         }
-        let workers = configs.iter().map(|_| Worker { child: None, born: 0 });
+        let workers = configs.iter().map(|_| Worker {
+            child: None,
+            born: 0,
+            lives: 0,
+            program: business::binary(),
+        });
         Fleet {
             folder: Some(folder),
             workers: workers.collect(),
             env,
+            seed,
             addresses: Arc::new(Mutex::new(vec![None; configs.len()])),
             front: Proxy::to_any(Vec::new()).await,
             kills: 0,
@@ -139,6 +148,11 @@ impl Fleet {
         }
     }
 
+    /// From its next start on this worker is that program.
+    pub fn run_as(&mut self, worker: usize, program: &Path) {
+        program.clone_into(&mut self.workers[worker].program);
+    }
+
     /// Starts the process and does not wait.
     pub fn launch(&mut self, worker: usize, env: &[(&str, &str)]) {
         assert!(!self.is_up(worker), "worker {worker} runs already");
@@ -148,12 +162,16 @@ impl Fleet {
             .open(self.log_path(worker));
         let log = log.expect("a log file");
         self.workers[worker].born = self.log(worker).len();
-        let child = Command::new(business::binary())
+        self.workers[worker].lives += 1;
+        // Each life draws other lots.
+        let seed = self.seed * 1_000_003 + worker as u64 * 10_007 + self.workers[worker].lives;
+        let child = Command::new(&self.workers[worker].program)
             .arg("serve")
             .arg("--config")
             .arg(self.folder().join(format!("worker-{worker}.toml")))
             .env_remove("RUST_LOG")
             .env_remove("SWITCHBOARD_FAILPOINT")
+            .env("SWITCHBOARD_FAILPOINT_SEED", seed.to_string())
             .envs(self.env.iter().cloned())
             .envs(env.iter().copied())
             .stdin(Stdio::null())

@@ -1,6 +1,6 @@
 //! Everything that a scenario needs: customers, the double, the workers and their store; and the check at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,8 @@ pub struct Setting {
     pub habits: Habits,
     /// Further lines before the tables of the configuration, and in the number's table.
     pub config: String,
+    /// How fast the number may send, of the number's table too.
+    pub pace: String,
     pub channel: String,
     pub env: Vec<(String, String)>,
     pub double: Setup,
@@ -60,6 +62,7 @@ impl Setting {
             ground,
             habits: Habits::default(),
             config: String::new(),
+            pace: "messages_per_second = 0\npair_every_ms = 0\n".to_owned(),
             channel: String::new(),
             env: vec![("SWITCHBOARD_HASTE".to_owned(), HASTE.to_owned())],
             double: Setup {
@@ -124,13 +127,13 @@ impl World {
                     store,
                     &provider,
                     &setting.config,
-                    &setting.channel,
+                    &format!("{}{}", setting.pace, setting.channel),
                 )
             })
             .collect();
         let mut env = business::secrets(&double);
         env.extend(setting.env);
-        let mut fleet = Fleet::new(&configs, env).await;
+        let mut fleet = Fleet::new(&configs, env, plan.seed).await;
         fleet.start_all(&[]).await;
         double.point_at(format!("http://{}/webhook/{CHANNEL}", fleet.front.address()));
         let heard = Arc::new(Mutex::new(Heard::new(setting.habits.contacts)));
@@ -287,6 +290,31 @@ impl World {
         }
         store.close().await.expect("the store closes");
         states
+    }
+
+    /// By contact, the numbers of the messages that stand in its thread.
+    pub async fn kept(&self) -> Vec<BTreeSet<u32>> {
+        let store = self.store().await;
+        let mut kept = Vec::new();
+        for contact in 0..self.customers_count() {
+            let alias = Alias(format!("phone:{}", phone(contact)));
+            let known = store
+                .resolve_alias(CHANNEL, &alias, &[])
+                .await
+                .expect("the store answers");
+            let thread = store
+                .history(known.contact(), usize::MAX)
+                .await
+                .expect("the store answers");
+            let theirs = thread.iter().filter(|line| line.status.is_none());
+            kept.push(
+                theirs
+                    .flat_map(|line| numbers_in(&String::from_utf8_lossy(&line.payload)))
+                    .collect(),
+            );
+        }
+        store.close().await.expect("the store closes");
+        kept
     }
 
     /// Nothing is left to do, nothing was put aside, and every message stands in its thread once, in order.
