@@ -28,9 +28,10 @@ test-otlp:
 bench: setup-demo
 	scripts/run-benches
 
-# FAULTS=long for the long form, SEED=7 for another run, FORMAT=json for programs, ONLY=f5 for some of it.
+# FAULTS=long for the long form, SEED=7 for another run, FORMAT=json for programs, ONLY=f5 for some of it,
+# OTHER=PROGRAM for an earlier version that F17 puts in the place of this one.
 faults: setup-test
-	scripts/faults $(if $(filter long,$(FAULTS)),--long) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(FORMAT),--format $(FORMAT))
+	scripts/faults $(if $(filter long,$(FAULTS)),--long) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(OTHER),--other $(abspath $(OTHER))) $(if $(FORMAT),--format $(FORMAT))
 
 audit:
 	scripts/audit

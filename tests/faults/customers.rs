@@ -161,6 +161,20 @@ impl Customers {
         }
     }
 
+    /// The message with this number of one customer who does not write by themselves. Repeated until it is taken.
+    pub async fn say(&self, contact: usize, number: u32) {
+        let said = message(&self.shared.double, contact, number, false, 0);
+        let body = envelope(&self.shared.double, contact, &json!([said]));
+        while !self.post(&body).await {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        let mut answers = self.answers();
+        if answers.taken.len() <= contact {
+            answers.taken.resize(contact + 1, Vec::new());
+        }
+        answers.taken[contact].push(Instant::now());
+    }
+
     /// Posts every webhook again, with so many at a time, and gives how many were not taken.
     pub async fn replay(&self, together: usize) -> usize {
         let bodies = self.answers().bodies.clone();

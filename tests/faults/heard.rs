@@ -66,6 +66,15 @@ impl Heard {
         self.by_contact.get(contact).map_or(&[], Vec::as_slice)
     }
 
+    /// When this message was answered first.
+    pub fn answered_at(&self, contact: usize, number: u32) -> Option<Instant> {
+        let answers = |reply: &&Reply| match &reply.answer {
+            Some(answer) => answer.numbers.contains(&number) || (number == 0 && greets(reply)),
+            None => false,
+        };
+        self.of(contact).iter().find(answers).map(|reply| reply.at)
+    }
+
     /// How long after its last answer this customer was asked whether they are there.
     pub fn asked_after(&self, contact: usize) -> Option<Duration> {
         let replies = self.of(contact);

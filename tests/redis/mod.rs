@@ -11,6 +11,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod ask;
+pub mod clock;
 mod cluster;
 mod port;
 mod sentinels;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::ask::{Asking, Reply};
+use super::clock;
 use super::port::Port;
 use super::wait;
 
@@ -40,6 +41,8 @@ pub struct Options {
     pub config: Vec<(String, String)>,
     /// Variables of its environment.
     pub env: Vec<(String, String)>,
+    /// [`Server::set_clock`] sets its clock.
+    pub own_clock: bool,
 }
 
 impl Options {
@@ -52,6 +55,12 @@ impl Options {
 
     pub fn with(mut self, name: &str, value: &str) -> Options {
         self.config.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With a clock that can be set.
+    pub fn with_own_clock(mut self) -> Options {
+        self.own_clock = true;
         self
     }
 }
@@ -104,6 +113,10 @@ impl Server {
         let mut server = Server::of(Role::Server, &conf);
         server.password = password.map(|(_, value)| value.clone());
         server.env.extend(options.env.iter().cloned());
+        if options.own_clock {
+            server.set_clock("+0");
+            server.env.extend(clock::of_a_server(&server.clock()));
+        }
         server
     }
 
@@ -311,9 +324,14 @@ impl Server {
         }
     }
 
-    /// A variable for the next start, such as those of faketime.
-    pub fn env(&mut self, name: &str, value: &str) {
-        self.env.insert(name.to_owned(), value.to_owned());
+    fn clock(&self) -> PathBuf {
+        self.folder().join("clock")
+    }
+
+    /// Sets the clock of a server that was started [with its own](Options::with_own_clock): `+300s` is five minutes
+    /// ahead of the machine's. While it runs, its clock jumps.
+    pub fn set_clock(&self, to: &str) {
+        std::fs::write(self.clock(), to).expect("the clock is written");
     }
 
     /// The folder outlives the rig; gives its path.

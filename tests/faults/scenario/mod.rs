@@ -3,7 +3,9 @@
 mod clocks;
 mod crowd;
 mod kills;
+mod losses;
 mod mutants;
+mod pace;
 mod provider;
 mod stops;
 mod store;
