@@ -174,6 +174,33 @@ async fn the_work_of_a_worker_that_dies_is_finished_by_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_was_too_slow_to_send_leaves_it_to_the_one_that_took_over() {
+    // No status tells anybody that the message is through.
+    let double = Double::with(Setup {
+        statuses: false,
+        open_windows: true,
+        ..Setup::default()
+    })
+    .await;
+    let server = redis::Server::plain();
+    let (mut slow, mut other) = (worker(&double, &server), worker(&double, &server));
+    slow.env("SWITCHBOARD_FAILPOINT", "after_preparing:pause=4000@1");
+    slow.start(&double).await;
+    other.start(&double).await;
+    point(&double, &slow).await;
+    double.customer(SARI).says("Hi");
+    slow.line("failpoint after_preparing reached")
+        .await
+        .expect("it is slow");
+    assert_eq!(heard(&double, SARI, 1).await, [HELLO]);
+    slow.line("a status or another sender settled a message first")
+        .await
+        .expect("it says that another has it");
+    other.line(" sent channel=").await.expect("the other sends it");
+    assert_eq!(double.sent().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn asked_to_stop_a_worker_leaves_nothing_that_the_other_has_to_wait_for() {
     let (double, server) = (double().await, redis::Server::plain());
     let (mut one, mut two) = (worker(&double, &server), worker(&double, &server));

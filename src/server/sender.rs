@@ -22,8 +22,11 @@ use crate::channel::{SendClass, SendError, Step};
 use crate::failpoint;
 use crate::store::{SendClaim, SendOutcome, Sender};
 
-/// Longer than an attempt may take, 3 s to connect and 20 s in all.
+/// Longer than a request may take.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
+/// How long a request may take: 3 s to connect and 20 s in all. What can't be through within the lease is not begun:
+/// the next holder may send it by then.
+const REQUEST: Duration = Duration::from_secs(23);
 /// So many messages of one contact are sent before it is another's turn.
 const IN_A_ROW: u32 = 16;
 /// Free-form messages may leave until 24 hours after the customer's last message; a minute is kept for the way.
@@ -44,24 +47,25 @@ const DELIVERY_WITHIN: Duration = Duration::from_secs(3);
 /// Sends what is due of this contact's outbox, one after the other.
 pub(super) async fn send_all(shared: &Arc<Shared>, seat: &Seat) {
     failpoint!("before_send_claim");
+    let asked = Instant::now();
     let claimed = shared.store.send_claim(seat.contact, hasty(LEASE)).await;
     seat.claimed();
     match claimed {
-        Ok(Some(first)) => send_on(shared, seat, first).await,
+        Ok(Some(first)) => send_on(shared, seat, first, asked).await,
         Ok(None) => {}
         Err(why) => dispatch::not_claimed(shared, seat.contact, &why),
     }
 }
 
 /// Sends a claimed message and what follows it, until nothing is due, the contact has had its share, or nothing new is
-/// to be begun.
-pub(super) async fn send_on(shared: &Arc<Shared>, seat: &Seat, first: SendClaim) {
-    let mut next = Some(first);
+/// to be begun. `asked`: before the claim.
+pub(super) async fn send_on(shared: &Arc<Shared>, seat: &Seat, first: SendClaim, asked: Instant) {
+    let mut next = Some((first, asked));
     let mut left = IN_A_ROW;
-    while let Some(claim) = next {
+    while let Some((claim, asked)) = next {
         failpoint!("after_send_claim");
         let span = Span::send(&claim.channel, claim.attempt);
-        let outcome = attempt(shared, &claim).await;
+        let outcome = attempt(shared, &claim, asked).await;
         let sent = Sent::of(&outcome);
         span.end(sent.word(), sent == Sent::Dead);
         let series = shared.metrics.channel(&claim.channel);
@@ -72,7 +76,9 @@ pub(super) async fn send_on(shared: &Arc<Shared>, seat: &Seat, first: SendClaim)
         let goes_on = left > 0
             && matches!(outcome, SendOutcome::Accepted { .. } | SendOutcome::Dead { .. })
             && !shared.stopping.is_cancelled();
-        next = settle(shared, &claim, &outcome, goes_on).await;
+        let asked = Instant::now();
+        let following = settle(shared, &claim, &outcome, goes_on).await;
+        next = following.map(|claim| (claim, asked));
         failpoint!("after_send_done");
         shared.ring(claim.contact);
     }
@@ -111,8 +117,8 @@ async fn settle(
     }
 }
 
-/// One attempt at most.
-async fn attempt(shared: &Arc<Shared>, claim: &SendClaim) -> SendOutcome {
+/// One attempt at most, of a message whose lease began after `asked`.
+async fn attempt(shared: &Arc<Shared>, claim: &SendClaim, asked: Instant) -> SendOutcome {
     let now = shared.store.now();
     let ours = match serde_json::from_slice(&claim.entry.payload) {
         Ok(Line::Ours(ours)) => *ours,
@@ -155,6 +161,10 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim) -> SendOutcome {
     };
     if let Err(wait) = number.purse.take(shared.store.as_ref(), &claim.channel).await {
         return not_yet(shared.store.now(), wait, "the number sends as fast as it may");
+    }
+    if asked.elapsed() + hasty(REQUEST) > hasty(LEASE) {
+        let why = "getting it ready took so long that another could send it meanwhile";
+        return not_yet(shared.store.now(), Duration::ZERO, why);
     }
     failpoint!("before_send");
     let series = shared.metrics.channel(&claim.channel);
@@ -270,7 +280,7 @@ async fn wait_for_delivery(shared: &Shared, claim: &SendClaim, step: &Step) {
     else {
         return;
     };
-    let deadline = Instant::now() + DELIVERY_WITHIN;
+    let deadline = Instant::now() + hasty(DELIVERY_WITHIN);
     while Instant::now() < deadline {
         let Ok(lines) = shared.store.history(claim.contact, 20).await else {
             return;

@@ -215,12 +215,13 @@ async fn write(shared: &Arc<Shared>, claim: &Claim, turn: &TurnCommit) -> Result
         failpoint!("after_commit");
         return committed;
     };
+    let asked = Instant::now();
     let (committed, first) = repeated(|| shared.store.commit_then_send(turn, hasty(sender::LEASE))).await?;
     failpoint!("after_commit");
     let shared = shared.clone();
     shared.tasks.clone().spawn(async move {
         if let Some(first) = first {
-            sender::send_on(&shared, &seat, first).await;
+            sender::send_on(&shared, &seat, first, asked).await;
         }
         drop(seat);
         dispatch::go_on(&shared, Task::Send).await;

@@ -1,6 +1,7 @@
 //! A message the business sends: the order of the gates it passes, the answer, and the statuses that follow.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
@@ -172,6 +173,7 @@ fn accept(inner: &Inner, recipient: &Recipient, kind: String, body: &Value) -> S
             .and_then(Value::as_str)
             .map(str::to_owned),
         at: inner.clock.now().as_second(),
+        accepted: Instant::now(),
     };
     state.sent.push(sent.clone());
     sent

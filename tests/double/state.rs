@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -33,6 +34,8 @@ pub struct Sent {
     pub ours: Option<String>,
     /// Unix seconds of the double's clock.
     pub at: i64,
+    /// When it was, by no clock that can be moved.
+    pub accepted: Instant,
 }
 
 impl Sent {

@@ -34,7 +34,6 @@ impl Heard {
 
     /// Takes what has come since the last look.
     pub fn look(&mut self, double: &Double) {
-        let at = Instant::now();
         let by_contact = &mut self.by_contact;
         let seen = self.seen;
         self.seen = double.with_sent(|sent| {
@@ -55,7 +54,7 @@ impl Heard {
                     ours: sent.ours.clone().unwrap_or_default(),
                     answer: answer(&text),
                     text,
-                    at,
+                    at: sent.accepted,
                 });
             }
             sent.len()

@@ -161,7 +161,11 @@ impl World {
 
     pub fn says(&self, what: &str) {
         let (messages, replies) = (self.customers.messages(), self.heard().count());
-        progress(self.name, &format!("{what} ({messages} in, {replies} out)"));
+        let statuses = self.double.undelivered();
+        progress(
+            self.name,
+            &format!("{what} ({messages} in, {replies} out, {statuses} statuses on their way)"),
+        );
     }
 
     pub fn customers_count(&self) -> usize {
