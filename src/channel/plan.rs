@@ -28,10 +28,16 @@ pub fn plan(outbound: &Outbound, caps: &Caps) -> Plan {
         shows: Vec::new(),
         losses: Vec::new(),
     };
-    if matches!(outbound.to, Address::Bsuid(_)) && !caps.bsuid {
+    if let Some(step) = of_the_room(outbound, caps) {
+        return Plan {
+            steps: step.into_iter().collect(),
+            losses: Vec::new(),
+        };
+    }
+    if let Some(loss) = unreachable(outbound, caps) {
         return Plan {
             steps: Vec::new(),
-            losses: vec![Loss::Unsendable],
+            losses: vec![loss],
         };
     }
     match &outbound.body {
@@ -66,8 +72,43 @@ pub fn plan(outbound: &Outbound, caps: &Caps) -> Plan {
             params: params.iter().map(|param| one_line(param)).collect(),
             text: text.clone(),
         }),
+        // Done above.
+        OutboundBody::HandOff { .. } | OutboundBody::Resolve => {}
     }
     draft.addressed_to(outbound)
+}
+
+/// Why nothing at all can be sent there.
+fn unreachable(outbound: &Outbound, caps: &Caps) -> Option<Loss> {
+    let template = matches!(outbound.body, OutboundBody::Template { .. });
+    match &outbound.to {
+        Address::Bsuid(_) if !caps.bsuid => Some(Loss::Unsendable),
+        Address::Phone(_) | Address::WaId(_) if caps.rooms && !template => Some(Loss::NoRoom),
+        Address::Room { .. } if !caps.rooms => Some(Loss::ForeignRoom),
+        Address::Phone(_) | Address::WaId(_) | Address::Bsuid(_) | Address::Room { .. } => None,
+    }
+}
+
+/// What is about the room and not for the customer. `Some(None)`: the provider has no rooms, and nothing is lost.
+fn of_the_room(outbound: &Outbound, caps: &Caps) -> Option<Option<Step>> {
+    let room = match &outbound.to {
+        Address::Room { id, phone: _ } if caps.rooms => Some(id.clone()),
+        Address::Room { .. } | Address::Phone(_) | Address::WaId(_) | Address::Bsuid(_) => None,
+    };
+    match &outbound.body {
+        OutboundBody::HandOff { team } => Some(room.map(|room| Step::HandOff {
+            room,
+            team: team.clone(),
+        })),
+        OutboundBody::Resolve => Some(room.map(|room| Step::Resolve { room })),
+        OutboundBody::Text { .. }
+        | OutboundBody::Media { .. }
+        | OutboundBody::Choices(_)
+        | OutboundBody::Link { .. }
+        | OutboundBody::Location(_)
+        | OutboundBody::Template { .. }
+        | OutboundBody::AskLocation { .. } => None,
+    }
 }
 
 struct Draft<'a> {
@@ -135,13 +176,17 @@ impl Draft<'_> {
         filename: Option<&str>,
     ) {
         let caption = caption.map(nfc).filter(|caption| !caption.trim().is_empty());
-        if !self.caps.media {
-            self.losses.push(Loss::MediaDropped);
-            let url = if let MediaSource::Url(url) = source {
-                url.as_str()
+        let url = match source {
+            MediaSource::Url(url) => url.as_str(),
+            MediaSource::File(_) | MediaSource::Id(_) => "",
+        };
+        let as_link = !self.caps.media_links && !url.is_empty();
+        if !self.caps.media || as_link {
+            self.losses.push(if as_link {
+                Loss::MediaAsLink
             } else {
-                ""
-            };
+                Loss::MediaDropped
+            });
             let text = [caption.as_deref().unwrap_or(""), url].join("\n");
             return self.text(text.trim(), true);
         }

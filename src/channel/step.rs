@@ -32,12 +32,17 @@ pub struct Caps {
     pub ask_location: bool,
     pub locations: bool,
     pub media: bool,
+    /// Files are fetched by the provider from their address.
+    pub media_links: bool,
     pub quotes: bool,
     /// Read receipts; with `typing` also the typing sign.
     pub seen: bool,
     pub typing: bool,
     /// Sending to a business-scoped user id.
     pub bsuid: bool,
+    /// The provider has an inbox with a room for each customer: messages go there, and only templates to a number. Rooms
+    /// can be handed to people and resolved.
+    pub rooms: bool,
 }
 
 impl Caps {
@@ -52,10 +57,37 @@ impl Caps {
         ask_location: true,
         locations: true,
         media: true,
+        media_links: true,
         quotes: true,
         seen: true,
         typing: true,
         bsuid: true,
+        rooms: false,
+    };
+
+    /// Mekari Qontak's rooms. Its limits are not documented; they are WhatsApp's behind it. How headers, footers and
+    /// captions are written is not documented either: they go into the text.
+    pub const QONTAK: Caps = Caps {
+        limits: Limits {
+            provider: "Qontak",
+            header: 0,
+            footer: 0,
+            caption: 0,
+            ..Limits::META
+        },
+        option_id: 200,
+        buttons: true,
+        lists: true,
+        links: false,
+        ask_location: false,
+        locations: false,
+        media: true,
+        media_links: false,
+        quotes: false,
+        seen: false,
+        typing: false,
+        bsuid: false,
+        rooms: true,
     };
 }
 
@@ -85,6 +117,10 @@ pub enum Step {
     },
     /// Marks the customer's message as read, and shows that an answer is being written.
     Seen { message_id: String, typing: bool },
+    /// Gives the room to people.
+    HandOff { room: String, team: String },
+    /// Closes the room.
+    Resolve { room: String },
 }
 
 impl Step {
@@ -99,7 +135,7 @@ impl Step {
                     },
                 ..
             } => Some(path),
-            Step::Send { .. } | Step::Seen { .. } => None,
+            Step::Send { .. } | Step::Seen { .. } | Step::HandOff { .. } | Step::Resolve { .. } => None,
         }
     }
 
@@ -203,10 +239,18 @@ pub enum Loss {
     CaptionApart,
     #[error("the file is not sent: the provider takes none")]
     MediaDropped,
+    #[error("the file is shown as a link: the provider takes files of the business alone")]
+    MediaAsLink,
     #[error("the quoted message is not shown")]
     QuoteDropped,
     #[error("not sent: the provider cannot reach a customer who is known by a user id alone")]
     Unsendable,
+    #[error(
+        "not sent: this customer has no room at the provider yet; only a template can be sent, which opens one"
+    )]
+    NoRoom,
+    #[error("not sent: this customer is known by the room of another provider's inbox alone")]
+    ForeignRoom,
 }
 
 /// A file of the business on its way to the provider.

@@ -30,7 +30,7 @@ pub fn show(body: &OutboundBody) -> Vec<Shown> {
         .iter()
         .filter_map(|step| match step {
             Step::Send { show, .. } => Some(shown(show, authored_open)),
-            Step::Seen { .. } => None,
+            Step::Seen { .. } | Step::HandOff { .. } | Step::Resolve { .. } => None,
         })
         .collect()
 }

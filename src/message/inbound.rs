@@ -78,6 +78,8 @@ pub struct Conversation {
     pub group: Option<String>,
     #[serde(default)]
     pub window: Window,
+    #[serde(default, skip_serializing_if = "Keeper::is_unknown")]
+    pub keeper: Keeper,
 }
 
 impl Conversation {
@@ -95,6 +97,37 @@ pub enum Window {
     /// The provider does not say; it is computed from the last message.
     #[default]
     Unknown,
+}
+
+/// Who has the chat in the provider's own inbox, at providers that have one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keeper {
+    /// Nobody: the bot may answer.
+    Bot,
+    /// A person.
+    People,
+    /// The provider does not say.
+    #[default]
+    Unknown,
+}
+
+impl Keeper {
+    fn is_unknown(&self) -> bool {
+        *self == Keeper::Unknown
+    }
+}
+
+/// What happened to the room of a conversation in the provider's own inbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoomNews {
+    /// A person has it now.
+    Assigned,
+    /// Nobody has it (any more).
+    Unassigned,
+    /// The conversation is over.
+    Resolved,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -169,6 +202,10 @@ pub enum InboundBody {
     Call {
         call: serde_json::Value,
     },
+    /// The room was given to somebody, given back or closed; `who` is its customer.
+    Room {
+        news: RoomNews,
+    },
     /// News about the account: quality, restriction, template status.
     Account {
         field: String,
@@ -206,6 +243,7 @@ impl InboundBody {
             | InboundBody::Preference { .. }
             | InboundBody::Echo { .. }
             | InboundBody::Call { .. }
+            | InboundBody::Room { .. }
             | InboundBody::Account { .. }
             | InboundBody::Unsupported { .. }
             | InboundBody::Unknown { .. } => false,

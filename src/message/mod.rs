@@ -9,8 +9,8 @@ mod limits;
 mod outbound;
 
 pub use inbound::{
-    Conversation, DedupeKey, DeliveryState, Forwarded, Inbound, InboundBody, Media, MediaHandle, MediaKind,
-    Party, Place, Role, StatusUpdate, Window,
+    Conversation, DedupeKey, DeliveryState, Forwarded, Inbound, InboundBody, Keeper, Media, MediaHandle,
+    MediaKind, Party, Place, Role, RoomNews, StatusUpdate, Window,
 };
 pub use limits::{Limits, TextMeasure, clip, measure};
 pub use outbound::{Address, Choice, Choices, MediaSource, OutboundBody};

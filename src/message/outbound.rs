@@ -14,6 +14,12 @@ pub enum Address {
     WaId(String),
     /// A business-scoped user id.
     Bsuid(String),
+    /// A room of the provider's inbox. Templates may need the customer's digits besides.
+    Room {
+        id: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phone: Option<String>,
+    },
 }
 
 /// One message of ours, before a channel has decided how to show it.
@@ -61,6 +67,13 @@ pub enum OutboundBody {
     AskLocation {
         body: String,
     },
+    /// People are to have the chat, in the inbox of a provider that has one. The customer sees nothing of it.
+    HandOff {
+        /// As the flow names it; empty: whoever is there.
+        team: String,
+    },
+    /// The conversation is over, for that inbox.
+    Resolve,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -162,6 +162,7 @@ fn act(body: InboundBody) -> Option<Act> {
         | InboundBody::Preference { .. }
         | InboundBody::Echo { .. }
         | InboundBody::Call { .. }
+        | InboundBody::Room { .. }
         | InboundBody::Account { .. }
         | InboundBody::Unsupported { .. }
         | InboundBody::Unknown { .. } => None,

@@ -384,6 +384,7 @@ fn speaks(body: &InboundBody) -> bool {
         | InboundBody::Preference { .. }
         | InboundBody::Echo { .. }
         | InboundBody::Call { .. }
+        | InboundBody::Room { .. }
         | InboundBody::Account { .. } => false,
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn body_of(step: &Step) -> Result<Vec<u8>, EncodeError> {
             message_id,
             typing_indicator: typing.then_some(Typing { r#type: "text" }),
         }),
+        Step::HandOff { .. } | Step::Resolve { .. } => return Err(unsupported("anything to an inbox")),
         Step::Send {
             to,
             reply_to,
@@ -41,7 +42,7 @@ pub(super) fn body_of(step: &Step) -> Result<Vec<u8>, EncodeError> {
             serde_json::to_vec(&Message {
                 messaging_product: "whatsapp",
                 recipient_type: "individual",
-                to: Recipient::of(to),
+                to: Recipient::of(to)?,
                 context: reply_to.as_deref().map(|message_id| Context { message_id }),
                 biz_opaque_callback_data: ours,
                 content: Content::of(show)?,
@@ -91,11 +92,12 @@ enum Recipient<'a> {
 }
 
 impl<'a> Recipient<'a> {
-    fn of(address: &'a Address) -> Self {
+    fn of(address: &'a Address) -> Result<Self, EncodeError> {
         match address {
-            Address::Phone(phone) => Recipient::To(phone),
-            Address::WaId(digits) => Recipient::To(digits),
-            Address::Bsuid(id) => Recipient::Recipient(id),
+            Address::Phone(phone) => Ok(Recipient::To(phone)),
+            Address::WaId(digits) => Ok(Recipient::To(digits)),
+            Address::Bsuid(id) => Ok(Recipient::Recipient(id)),
+            Address::Room { .. } => Err(unsupported("to a room")),
         }
     }
 }
@@ -103,6 +105,13 @@ impl<'a> Recipient<'a> {
 #[derive(Serialize)]
 struct Context<'a> {
     message_id: &'a str,
+}
+
+fn unsupported(what: &'static str) -> EncodeError {
+    EncodeError::Unsupported {
+        provider: "Meta",
+        what,
+    }
 }
 
 /// `type` and the member of that name.

@@ -43,6 +43,7 @@ fn shown(plan: Plan) -> Vec<Show> {
         .map(|step| match step {
             Step::Send { show, .. } => show,
             Step::Seen { .. } => panic!("a plan marks nothing as read"),
+            Step::HandOff { .. } | Step::Resolve { .. } => panic!("nothing of this is for an inbox"),
         })
         .collect()
 }
@@ -343,6 +344,135 @@ fn a_user_id_alone_is_not_sendable_where_the_provider_knows_only_numbers() {
         [Loss::Unsendable]
     );
     assert_eq!(plan(&outbound, &Caps::META).steps.len(), 1);
+}
+
+fn room() -> Address {
+    Address::Room {
+        id: "60246f36".into(),
+        phone: Some("6281100000011".into()),
+    }
+}
+
+fn to(address: Address, body: OutboundBody) -> Outbound {
+    Outbound {
+        to: address,
+        reply_to: None,
+        ours: None,
+        body,
+    }
+}
+
+#[test]
+fn where_there_are_rooms_a_number_alone_takes_nothing_but_templates() {
+    let hi = || OutboundBody::Text {
+        body: "Hi".into(),
+        preview: false,
+    };
+    let template = OutboundBody::Template {
+        name: "order_update".into(),
+        language: "id".into(),
+        params: vec![],
+        text: "Your order is on its way.".into(),
+    };
+    let number = || Address::WaId("6281100000011".into());
+    assert_eq!(plan(&to(number(), hi()), &Caps::QONTAK).losses, [Loss::NoRoom]);
+    assert_eq!(plan(&to(number(), template), &Caps::QONTAK).steps.len(), 1);
+    assert_eq!(plan(&to(room(), hi()), &Caps::QONTAK).steps.len(), 1);
+    assert_eq!(plan(&to(room(), hi()), &Caps::META).losses, [Loss::ForeignRoom]);
+}
+
+#[test]
+fn rooms_are_handed_over_and_resolved_where_there_are_any() {
+    let hand_off = || OutboundBody::HandOff {
+        team: "support".into(),
+    };
+    let steps = |body, caps: &Caps| plan(&to(room(), body), caps).steps;
+    assert_eq!(
+        steps(hand_off(), &Caps::QONTAK),
+        [Step::HandOff {
+            room: "60246f36".into(),
+            team: "support".into()
+        }]
+    );
+    assert_eq!(
+        steps(OutboundBody::Resolve, &Caps::QONTAK),
+        [Step::Resolve {
+            room: "60246f36".into()
+        }]
+    );
+    let elsewhere = plan(&to(Address::WaId("1".into()), hand_off()), &Caps::META);
+    assert_eq!(elsewhere, Plan::default(), "nothing is said and nothing is lost");
+}
+
+#[test]
+fn what_qontak_can_t_show_is_said_in_words() {
+    let photo = OutboundBody::Media {
+        media: MediaKind::Photo,
+        source: MediaSource::Url("https://kopi.example/menu.jpg".into()),
+        caption: Some("Our menu".into()),
+        filename: None,
+    };
+    let linked = plan(&to(room(), photo), &Caps::QONTAK);
+    assert_eq!(linked.losses, [Loss::MediaAsLink]);
+    let Step::Send {
+        show: Show::Text { body, preview },
+        ..
+    } = &linked.steps[0]
+    else {
+        panic!("{linked:?}")
+    };
+    assert_eq!(
+        (body.as_str(), *preview),
+        ("Our menu\nhttps://kopi.example/menu.jpg", true)
+    );
+
+    let file = OutboundBody::Media {
+        media: MediaKind::Photo,
+        source: MediaSource::File("menu.jpg".into()),
+        caption: Some("Our menu".into()),
+        filename: None,
+    };
+    let with_file = plan(&to(room(), file), &Caps::QONTAK);
+    assert_eq!(
+        (with_file.steps.len(), &with_file.losses[..]),
+        (2, &[Loss::CaptionApart][..])
+    );
+
+    let link = OutboundBody::Link {
+        header: None,
+        body: "See our menu".into(),
+        footer: None,
+        label: "Menu".into(),
+        url: "https://kopi.example".into(),
+    };
+    assert_eq!(plan(&to(room(), link), &Caps::QONTAK).losses, [Loss::LinkAsText]);
+
+    let question = OutboundBody::Choices(Choices {
+        header: Some("Kopi Senja".into()),
+        body: "What will it be?".into(),
+        footer: Some("Open until nine".into()),
+        open: None,
+        as_list: false,
+        options: vec![Choice {
+            id: "o1".into(),
+            title: "Espresso".into(),
+            description: None,
+            section: None,
+        }],
+    });
+    let Step::Send {
+        show: Show::Buttons {
+            header, body, footer, ..
+        },
+        ..
+    } = &plan(&to(room(), question), &Caps::QONTAK).steps[0]
+    else {
+        panic!("buttons")
+    };
+    assert_eq!(
+        (header, body.as_str(), footer),
+        (&None, "Kopi Senja\n\nWhat will it be?\n\nOpen until nine", &None)
+    );
 }
 
 fn any_text(most: usize) -> impl Strategy<Value = String> {
