@@ -154,6 +154,16 @@ fn in_words(overview: &Overview) -> String {
                 "aside",
                 format!("{} could not be answered, {} could not be read", aside.0, aside.1),
             );
+            if depths.unreadable > 0 {
+                let next = "mend it or start the version that reads it; then `switchboard dead unpark`";
+                line(
+                    "unread",
+                    format!("records of {} contacts can't be read: {next}", depths.unreadable),
+                );
+            }
+            for why in &depths.unreadable_records {
+                line("", why.clone());
+            }
             let size = depths.bytes.map(|bytes| match depths.bytes_limit {
                 Some(limit) => format!(", {} of {} MiB", bytes >> 20, limit >> 20),
                 None => format!(", {} MiB", bytes >> 20),

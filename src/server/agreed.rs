@@ -145,6 +145,10 @@ async fn tell_of_parked(shared: &Shared, told: &mut Vec<(crate::store::ContactId
         return;
     };
     for parked in &parked {
+        // That is no event of a thread, and who met it has said so.
+        if parked.id.is_unread() {
+            continue;
+        }
         if told.contains(&(parked.contact, parked.seq)) {
             continue;
         }

@@ -327,6 +327,7 @@ impl Handle {
     pub async fn unpark(&self, id: &ParkedId) -> Result<bool, StoreError> {
         let there = self.shared.store.unpark(id).await?;
         if let Some(contact) = id.contact().filter(|_| there) {
+            lock(&self.shared.unreadable).remove(&contact);
             self.shared.ring(contact);
         }
         Ok(there)

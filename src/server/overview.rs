@@ -17,6 +17,9 @@ use crate::store::{AtWork, Due, Store, StoreError};
 /// How long the store may take. The rest is shown without it.
 const STORE_WITHIN: Duration = Duration::from_secs(1);
 
+/// So many records that can't be read are named. The others are listed by `switchboard dead list`.
+const NAMED: usize = 10;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Overview {
     pub version: String,
@@ -50,6 +53,11 @@ pub struct Depths {
     pub parked_dropped: u64,
     /// What webhooks brought and could not be read.
     pub quarantined: u64,
+    /// Contacts with a record that can't be read, and what it is, of a few.
+    #[serde(default)]
+    pub unreadable: u64,
+    #[serde(default)]
+    pub unreadable_records: Vec<String>,
     pub leases_lost: u64,
     /// Where the store knows them.
     pub bytes: Option<u64>,
@@ -125,6 +133,13 @@ fn one_number((id, number): (&String, &super::parts::Number)) -> OneNumber {
     }
 }
 
+/// Which records can't be read.
+async fn named(store: &dyn Store) -> Result<Vec<String>, StoreError> {
+    let parked = store.parked(usize::MAX).await?;
+    let unread = parked.into_iter().filter(|parked| parked.id.is_unread());
+    Ok(unread.take(NAMED).map(|parked| parked.why).collect())
+}
+
 /// What a store holds, and for how long the oldest of each kind of work has waited.
 ///
 /// # Errors
@@ -138,6 +153,10 @@ pub async fn depths(store: &dyn Store) -> Result<Depths, StoreError> {
         waiting,
         oldest_seconds: since(oldest),
     };
+    let records = match stats.unreadable {
+        0 => Vec::new(),
+        _ => named(store).await?,
+    };
     let (timer, job) = (store.next_due(Due::Timer).await?, store.next_due(Due::Job).await?);
     Ok(Depths {
         queues: vec![
@@ -150,6 +169,8 @@ pub async fn depths(store: &dyn Store) -> Result<Depths, StoreError> {
         parked: stats.parked,
         parked_dropped: stats.parked_dropped,
         quarantined: stats.quarantined,
+        unreadable: stats.unreadable,
+        unreadable_records: records,
         leases_lost: stats.leases_lost,
         bytes: stats.bytes,
         bytes_limit: stats.bytes_limit,

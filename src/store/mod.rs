@@ -190,11 +190,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn contacts(&self, limit: usize) -> Result<Vec<ContactId>, StoreError>;
 
     /// Events that were put aside, with the reason, newest first. They are kept as [`Caps::parked_events`] and
-    /// [`Retention::dead`] say.
+    /// [`Retention::dead`] say. Among them are contacts with a record that can't be read, without an event and with the
+    /// record's key in the reason (see [`ParkedId::is_unread`]); they go by themselves once it can be read.
     async fn parked(&self, limit: usize) -> Result<Vec<Parked>, StoreError>;
 
-    /// Puts it back at the end of its contact's mailbox, as a new event: a full mailbox takes it too. `false`: it is not
-    /// put aside (any more).
+    /// Puts it back at the end of its contact's mailbox, as a new event: a full mailbox takes it too. What waits for a
+    /// record that could not be read is tried again at once. `false`: it is not put aside (any more).
     async fn unpark(&self, id: &ParkedId) -> Result<bool, StoreError>;
 
     /// Forgets it. `false`: it is not put aside (any more).

@@ -376,7 +376,8 @@ pub struct Promises {
     pub shared: bool,
 }
 
-/// Names an event that was put aside: `<contact>.<seq>`, or longer if its contact was merged since.
+/// Names an event that was put aside: `<contact>.<seq>`, or longer if its contact was merged since; or
+/// `<contact>.unread`: what waits for a record that can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ParkedId(pub String);
@@ -384,6 +385,15 @@ pub struct ParkedId(pub String);
 impl ParkedId {
     pub fn of(contact: ContactId, seq: Seq) -> ParkedId {
         ParkedId(format!("{contact}.{seq}"))
+    }
+
+    /// Of a contact with a record that can't be read: not an event, but all that waits for that record.
+    pub fn unread(contact: ContactId) -> ParkedId {
+        ParkedId(format!("{contact}.unread"))
+    }
+
+    pub fn is_unread(&self) -> bool {
+        self.0.ends_with(".unread")
     }
 
     pub(crate) fn moved(into: ContactId, from: &ParkedId) -> ParkedId {
@@ -463,6 +473,8 @@ pub struct Stats {
     pub timers: u64,
     pub jobs: u64,
     pub parked: u64,
+    /// Contacts with a record that can't be read: what waits for it rests until it can.
+    pub unreadable: u64,
     /// Put aside and then dropped, because there were too many.
     pub parked_dropped: u64,
     pub quarantined: u64,

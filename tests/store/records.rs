@@ -145,13 +145,107 @@ async fn what_cannot_be_read_is_named_and_the_others_go_on() {
         assert_eq!(due, [BUDI]);
         let claim = store.claim(BUDI, Nonce(3), LEASE).await.unwrap().unwrap();
         assert_eq!(store.commit(&turn(&claim)).await.unwrap(), Committed::Done);
-        // Nothing was lost: whoever can read it goes on where it was.
+        // People find it among what was put aside, by its key, and not twice.
+        let parked = store.parked(10).await.unwrap();
+        let [noted] = parked.as_slice() else {
+            panic!("{n}: {parked:?}")
+        };
+        assert_eq!((noted.contact, noted.id.is_unread()), (ANA, true));
+        assert!(noted.why.contains(&broken), "{n}: {noted:?}");
+        assert_eq!(store.stats().await.unwrap().unreadable, 1);
+        // Nothing was lost: whoever can read it goes on where it was, at once if people say that it was mended.
         server.must(&["HSET", &broken, field, &good]);
-        clock.advance(std::time::Duration::from_secs(301));
+        if n % 2 == 0 {
+            assert!(store.unpark(&noted.id).await.unwrap());
+            assert!(!store.unpark(&noted.id).await.unwrap());
+            assert!(store.parked(10).await.unwrap().is_empty());
+        } else {
+            clock.advance(std::time::Duration::from_secs(301));
+        }
         let claim = store.claim(ANA, Nonce(4), LEASE).await.unwrap().unwrap();
         assert_eq!(claim.events.len(), 1);
         assert_eq!(claim.session.as_deref(), Some(&b"session"[..]));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_an_unreadable_record_is_listed_once_for_its_contact_and_goes_on_after_it_was_mended()
+{
+    let server = Server::plain();
+    let clock = still_clock();
+    let store = open_on(&server, Caps::default(), clock.clone()).await;
+    store.ingest(&[message(ANA, "1", "hello")]).await.unwrap();
+    let mut first = turn(&store.claim(ANA, Nonce(1), LEASE).await.unwrap().unwrap());
+    first.outbox = vec![bot("1")];
+    first.set_timers = vec![
+        timer("idle", store.now()),
+        timer("later", store.now() + jiff::SignedDuration::from_mins(30)),
+    ];
+    first.jobs = vec![switchboard::store::Job {
+        id: switchboard::store::JobId("j1".into()),
+        payload: b"job".to_vec(),
+        not_before: None,
+    }];
+    store.commit(&first).await.unwrap();
+    store.ingest(&[message(ANA, "2", "more")]).await.unwrap();
+
+    let broken = key("c", ANA);
+    server.must(&["HSET", &broken, "v", "9"]);
+    assert!(store.claim(ANA, Nonce(2), LEASE).await.is_err());
+    assert!(store.send_claim(ANA, LEASE).await.is_err());
+    assert!(store.fire_due_timers(10).await.is_err());
+    assert!(store.job_claim(LEASE).await.is_err());
+    let refused = store.ingest(&[message(ANA, "3", "even more")]).await;
+    assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{refused:?}");
+    for kind in [
+        switchboard::store::Due::Run,
+        switchboard::store::Due::Send,
+        switchboard::store::Due::Timer,
+    ] {
+        assert!(store.due(kind, 10).await.unwrap().is_empty(), "{kind:?}");
+    }
+    let parked = store.parked(10).await.unwrap();
+    let all: Vec<_> = parked
+        .iter()
+        .map(|parked| (parked.contact, parked.id.is_unread()))
+        .collect();
+    assert_eq!(all, [(ANA, true)], "{parked:?}");
+
+    // Not mended: it is on the list again as soon as it is met again.
+    assert!(store.unpark(&parked[0].id).await.unwrap());
+    assert!(store.claim(ANA, Nonce(3), LEASE).await.is_err());
+    assert_eq!(store.parked(10).await.unwrap().len(), 1);
+    assert!(store.discard(&parked[0].id).await.unwrap());
+    assert!(store.parked(10).await.unwrap().is_empty());
+    clock.advance(std::time::Duration::from_secs(301));
+    assert!(store.claim(ANA, Nonce(4), LEASE).await.is_err());
+    assert!(store.send_claim(ANA, LEASE).await.is_err());
+    assert!(store.fire_due_timers(10).await.is_err());
+    assert!(store.job_claim(LEASE).await.is_err());
+
+    server.must(&["HSET", &broken, "v", "1"]);
+    assert!(store.unpark(&parked[0].id).await.unwrap());
+    assert_eq!(
+        store.fire_due_timers(10).await.unwrap(),
+        1,
+        "only the one that is due"
+    );
+    assert!(store.send_claim(ANA, LEASE).await.unwrap().is_some());
+    assert!(store.job_claim(LEASE).await.unwrap().is_some());
+    let claim = store.claim(ANA, Nonce(5), LEASE).await.unwrap().unwrap();
+    assert_eq!(crate::conformance::bed::words(&claim), ["more", "timer idle"]);
+    assert!(store.parked(10).await.unwrap().is_empty());
+
+    // What can be read again without anybody's word leaves the list by itself.
+    server.must(&["HSET", &broken, "v", "9"]);
+    clock.advance(LEASE);
+    assert!(store.claim(ANA, Nonce(6), LEASE).await.is_err());
+    assert_eq!(store.parked(10).await.unwrap().len(), 1);
+    server.must(&["HSET", &broken, "v", "1"]);
+    clock.advance(std::time::Duration::from_secs(700));
+    assert!(store.claim(ANA, Nonce(7), LEASE).await.unwrap().is_some());
+    assert!(store.parked(10).await.unwrap().is_empty());
+    assert_eq!(store.stats().await.unwrap().unreadable, 0);
 }
 
 /// A script that decoded payloads would write `1.2345678901235e+16` and `{}`.

@@ -178,6 +178,7 @@ struct Gauges {
     contacts: Gauge,
     parked: Gauge,
     quarantined: Gauge,
+    unreadable: Gauge,
     bytes: Gauge,
     bytes_limit: Gauge,
     /// What the store has counted since it was opened.
@@ -218,6 +219,7 @@ impl Metrics {
                 contacts: make.gauge("switchboard_contacts", &[]),
                 parked: make.gauge("switchboard_parked", &[]),
                 quarantined: make.gauge("switchboard_quarantined", &[]),
+                unreadable: make.gauge("switchboard_unreadable_contacts", &[]),
                 bytes: make.gauge("switchboard_store_bytes", &[]),
                 bytes_limit: make.gauge("switchboard_store_limit_bytes", &[]),
                 leases_expired: make.counter("switchboard_leases_expired_total", &[]),
@@ -396,6 +398,11 @@ fn explain(make: Maker<'_>) {
             "switchboard_quarantined",
             None,
             "What webhooks brought and could not be read.",
+        ),
+        (
+            "switchboard_unreadable_contacts",
+            None,
+            "Contacts with a record in the store that can't be read; the others go on.",
         ),
         (
             "switchboard_store_bytes",

@@ -52,6 +52,7 @@ async fn show(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
             &gauges.contacts,
             &gauges.parked,
             &gauges.quarantined,
+            &gauges.unreadable,
             &gauges.bytes,
         ] {
             gauge.set(f64::NAN);
@@ -115,6 +116,7 @@ async fn look(shared: &Shared) -> Result<Vec<AtWork>, StoreError> {
     gauges.contacts.set(depths.contacts as f64);
     gauges.parked.set(depths.parked as f64);
     gauges.quarantined.set(depths.quarantined as f64);
+    gauges.unreadable.set(depths.unreadable as f64);
     gauges
         .bytes
         .set(depths.bytes.map_or(f64::NAN, |bytes| bytes as f64));

@@ -233,6 +233,7 @@ impl World {
             leases_lost: self.leases_lost,
             bytes: None,
             bytes_limit: None,
+            unreadable: 0,
             workers: Vec::new(),
             format: None,
         }

@@ -25,6 +25,7 @@ impl RedisStore {
                 all.push(parked(&kept).ok_or_else(|| unreadable(key(), "an entry without its head".into()))?);
             }
         }
+        all.extend(self.list_unread().await?);
         all.sort_by(|one, other| (other.at, other.seq, &other.id).cmp(&(one.at, one.seq, &one.id)));
         all.truncate(limit);
         Ok(all)
@@ -35,6 +36,9 @@ impl RedisStore {
         let Some(contact) = id.contact() else {
             return Ok(false);
         };
+        if id.is_unread() {
+            return self.end_unread(contact, how).await;
+        }
         let own = self.names.of(contact);
         let keys = vec![
             own.contact(),

@@ -7,6 +7,7 @@ use super::link::Durable;
 use super::names::digest;
 use super::people::Stone;
 use super::scripts::{ALIAS, INGEST, JOIN};
+use super::unread::Waits;
 use super::wire::span;
 use crate::store::{Alias, ContactId, Due, Ingest, Ingested, Resolved, StoreError, millis};
 
@@ -260,7 +261,10 @@ impl RedisStore {
             let seen = stone.is_some_and(|stone| stone.knows(&event.dedupe));
             args.push(if seen { "1" } else { "" });
         }
-        let mut answer = self.run(&INGEST, keys, args, Durable::AsConfigured).await?;
+        let answer = self.run(&INGEST, keys, args, Durable::AsConfigured).await;
+        let mut answer = self
+            .or_rest(answer, contact, &own, Waits::Outside, Vec::new())
+            .await?;
         let what = answer.int()?;
         let now = answer.int()?;
         if what == 3 {

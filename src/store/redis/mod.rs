@@ -23,6 +23,7 @@ mod scripts;
 mod slot;
 mod timers;
 mod turn;
+mod unread;
 mod whole;
 mod wire;
 pub mod workers;
@@ -39,7 +40,7 @@ use self::agenda::Agenda;
 use self::horizon::Horizon;
 use self::inspect::Inspection;
 use self::link::{Call, Durable, Link, LinkSettings, RedisAddress};
-use self::names::{Names, Own};
+use self::names::Names;
 use self::wire::{Answer, Args};
 use self::workers::{Hint, Worker, Workers};
 use super::{
@@ -58,8 +59,6 @@ const LOOK: Duration = Duration::from_millis(250);
 const LOOK_EVERYWHERE: Duration = Duration::from_secs(5);
 /// A test's clock does not say that it was moved.
 const BLINK: Duration = Duration::from_millis(50);
-/// What can't be read is tried again after this time.
-const REST: i64 = 300_000;
 
 #[derive(Debug, Clone)]
 pub struct RedisSettings {
@@ -189,23 +188,6 @@ impl RedisStore {
             false => Ok(()),
             true => Err(StoreError::Unavailable("it is closed".into())),
         }
-    }
-
-    /// What could not be read rests, so that it is reported now and then and the others go on.
-    async fn or_rest(
-        &self,
-        answer: Result<Answer, StoreError>,
-        own: &Own,
-        queue: &str,
-        members: Vec<Vec<u8>>,
-    ) -> Result<Answer, StoreError> {
-        if let Err(StoreError::Corrupt { .. }) = &answer {
-            let mut args = self.args(ContactId([0; 16])).with(REST);
-            args.0.extend(members);
-            let keys = vec![own.queue(queue)];
-            self.run(&scripts::REST, keys, args, Durable::Local).await?;
-        }
-        answer
     }
 
     /// The first arguments of every step: a test's clock, and the contact.

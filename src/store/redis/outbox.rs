@@ -9,6 +9,7 @@ use super::names::{Own, digest};
 use super::pace::{pace_of, push_pace};
 use super::scripts::{PLACE, RECONCILE, SEND_CLAIM, SENT, SET_OWNER};
 use super::turn::{aliases, owner_word, unreadable};
+use super::unread::Waits;
 use super::wire::{Answer, at, blob, span};
 use super::{Partition, RedisStore};
 use crate::store::{
@@ -116,7 +117,13 @@ impl RedisStore {
         let args = self.args(contact).with(span(lease));
         let answer = self.run(&SEND_CLAIM, keys, args, Durable::AsConfigured).await;
         let mut answer = self
-            .or_rest(answer, &own, "send", vec![contact.0.to_vec()])
+            .or_rest(
+                answer,
+                contact,
+                &own,
+                Waits::In(Due::Send),
+                vec![contact.0.to_vec()],
+            )
             .await?;
         answer.int()?;
         answer.int()?;

@@ -270,6 +270,7 @@ impl RedisStore {
         let mut stats = Stats {
             leases_lost: self.leases_lost.load(Ordering::Relaxed),
             quarantined: self.list_quarantined().await?.len() as u64,
+            unreadable: self.list_unread().await?.len() as u64,
             workers,
             format,
             ..Stats::default()

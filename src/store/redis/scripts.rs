@@ -32,6 +32,7 @@ script! {
     HISTORY = "history" "#!lua flags=no-writes" ["clock" "contact" "thread" "sending"];
     LOOK = "look" "#!lua flags=no-writes" ["clock"];
     REST = "rest" "#!lua flags=allow-oom" ["clock"];
+    UNREAD = "unread" "#!lua flags=allow-oom" ["clock"];
     CONTACTS = "contacts" "#!lua flags=no-writes" ["clock"];
     PARKED = "parked" "#!lua flags=no-writes" ["clock"];
     QUARANTINE = "quarantine" "#!lua" ["clock"];

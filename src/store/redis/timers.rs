@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use super::link::{Call, Durable};
 use super::scripts::{FIRE, JOB_CLAIM, JOB_DONE, JOB_RENEW, LOOK};
 use super::turn::{field, member};
+use super::unread::Waits;
 use super::wire::{Answer, span};
 use super::{Partition, RedisStore, random};
 use crate::store::{ContactId, Due, JobClaim, JobId, Nonce, StoreError};
@@ -68,7 +69,9 @@ impl RedisStore {
         let mut args = self.args(contact);
         args.0.extend(timers.iter().cloned());
         let answer = self.run(&FIRE, keys, args, Durable::Local).await;
-        let mut answer = self.or_rest(answer, &own, "timers", timers).await?;
+        let mut answer = self
+            .or_rest(answer, contact, &own, Waits::In(Due::Timer), timers)
+            .await?;
         answer.int()?;
         let now = answer.int()?;
         let fired = answer.count()?;
@@ -139,7 +142,9 @@ impl RedisStore {
             .with(nonce.0)
             .with(span(lease));
         let answer = self.run(&JOB_CLAIM, keys, args, Durable::Local).await;
-        let mut answer = self.or_rest(answer, &own, "jobs", vec![job]).await?;
+        let mut answer = self
+            .or_rest(answer, contact, &own, Waits::In(Due::Job), vec![job])
+            .await?;
         answer.int()?;
         answer.int()?;
         if answer.int()? == 0 {

@@ -9,6 +9,7 @@ use super::link::Durable;
 use super::names::Own;
 use super::outbox::read_claim;
 use super::scripts::{CLAIM, COMMIT, FAIL, PEEK};
+use super::unread::Waits;
 use super::wire::{Answer, Args, at, blob, span};
 use crate::store::{
     Alias, BACK_OFF, CLAIM_EVENTS, Claim, Committed, ContactId, Due, Failed, Fence, Keep, MailboxEvent,
@@ -126,7 +127,13 @@ impl RedisStore {
             .with(self.caps.parked_events);
         let answer = self.run(&CLAIM, keys, args, Durable::Local).await;
         let mut answer = self
-            .or_rest(answer, &own, "run", vec![contact.0.to_vec()])
+            .or_rest(
+                answer,
+                contact,
+                &own,
+                Waits::In(Due::Run),
+                vec![contact.0.to_vec()],
+            )
             .await?;
         if answer.int()? == 0 {
             return Ok(None);

@@ -39,6 +39,7 @@ pub(super) fn stats(step: &Step<'_>) -> Result<Stats, StoreError> {
         leases_lost: 0,
         bytes: Some(count("PRAGMA page_count")? * count("PRAGMA page_size")?),
         bytes_limit: None,
+        unreadable: 0,
         workers: Vec::new(),
         format: None,
     })
