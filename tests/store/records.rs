@@ -116,6 +116,107 @@ async fn a_key_of_a_wrong_type_leaves_nothing_half_written() {
     }
 }
 
+/// The queues are shared by all contacts of a partition, and most steps write to several.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_of_a_wrong_type_leaves_nothing_half_written() {
+    let server = Server::plain();
+    let clock = still_clock();
+    let store = open_on(&server, Caps::default(), clock.clone()).await;
+    for queue in ["run", "send", "timers", "jobs", "active", "parked", "counts"] {
+        server.must(&["FLUSHALL"]);
+        // Something is to be answered, sent, tried again, fired, done and unparked.
+        store
+            .ingest(&[message(BUDI, "1", "hello"), message(ANA, "1", "hello")])
+            .await
+            .unwrap();
+        let job = |id: &str| switchboard::store::Job {
+            id: switchboard::store::JobId(id.into()),
+            payload: b"job".to_vec(),
+            not_before: None,
+        };
+        let mut first = turn(&store.claim(ANA, Nonce(1), LEASE).await.unwrap().unwrap());
+        first.outbox = vec![bot("1"), bot("2")];
+        first.set_timers = vec![timer("idle", store.now()), timer("more", store.now())];
+        first.jobs = vec![job("j1"), job("j2")];
+        store.commit(&first).await.unwrap();
+        let working = store.job_claim(LEASE).await.unwrap().unwrap();
+        let sending = store.send_claim(ANA, LEASE).await.unwrap().unwrap();
+        for (n, id) in ["2", "3"].iter().enumerate() {
+            store.ingest(&[message(ANA, id, "more")]).await.unwrap();
+            if n == 0 {
+                for nonce in 10..13 {
+                    let claim = store.claim(ANA, Nonce(nonce), LEASE).await.unwrap().unwrap();
+                    store.fail(ANA, claim.fence, claim.nonce, "broken").await.unwrap();
+                    clock.advance(std::time::Duration::from_secs(11));
+                }
+            }
+        }
+        let parked = store.parked(10).await.unwrap();
+        let [aside] = parked.as_slice() else {
+            panic!("{parked:?}")
+        };
+        let claim = store.claim(ANA, Nonce(20), LEASE).await.unwrap().unwrap();
+
+        let wrong = format!("sb:{{{}}}:{queue}", Partition::of(ANA).tag());
+        server.must(&["DEL", &wrong]);
+        server.must(&["SET", &wrong, "of a stranger"]);
+        let mut second = turn(&claim);
+        second.session = Keep::Write(b"later".to_vec());
+        second.history = vec![b"line".to_vec()];
+        second.outbox = vec![bot("3")];
+        second.cancel_timers = vec![switchboard::store::TimerId("more".into())];
+        second.set_timers = vec![timer("idle", store.now())];
+        second.jobs = vec![job("j3")];
+        let status = switchboard::store::Status {
+            message_id: "wamid.2".into(),
+            ours: Some("2".into()),
+            rank: 2,
+            state: "delivered".into(),
+            error: None,
+            pace: None,
+        };
+        let mut refused = 0;
+        // Each step on what the steps before it left, if they were not refused.
+        for step in 0..13 {
+            let before = all(&server);
+            let done = match step {
+                0 => store.ingest(&[message(ANA, "9", "even more")]).await.map(drop),
+                1 => store.job_done(&working, b"result".to_vec()).await.map(drop),
+                2 => store.job_renew(&working, LEASE).await.map(drop),
+                3 => store
+                    .sent_then_next(&sending, &crate::conformance::bed::accepted("1"), LEASE)
+                    .await
+                    .map(drop),
+                4 => store
+                    .reconcile(crate::conformance::bed::CHANNEL, &status)
+                    .await
+                    .map(drop),
+                5 => store.commit_then_send(&second, LEASE).await.map(drop),
+                6 => store.fire_due_timers(10).await.map(drop),
+                7 => store.job_claim(LEASE).await.map(drop),
+                8 => store.unpark(&aside.id).await.map(drop),
+                9 => store.set_owner(ANA, switchboard::store::Owner::Human).await,
+                10 => {
+                    clock.advance(LEASE);
+                    store.claim(ANA, Nonce(21), LEASE).await.map(drop)
+                }
+                11 => store
+                    .fail(ANA, claim.fence, claim.nonce, "broken")
+                    .await
+                    .map(drop),
+                12 => store.send_claim(ANA, LEASE).await.map(drop),
+                _ => unreachable!("there are thirteen steps"),
+            };
+            if done.is_err() {
+                refused += 1;
+                assert_eq!(all(&server), before, "{queue}: step {step}: {done:?}");
+            }
+        }
+        // How often a message was put aside is written only when there are too many.
+        assert!(refused > 0 || queue == "counts", "nothing met the wrong {queue}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_read_is_named_and_the_others_go_on() {
     let server = Server::plain();

@@ -160,6 +160,7 @@ macro_rules! conformance_of_records {
                 an_erasure_fences_the_turn_in_flight,
                 merged_contacts_are_one_and_a_repeated_merge_changes_nothing,
                 what_is_still_delivered_for_a_merged_contact_reaches_the_one,
+                what_may_have_been_sent_is_still_in_doubt_after_a_merge,
                 contacts_in_work_are_not_merged,
                 what_cannot_be_merged_says_why,
                 if_people_have_either_chat_they_have_the_merged_one,

@@ -2,7 +2,7 @@
 
 use switchboard::store::{
     Alias, Committed, ContactId, Due, Fence, Ingested, Job, JobId, Keep, Merged, Nonce, Owner, Resolved,
-    Status,
+    SendOutcome, Status,
 };
 
 use super::Open;
@@ -264,6 +264,43 @@ pub async fn what_is_still_delivered_for_a_merged_contact_reaches_the_one(open: 
         Ingested::New(3)
     );
     assert_eq!(bed.mailbox(third).await, ["hello", "more", "again"]);
+}
+
+pub async fn what_may_have_been_sent_is_still_in_doubt_after_a_merge(open: Open) {
+    let bed = bed(open).await;
+    let (ana, twin) = (bed.contact("ana").await, bed.contact("twin").await);
+    for (contact, name) in [(twin, "twin"), (ana, "ana")] {
+        bed.answer(
+            contact,
+            vec![bot(&format!("{name}.1")), bot(&format!("{name}.2"))],
+        )
+        .await;
+        let claim = bed.send_claim(contact).await.unwrap();
+        let doubt = SendOutcome::Uncertain {
+            until: bed.in_millis(1_000),
+            why: "no answer".into(),
+        };
+        assert!(bed.store.send_done(&claim, &doubt).await.unwrap());
+    }
+    assert_eq!(bed.store.merge(twin, ana).await.unwrap(), Merged::Done);
+    bed.pass(1_000);
+    let mut sent = Vec::new();
+    for _ in 0..4 {
+        let claim = bed.send_claim(ana).await.expect("there is something to send");
+        assert!(
+            bed.store
+                .send_done(&claim, &accepted(&claim.entry.id))
+                .await
+                .unwrap()
+        );
+        sent.push((claim.entry.id, claim.uncertain, claim.doubts));
+    }
+    let of = |id: &str, doubts: u32| (id.to_owned(), doubts > 0, doubts);
+    assert_eq!(
+        sent,
+        [of("ana.1", 1), of("ana.2", 0), of("twin.1", 1), of("twin.2", 0)]
+    );
+    assert!(bed.send_claim(ana).await.is_none());
 }
 
 pub async fn contacts_in_work_are_not_merged(open: Open) {

@@ -52,7 +52,7 @@ pub(super) fn read_claim(
     })
 }
 
-/// An entry as it is kept: `sender takeovers n|r<time> line length id payload`
+/// An entry as it is kept: `sender takeovers n|r<time> line length id payload`; `N` or `R` if it may have been sent
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) entry: OutboxEntry,
@@ -61,6 +61,8 @@ pub(super) struct Kept {
     pub(super) ready: i64,
     /// Its line in the thread.
     pub(super) line: u64,
+    /// It was a head before a merge, and may have been sent.
+    pub(super) doubt: bool,
 }
 
 pub(super) fn entry(own: &Own, kept: &[u8]) -> Option<Kept> {
@@ -82,8 +84,9 @@ pub(super) fn entry(own: &Own, kept: &[u8]) -> Option<Kept> {
             id: own.long(std::str::from_utf8(id).ok()?)?,
             sender,
             payload: payload.to_vec(),
-            not_before: (kind == b"n").then(|| millis::timestamp(ready)),
+            not_before: (kind.eq_ignore_ascii_case(b"n")).then(|| millis::timestamp(ready)),
         },
+        doubt: kind == b"N" || kind == b"R",
         after,
         ready,
         line,
@@ -91,14 +94,16 @@ pub(super) fn entry(own: &Own, kept: &[u8]) -> Option<Kept> {
 }
 
 impl Kept {
-    pub(super) fn write(own: &Own, entry: &WholeEntry, takeovers: u64, line: u64) -> Vec<u8> {
+    /// What is known of a head stands beside the outbox; of the others all stands in the entry.
+    pub(super) fn write(own: &Own, entry: &WholeEntry, is_head: bool, takeovers: u64, line: u64) -> Vec<u8> {
         let (sender, after) = match entry.sender {
             Sender::Bot => ("b", takeovers.cast_signed() - i64::from(entry.void)),
             Sender::Person => ("p", takeovers.cast_signed()),
         };
+        let doubt = entry.uncertain && !is_head;
         let (kind, ready) = match entry.not_before {
-            Some(time) => ("n", at(time)),
-            None => ("r", at(entry.ready_at)),
+            Some(time) => (if doubt { "N" } else { "n" }, at(time)),
+            None => (if doubt { "R" } else { "r" }, at(entry.ready_at)),
         };
         let id = own.short(&entry.id);
         let head = format!("{sender} {after} {kind}{ready} {line} {} ", id.len());

@@ -193,8 +193,14 @@ impl RedisStore {
                     (false, _) => one.ready,
                 }),
                 attempts: if head { attempts } else { 0 },
-                uncertain: head && (sending || doubtful % 2 == 1),
-                doubts: if head { doubtful / 2 } else { 0 },
+                uncertain: match head {
+                    true => sending || doubtful % 2 == 1,
+                    false => one.doubt,
+                },
+                doubts: match head {
+                    true => doubtful / 2,
+                    false => u32::from(one.doubt),
+                },
             });
         }
         let head_line = whole
@@ -603,10 +609,11 @@ impl RedisStore {
             .iter()
             .filter_map(|line| Some((line.ours.as_deref()?, line.seq)))
             .collect();
-        let outbox = whole.outbox.iter().map(|entry| {
+        let outbox = whole.outbox.iter().enumerate().map(|(place, entry)| {
             Kept::write(
                 own,
                 entry,
+                place == 0,
                 whole.takeovers,
                 line_of.get(entry.id.as_str()).copied().unwrap_or(0),
             )

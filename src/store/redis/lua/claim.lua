@@ -11,6 +11,7 @@ end
 if not due then return {0, run or '-'} end
 wrong = read_rest(tonumber(ARGV[5]) - (leased and 0 or 1))
 if wrong then return wrong end
+queues(KEYS[4])
 
 local lost = leased and 1 or 0
 if leased then

@@ -9,3 +9,9 @@ else
   now = tonumber(ARGV[1])
 end
 local cid = ARGV[2]
+
+-- Redis does not roll a script back: before anything is written, every queue that will be is looked at. One of a wrong
+-- type ends the script here.
+local function queues(...)
+  for _, key in ipairs({...}) do call('ZCARD', key) end
+end

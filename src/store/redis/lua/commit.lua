@@ -76,6 +76,11 @@ for i = jobs_from, jobs_to, 4 do
 end
 local eaten = math.min(tonumber(ARGV[5]), last) - taken
 if eaten > 0 then call('LLEN', KEYS[2]) end
+queues(KEYS[4], KEYS[9])
+if #new > 0 or ARGV[8] ~= '' then queues(KEYS[6]) end
+if cancel_to >= cancel_from or set_to >= set_from then queues(KEYS[10]) end
+if next(asked) then queues(KEYS[11]) end
+if #body > 0 or removes_to >= removes_from then call('HLEN', KEYS[3]) end
 
 -- Writes.
 if removes_to >= removes_from then call('HDEL', KEYS[3], unpack(ARGV, removes_from, removes_to)) end

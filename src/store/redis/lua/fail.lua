@@ -11,7 +11,7 @@ if ended == holder then
   return {1, now, sub(how, 1, 1), sub(how, 2)}
 end
 if not leased or tostring(fence) ~= ARGV[3] or nonce ~= ARGV[4] then return {1, now, 'f'} end
-call('LLEN', KEYS[5])
+queues(KEYS[4])
 local head = call('LINDEX', KEYS[2], 0)
 if not head or not match(head, '^\1\1%d+ %d+ ') then return unreadable(KEYS[2], 'entry 0') end
 failures = failures + 1

@@ -18,6 +18,7 @@ for n, payload in ipairs(call('HMGET', KEYS[3], unpack(fields))) do
   if not payload or not reads(payload) then return unreadable(KEYS[3] .. ' ' .. fields[n], 'its format or schema') end
   events[n] = event(sub(payload, 3), 0, 0)
 end
+queues(KEYS[5], KEYS[6])
 call('RPUSH', KEYS[2], unpack(events))
 call('HDEL', KEYS[3], unpack(fields))
 call('ZREM', KEYS[4], unpack(due))

@@ -56,6 +56,7 @@ for i = 12, #ARGV, 7 do
 end
 
 local over = #new_lines > 0 and too_many(KEYS[4], KEYS[5], #new_lines, thread)
+if #events > 0 or heal then queues(KEYS[6], KEYS[7]) end
 if #events > 0 then
   call('RPUSH', KEYS[2], unpack(events))
   if seen_n > ids + math.min(ids, 64) then

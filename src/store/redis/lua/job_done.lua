@@ -8,6 +8,7 @@ if holder ~= ARGV[5] then return {1, now, 0, '-'} end
 local f = call('HMGET', KEYS[1], 'v', 'm', 'l')
 if f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. tostring(f[1])) end
 if not (mailbox(f[2]) and lease(f[3])) then return unreadable(KEYS[1], 'a field of it') end
+queues(KEYS[4], KEYS[5], KEYS[6])
 call('RPUSH', KEYS[2], event(ARGV[6], 0, 0))
 call('HDEL', KEYS[3], ARGV[4])
 call('ZREM', KEYS[4], ARGV[3])

@@ -27,6 +27,7 @@ for i = 7, #ARGV do
     n = n + 1
   end
 end
+if not f.v then queues(KEYS[2]) end
 if #fields > 0 then call('HSET', KEYS[1], unpack(fields)) end
 if not f.v then call('ZADD', KEYS[2], now, cid) end
 return {1, now}

@@ -3,6 +3,8 @@
 local function park(why, channel, cap)
   crashes, failures, rest = 0, 0, nil
   if last == taken then return 0 end
+  call('LLEN', KEYS[5])
+  call('HLEN', KEYS[6])
   local head = call('LPOP', KEYS[2])
   taken = taken + 1
   call('RPUSH', KEYS[5], BLOB .. cid .. taken .. ' ' .. now .. ' 0 ' .. #channel .. ' ' .. #why .. ' ' .. channel .. why

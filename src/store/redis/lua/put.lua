@@ -6,6 +6,7 @@
 if table.concat(call('HGETALL', KEYS[1])) ~= ARGV[3] then return {1, now, 0} end
 local body = call('HKEYS', KEYS[2])
 call('LLEN', KEYS[11])
+queues(KEYS[8], KEYS[9], KEYS[10], KEYS[12], KEYS[13])
 for _, field in ipairs(body) do
   local kind = sub(field, 1, 1)
   if kind == 't' then call('ZREM', KEYS[8], cid .. sub(field, 2))

@@ -21,6 +21,7 @@ end
 if place and seq ~= tonumber(place.line) then seq, rank, mid, state = nil, nil, nil, nil end
 if ARGV[6] == 'm' and (not seq or mid ~= ARGV[5]) then return {1, now, 0, '-'} end
 if not (seq or place) then return {1, now, 0, '-'} end
+if place then queues(KEYS[3]) end
 local learned = 0
 local own = seq or tonumber(place.line)
 if own > lines - cap then

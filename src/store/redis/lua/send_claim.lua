@@ -5,6 +5,7 @@ if not f[1] then return {1, now, '-', false} end
 if f[1] ~= SCHEMA or not (owned(f[2]) and outbox(f[3]) and paced(f[4])) then return unreadable(KEYS[1], 'a field of it') end
 if not sends.at or sends.at > now then return {1, now, sends.at or '-', false} end
 call('HLEN', KEYS[4])
+queues(KEYS[3])
 local head, dropped, fates = choose(function(n) return call('LINDEX', KEYS[2], n) end)
 if head == false then return unreadable(KEYS[2], 'entry ' .. 0) end
 if dropped > 0 then

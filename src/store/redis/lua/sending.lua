@@ -35,15 +35,21 @@ local function charge(every, reach)
   paced_until = math.max(empty_at - reach, 0)
 end
 
--- sender, takeovers after which the bot may no longer say it, n or r, not before or ready at, line, length of the id
+-- sender, takeovers after which the bot may no longer say it, n or r, not before or ready at, line, length of the id.
+-- N or R: it was the head of a contact that was merged into this one, and may have been sent before.
 local ENTRY = '^\1\1(%a) (%-?%d+) (%a)(%d+) (%d+) (%d+) ()'
 local function entry(blob)
-  local sender, after, _, ready, seq, length, at = match(blob, ENTRY)
+  local sender, after, kind, ready, seq, length, at = match(blob, ENTRY)
   if not sender then return nil end
   return {
     void = sender == 'b' and tonumber(after) < takeovers, ready = tonumber(ready), line = seq,
-    id = sub(blob, at, at + tonumber(length) - 1), blob = blob,
+    id = sub(blob, at, at + tonumber(length) - 1), blob = blob, doubt = kind == 'N' or kind == 'R',
   }
+end
+
+-- What an entry brings with it when it becomes the head.
+local function heed(head)
+  if head.doubt then sends.uncertain, sends.doubts = true, math.max(sends.doubts, 1) end
 end
 
 -- The head is gone; the next one is fresh.
@@ -54,8 +60,12 @@ end
 -- When nobody holds the outbox: sets when its head, given or nil, can be claimed.
 local function requeue(head)
   sends.sending = false
-  if not head then sends.at = nil
-  elseif head.void then sends.at = now
+  if not head then
+    sends.at = nil
+    return
+  end
+  heed(head)
+  if head.void then sends.at = now
   else sends.at = math.max(sends.ready or head.ready, paced_until, now) end
 end
 
@@ -67,6 +77,7 @@ local function choose(at)
   while dropped < sends.count do
     local head = entry(at(dropped) or '')
     if not head then return false end
+    heed(head)
     if not head.void then
       requeue(head)
       if sends.at > now then return nil, dropped, fates end

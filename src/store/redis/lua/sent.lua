@@ -36,6 +36,7 @@ elseif sends.count > 0 then
 else
   requeue(nil)
 end
+queues(KEYS[3])
 if head then take(tonumber(ARGV[8])) end
 call('HSET', KEYS[4], unpack(fates))
 if gone + dropped == 1 then call('LPOP', KEYS[2]) elseif gone + dropped > 0 then call('LTRIM', KEYS[2], gone + dropped, -1) end

@@ -9,6 +9,7 @@ if not may_speak(owner) then
     -- A void head that was to wait must not hold back what people say.
     local head = entry(call('LINDEX', KEYS[2], 0) or '')
     if not head then return unreadable(KEYS[2], 'entry 0') end
+    queues(KEYS[3])
     requeue(head)
     call('HSET', KEYS[1], 's', s_field())
     index(KEYS[3])

@@ -9,6 +9,7 @@ for _, one in ipairs(call('LRANGE', KEYS[3], 0, -1)) do
       if ARGV[3] == 'u' then
         local f = call('HMGET', KEYS[1], 'v', 'm', 'l')
         if f[1] ~= SCHEMA or not (mailbox(f[2]) and lease(f[3])) then return unreadable(KEYS[1], 'a field of it') end
+        queues(KEYS[4], KEYS[5])
         call('RPUSH', KEYS[2], event(sub(one, at + id + channel + why), 0, 0))
         call('HSET', KEYS[1], 'm', m_field())
         if run then call('ZADD', KEYS[4], run, cid) end
