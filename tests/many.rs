@@ -434,6 +434,81 @@ async fn asked_to_stop_a_worker_gives_back_a_call_that_nobody_answers() {
     assert_eq!(said[2..], ["Order A-12345 is on its way.", "Bye!"]);
 }
 
+/// A text of a customer as Meta would deliver it: its signature and its bytes.
+fn text_of(double: &Double, customer: &str, id: &str) -> (String, Vec<u8>) {
+    double.customer(customer);
+    let message = json!({ "from": customer, "id": id, "timestamp": double.now().to_string(), "type": "text",
+                          "text": { "body": "Hi" } });
+    let setup = double.setup();
+    double.signed(&json!({ "object": "whatsapp_business_account", "entry": [{ "id": setup.business_account_id, "changes": [{
+        "field": "messages",
+        "value": {
+            "messaging_product": "whatsapp",
+            "metadata": { "display_phone_number": setup.display_phone_number, "phone_number_id": setup.phone_number_id },
+            "contacts": [{ "profile": { "name": "Customer" }, "wa_id": customer }],
+            "messages": [message],
+        }
+    }]}]}))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_of_a_cluster_that_hangs_refuses_its_own_contacts_and_nobody_elses() {
+    let options = redis::Options::default().with("cluster-require-full-coverage", "no");
+    let (double, cluster) = (double().await, redis::Cluster::start(&options));
+    let url = format!("redis+cluster://{}", cluster.addresses().join(","));
+    let mut bot = Bot::new(&double).on(&double, &url);
+    bot.start(&double).await;
+    let slot = |customer: &str| {
+        let alias = switchboard::store::Alias(format!("phone:{customer}"));
+        u16::from(switchboard::store::ContactId::of("main", &alias).0[0]) * 64
+    };
+    let customers: Vec<String> = (10..90).map(|n| format!("62811000000{n}")).collect();
+    let sari = &customers[0];
+    let hung = cluster.master_of(slot(sari));
+    let elsewhere = customers
+        .iter()
+        .find(|other| cluster.master_of(slot(other)) != hung);
+    let budi = elsewhere.expect("a customer of another master");
+    let address = address_of(&bot).await;
+    let post = async |customer: &str, id: &str| {
+        let (signature, raw) = text_of(&double, customer, id);
+        let began = Instant::now();
+        let request = reqwest::Client::new()
+            .post(format!("{address}/webhook/main"))
+            .header("x-hub-signature-256", signature)
+            .body(raw);
+        let answer = request.send().await.expect("an answer");
+        (answer.status().as_u16(), began.elapsed())
+    };
+    // Known customers, as most are: who they are is remembered.
+    for customer in [sari, budi] {
+        assert_eq!(post(customer, &format!("wamid.{customer}.1")).await.0, 200);
+    }
+    // With its replica, so that nobody takes over.
+    cluster.nodes[hung].freeze();
+    cluster.nodes[(hung + 3) % 6].freeze();
+    until("the refusal of Sari's webhook", async || {
+        post(sari, "wamid.sari.2").await.0 == 503
+    })
+    .await;
+    // Oftener than failures that close a door.
+    for n in 0..8 {
+        let (status, took) = post(sari, "wamid.sari.2").await;
+        assert_eq!(status, 503);
+        assert!(took < Duration::from_secs(4), "{took:?}");
+        assert_eq!(post(budi, &format!("wamid.budi.{n}")).await.0, 200, "{n}");
+    }
+    cluster.nodes[hung].thaw();
+    cluster.nodes[(hung + 3) % 6].thaw();
+    until("Sari's webhook to be taken", async || {
+        post(sari, "wamid.sari.2").await.0 == 200
+    })
+    .await;
+    for customer in [sari, budi] {
+        until("an answer", async || !texts(&double.sent(), customer).is_empty()).await;
+    }
+}
+
 /// Every way in which a Redis can fail a webhook, and how it is mended.
 async fn refuses_at_once_and_loses_nothing(
     breaks: impl Fn(&mut redis::Server),

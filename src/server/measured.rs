@@ -10,7 +10,7 @@ use metrics::Histogram;
 
 use super::failpoint;
 use super::metrics::{Family, Metrics, label, observe};
-use super::pulse::Pulse;
+use super::pulse::{Part, Pulse};
 use crate::store::{
     Alias, Claim, Committed, ContactId, Cursor, Due, Failed, Fence, HistoryEntry, Imported, Ingest, Ingested,
     JobClaim, Merged, Nonce, Owner, Page, Parked, ParkedId, Promises, Quarantined, Rate, Record, Resolved,
@@ -81,15 +81,35 @@ impl Measured {
         }
     }
 
+    /// A step that concerns no contact, or more than one.
     async fn time<T>(
         &self,
+        step: Step,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.time_at(None, step, work).await
+    }
+
+    /// A step of one contact.
+    async fn time_of<T>(
+        &self,
+        contact: ContactId,
+        step: Step,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.time_at(self.store.server_of(contact), step, work).await
+    }
+
+    async fn time_at<T>(
+        &self,
+        part: Part,
         step: Step,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let began = Instant::now();
         let outcome = failpoint::step(step.word(), work).await;
         observe(self.steps.of(step), began.elapsed());
-        self.pulse.heard(&outcome);
+        self.pulse.heard(part, &outcome);
         if let Err(why) = &outcome {
             self.metrics.store_errors(step.word(), kind(why)).increment(1);
         }
@@ -127,7 +147,10 @@ impl Store for Measured {
     }
 
     async fn ingest(&self, events: &[Ingest]) -> Result<Vec<Ingested>, StoreError> {
-        self.time(Step::Ingest, self.store.ingest(events)).await
+        let mut parts = events.iter().map(|event| self.store.server_of(event.contact));
+        let first = parts.next().flatten();
+        let part = first.filter(|first| parts.all(|part| part == Some(*first)));
+        self.time_at(part, Step::Ingest, self.store.ingest(events)).await
     }
 
     async fn due(&self, kind: Due, limit: usize) -> Result<Vec<ContactId>, StoreError> {
@@ -144,12 +167,13 @@ impl Store for Measured {
         nonce: Nonce,
         lease: Duration,
     ) -> Result<Option<Claim>, StoreError> {
-        self.time(Step::Claim, self.store.claim(contact, nonce, lease))
+        self.time_of(contact, Step::Claim, self.store.claim(contact, nonce, lease))
             .await
     }
 
     async fn commit(&self, turn: &TurnCommit) -> Result<Committed, StoreError> {
-        self.time(Step::Commit, self.store.commit(turn)).await
+        self.time_of(turn.contact, Step::Commit, self.store.commit(turn))
+            .await
     }
 
     async fn commit_then_send(
@@ -157,8 +181,12 @@ impl Store for Measured {
         turn: &TurnCommit,
         lease: Duration,
     ) -> Result<(Committed, Option<SendClaim>), StoreError> {
-        self.time(Step::CommitThenSend, self.store.commit_then_send(turn, lease))
-            .await
+        self.time_of(
+            turn.contact,
+            Step::CommitThenSend,
+            self.store.commit_then_send(turn, lease),
+        )
+        .await
     }
 
     async fn fail(
@@ -168,7 +196,7 @@ impl Store for Measured {
         nonce: Nonce,
         why: &str,
     ) -> Result<Failed, StoreError> {
-        self.time(Step::Fail, self.store.fail(contact, fence, nonce, why))
+        self.time_of(contact, Step::Fail, self.store.fail(contact, fence, nonce, why))
             .await
     }
 
@@ -178,13 +206,17 @@ impl Store for Measured {
     }
 
     async fn send_claim(&self, contact: ContactId, lease: Duration) -> Result<Option<SendClaim>, StoreError> {
-        self.time(Step::SendClaim, self.store.send_claim(contact, lease))
+        self.time_of(contact, Step::SendClaim, self.store.send_claim(contact, lease))
             .await
     }
 
     async fn send_done(&self, claim: &SendClaim, outcome: &SendOutcome) -> Result<bool, StoreError> {
-        self.time(Step::SendDone, self.store.send_done(claim, outcome))
-            .await
+        self.time_of(
+            claim.contact,
+            Step::SendDone,
+            self.store.send_done(claim, outcome),
+        )
+        .await
     }
 
     async fn sent_then_next(
@@ -194,7 +226,7 @@ impl Store for Measured {
         lease: Duration,
     ) -> Result<(bool, Option<SendClaim>), StoreError> {
         let work = self.store.sent_then_next(claim, outcome, lease);
-        self.time(Step::SentThenNext, work).await
+        self.time_of(claim.contact, Step::SentThenNext, work).await
     }
 
     async fn take_tokens(&self, channel: &str, want: u32, rate: Rate) -> Result<Tokens, StoreError> {
@@ -212,25 +244,27 @@ impl Store for Measured {
     }
 
     async fn job_renew(&self, claim: &JobClaim, lease: Duration) -> Result<bool, StoreError> {
-        self.time(Step::JobRenew, self.store.job_renew(claim, lease))
+        self.time_of(claim.contact, Step::JobRenew, self.store.job_renew(claim, lease))
             .await
     }
 
     async fn job_done(&self, claim: &JobClaim, result: Vec<u8>) -> Result<bool, StoreError> {
-        self.time(Step::JobDone, self.store.job_done(claim, result)).await
+        self.time_of(claim.contact, Step::JobDone, self.store.job_done(claim, result))
+            .await
     }
 
     async fn set_owner(&self, contact: ContactId, owner: Owner) -> Result<(), StoreError> {
-        self.time(Step::SetOwner, self.store.set_owner(contact, owner))
+        self.time_of(contact, Step::SetOwner, self.store.set_owner(contact, owner))
             .await
     }
 
     async fn peek(&self, contact: ContactId) -> Result<Option<Claim>, StoreError> {
-        self.time(Step::Peek, self.store.peek(contact)).await
+        self.time_of(contact, Step::Peek, self.store.peek(contact)).await
     }
 
     async fn history(&self, contact: ContactId, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
-        self.time(Step::History, self.store.history(contact, limit)).await
+        self.time_of(contact, Step::History, self.store.history(contact, limit))
+            .await
     }
 
     async fn contacts(&self, limit: usize) -> Result<Vec<ContactId>, StoreError> {
@@ -264,7 +298,8 @@ impl Store for Measured {
     }
 
     async fn erase(&self, contact: ContactId) -> Result<bool, StoreError> {
-        self.time(Step::Erase, self.store.erase(contact)).await
+        self.time_of(contact, Step::Erase, self.store.erase(contact))
+            .await
     }
 
     async fn merge(&self, from: ContactId, into: ContactId) -> Result<Merged, StoreError> {
@@ -276,7 +311,8 @@ impl Store for Measured {
     }
 
     async fn whole(&self, contact: ContactId) -> Result<Option<WholeContact>, StoreError> {
-        self.time(Step::Whole, self.store.whole(contact)).await
+        self.time_of(contact, Step::Whole, self.store.whole(contact))
+            .await
     }
 
     async fn export(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
@@ -312,6 +348,10 @@ impl Store for Measured {
 
     async fn wait_for_work(&self) -> Wake {
         self.store.wait_for_work().await
+    }
+
+    fn server_of(&self, contact: ContactId) -> Option<u16> {
+        self.store.server_of(contact)
     }
 
     fn now(&self) -> Timestamp {

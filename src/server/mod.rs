@@ -73,7 +73,7 @@ use self::metrics::Metrics;
 use self::parts::Shared;
 use self::people::People;
 use self::pulse::Pulse;
-use crate::store::{MovableClock, Store, StoreError};
+use crate::store::{ContactId, MovableClock, Store, StoreError};
 use crate::voice::{Transcriber, Unavailable};
 
 pub use agreed::people_changed;
@@ -150,7 +150,7 @@ impl Server {
         let metrics = Arc::new(Metrics::new(
             config.channels.iter().map(|channel| channel.id.as_str()),
         ));
-        let pulse = Arc::new(Pulse::default());
+        let pulse = Arc::new(Pulse::new(store.server_of(ContactId([0; 16])).is_some()));
         let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.clone(), pulse.clone()));
         let flows = Flows::open(config.flows.clone(), store.clone()).await?;
         let numbers = numbers::open(&config, &store).await?;

@@ -1,6 +1,10 @@
 //! Whether the store answers: one opinion for the whole process, made of every step it takes. While the store is away,
 //! webhooks are refused at once instead of each waiting for it, and workers rest longer and longer.
+//!
+//! A store of several servers is judged server by server: while one is away, those whose contacts are elsewhere notice
+//! nothing. What concerns several of them, or nobody's contact, says nothing of any one.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -14,9 +18,14 @@ const PROBE_EVERY: Duration = Duration::from_millis(250);
 const FIRST_REST: Duration = Duration::from_millis(50);
 const LONGEST_REST: Duration = Duration::from_secs(2);
 
-#[derive(Debug, Default)]
+/// A server of the store, by number; `None`: the store as a whole.
+pub(super) type Part = Option<u16>;
+
+#[derive(Debug)]
 pub(super) struct Pulse {
-    beat: Mutex<Beat>,
+    /// The store has several servers.
+    parted: bool,
+    beats: Mutex<BTreeMap<Part, Beat>>,
 }
 
 #[derive(Debug, Default)]
@@ -28,11 +37,18 @@ struct Beat {
 }
 
 impl Pulse {
-    /// What a step of the store came to.
-    pub fn heard<T>(&self, outcome: &Result<T, StoreError>) {
+    pub fn new(parted: bool) -> Pulse {
+        Pulse {
+            parted,
+            beats: Mutex::default(),
+        }
+    }
+
+    /// What a step of the store came to that concerned this part of it.
+    pub fn heard<T>(&self, part: Part, outcome: &Result<T, StoreError>) {
         match outcome {
             Err(why @ (StoreError::Unavailable(_) | StoreError::ReadOnly(_) | StoreError::Unknown(_))) => {
-                self.missed(why);
+                self.missed(part, why);
             }
             // A refusal is an answer too.
             Ok(_)
@@ -45,45 +61,50 @@ impl Pulse {
                 | StoreError::Clash(_)
                 | StoreError::Locked(_)
                 | StoreError::Unfit(_),
-            ) => self.answered(),
+            ) => self.answered(part),
         }
     }
 
     /// A step was given up before the store answered.
     pub fn silent(&self) {
-        self.missed(&"it does not answer in time");
+        self.missed(None, &"it does not answer in time");
     }
 
-    fn answered(&self) {
-        let mut beat = lock(&self.beat);
-        if beat.missed == 0 {
-            return;
-        }
-        let away = beat.away_since;
-        *beat = Beat::default();
-        drop(beat);
-        if let Some(since) = away {
+    fn answered(&self, part: Part) {
+        let mut beats = lock(&self.beats);
+        let before = beats.insert(part, Beat::default());
+        drop(beats);
+        if let Some(since) = before.and_then(|beat| beat.away_since) {
             tracing::info!(
+                server = part,
                 away_ms = since.elapsed().as_millis() as u64,
                 "the store is back; work goes on"
             );
         }
     }
 
-    fn missed(&self, why: &dyn std::fmt::Display) {
-        let mut beat = lock(&self.beat);
+    fn missed(&self, part: Part, why: &dyn std::fmt::Display) {
+        let mut beats = lock(&self.beats);
+        let beat = beats.entry(part).or_default();
         beat.missed = beat.missed.saturating_add(1);
-        if beat.missed < AWAY_AFTER || beat.away_since.is_some() {
+        let whole = self.parted && part.is_none();
+        if beat.missed < AWAY_AFTER || beat.away_since.is_some() || whole {
             return;
         }
         beat.away_since = Some(Instant::now());
-        drop(beat);
-        tracing::error!(%why, "the store is away: webhooks are refused, work rests and goes on by itself");
+        drop(beats);
+        tracing::error!(
+            server = part, %why,
+            "the store is away: its webhooks are refused, its work rests and goes on by itself"
+        );
     }
 
-    /// Whether a webhook may try the store now.
-    pub fn lets_in(&self) -> bool {
-        let mut beat = lock(&self.beat);
+    /// Whether a webhook may try this part of the store now.
+    pub fn lets_in(&self, part: Part) -> bool {
+        let mut beats = lock(&self.beats);
+        let Some(beat) = beats.get_mut(&part) else {
+            return true;
+        };
         if beat.away_since.is_none() {
             return true;
         }
@@ -96,7 +117,14 @@ impl Pulse {
 
     /// How long a worker rests before it asks the store again.
     pub fn rest(&self) -> Option<Duration> {
-        let missed = lock(&self.beat).missed;
+        let beats = lock(&self.beats);
+        let of_parts = beats.iter().filter(|(part, _)| part.is_some());
+        // While one of several answers, there is work to do.
+        let missed = match of_parts.map(|(_, beat)| beat.missed).min() {
+            Some(missed) => missed,
+            None => beats.get(&None).map_or(0, |beat| beat.missed),
+        };
+        drop(beats);
         let doubled = FIRST_REST.saturating_mul(1 << missed.checked_sub(1)?.min(10));
         // Up to half less, so that many workers don't come back at once.
         let share = getrandom::u32().map_or(0.0, |n| f64::from(n) / f64::from(u32::MAX));
@@ -114,24 +142,24 @@ mod tests {
 
     #[test]
     fn a_dead_store_is_not_waited_for_by_each_webhook_and_one_answer_opens_the_door() {
-        let pulse = Pulse::default();
-        pulse.heard(&away());
-        pulse.heard(&away());
-        assert!(pulse.lets_in(), "two failures are no outage");
+        let pulse = Pulse::new(false);
+        pulse.heard(None, &away());
+        pulse.heard(None, &away());
+        assert!(pulse.lets_in(None), "two failures are no outage");
         pulse.silent();
-        assert!(pulse.lets_in(), "one goes to see");
-        assert!((0..100).filter(|_| pulse.lets_in()).count() <= 1);
-        pulse.heard(&Err::<(), _>(StoreError::Full("no memory".into())));
-        assert!((0..100).all(|_| pulse.lets_in()), "a refusal is an answer");
+        assert!(pulse.lets_in(None), "one goes to see");
+        assert!((0..100).filter(|_| pulse.lets_in(None)).count() <= 1);
+        pulse.heard(None, &Err::<(), _>(StoreError::Full("no memory".into())));
+        assert!((0..100).all(|_| pulse.lets_in(None)), "a refusal is an answer");
     }
 
     #[test]
     fn workers_rest_longer_each_time_and_at_most_two_seconds() {
-        let pulse = Pulse::default();
+        let pulse = Pulse::new(false);
         assert_eq!(pulse.rest(), None);
         let mut longest = Duration::ZERO;
         for n in 0..40 {
-            pulse.heard(&away());
+            pulse.heard(None, &away());
             let rest = pulse.rest().expect("a rest");
             assert!(rest >= FIRST_REST / 2 && rest <= LONGEST_REST);
             if n == 0 {
@@ -140,7 +168,28 @@ mod tests {
             longest = longest.max(rest);
         }
         assert!(longest > Duration::from_secs(1));
-        pulse.heard(&Ok(()));
+        pulse.heard(None, &Ok(()));
         assert_eq!(pulse.rest(), None);
+    }
+
+    #[test]
+    fn one_server_that_is_away_refuses_only_its_own_and_lets_the_others_work() {
+        let pulse = Pulse::new(true);
+        let (dead, lives) = (Some(0), Some(1));
+        pulse.heard(lives, &Ok(()));
+        for _ in 0..5 {
+            pulse.heard(dead, &away());
+            // What asks all of them fails too.
+            pulse.heard(None, &away());
+            pulse.silent();
+        }
+        assert!(pulse.lets_in(dead), "one goes to see");
+        assert!(!pulse.lets_in(dead));
+        assert!((0..10).all(|_| pulse.lets_in(lives) && pulse.lets_in(None) && pulse.lets_in(Some(2))));
+        assert_eq!(pulse.rest(), None);
+        pulse.heard(lives, &away());
+        assert!(pulse.rest().is_some(), "now none answers");
+        pulse.heard(dead, &Ok(()));
+        assert!((0..10).all(|_| pulse.lets_in(dead)));
     }
 }

@@ -1,6 +1,7 @@
 //! From a provider's bytes to mailboxes: the first stretch of the road. Nothing is parsed before it is authentic, and
 //! a provider hears 200 only when everything it said is durable.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -17,6 +19,7 @@ use super::mailbox::Item;
 use super::masked::Masked;
 use super::metrics::Arrival;
 use super::parts::{Number, Shared};
+use super::pulse::Part;
 use super::thread::Line;
 use super::traces::Span;
 use crate::channel::{Answer, Delivery, Forged};
@@ -97,7 +100,7 @@ async fn answered(shared: &Shared, place: &Place, request: Request<Body>) -> Res
         tracing::warn!(channel = %shown(shared, id), "a webhook without a valid signature was refused");
         return response(Forged::answer());
     };
-    if !shared.pulse.lets_in() {
+    if !shared.pulse.lets_in(None) {
         return again();
     }
     let stored = accept(shared, number, &delivery);
@@ -238,8 +241,26 @@ pub(super) async fn deliver(
         .map(|(number, event)| letter(shared, number, event))
         .collect();
     let letters: Vec<Option<Letter>> = stream::iter(letters).buffered(TOGETHER).try_collect().await?;
-    let letters: Vec<Letter> = letters.into_iter().flatten().collect();
-    store_all(shared, &letters).await?;
+    // Where one server of several is away, what belongs to the others is stored all the same; it is a repetition when
+    // the webhook comes again.
+    let mut parts: BTreeMap<Part, Vec<Letter>> = BTreeMap::new();
+    for letter in letters.into_iter().flatten() {
+        let part = shared.store.server_of(letter.ingest.contact);
+        parts.entry(part).or_default().push(letter);
+    }
+    let storing = parts.iter().map(|(part, letters)| async move {
+        // The door has been asked for the store as a whole.
+        if part.is_some() && !shared.pulse.lets_in(*part) {
+            return Err(StoreError::Unavailable(
+                "the server of this contact is away".to_owned(),
+            ));
+        }
+        store_all(shared, letters).await
+    });
+    join_all(storing)
+        .await
+        .into_iter()
+        .collect::<Result<(), StoreError>>()?;
     let statuses: Vec<_> = statuses
         .into_iter()
         .map(|(number, status)| reconcile(shared, number, status))

@@ -258,6 +258,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Work that stays due without being taken ends it every 50 ms.
     async fn wait_for_work(&self) -> Wake;
 
+    /// By which of its servers a contact is kept, by number, where the store has several that fail apart from each other.
+    /// `None`: it has not.
+    fn server_of(&self, _contact: ContactId) -> Option<u16> {
+        None
+    }
+
     /// The store's time.
     fn now(&self) -> Timestamp;
 

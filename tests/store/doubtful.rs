@@ -257,6 +257,10 @@ impl Store for Doubtful {
         self.store.wait_for_work().await
     }
 
+    fn server_of(&self, contact: ContactId) -> Option<u16> {
+        self.store.server_of(contact)
+    }
+
     fn now(&self) -> Timestamp {
         self.store.now()
     }

@@ -540,6 +540,10 @@ impl Store for RedisStore {
         }
     }
 
+    fn server_of(&self, contact: ContactId) -> Option<u16> {
+        self.link.server_of(Partition::of(contact).slot())
+    }
+
     fn now(&self) -> Timestamp {
         self.time()
     }

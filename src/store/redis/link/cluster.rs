@@ -170,6 +170,11 @@ impl Cluster {
         }
     }
 
+    /// The place of the slot's master among the masters; one place stands for nobody.
+    pub(super) fn place_of(&self, slot: u16) -> u16 {
+        self.map().owners[usize::from(slot % SLOTS)]
+    }
+
     /// The node at this address, known so far or not.
     pub(super) fn at(&self, endpoint: &Endpoint) -> Arc<Seat> {
         self.seats()

@@ -328,6 +328,15 @@ impl Link {
         }
     }
 
+    /// Which master of a cluster serves the slot, by its place among them; a replica takes over the place of its master.
+    /// `None`: there is no cluster.
+    pub fn server_of(&self, slot: u16) -> Option<u16> {
+        match &self.0.topology {
+            Topology::Single(_) => None,
+            Topology::Cluster(cluster) => Some(cluster.place_of(slot)),
+        }
+    }
+
     pub fn is_cluster(&self) -> bool {
         matches!(self.0.topology, Topology::Cluster(_))
     }
