@@ -276,6 +276,11 @@ async fn asked_to_stop_while_the_store_hangs_a_worker_stops_in_time_and_nothing_
     let budi = double.customer(BUDI);
     budi.says("Hi");
     heard(&double, BUDI, 1).await;
+    // What was sent and not yet written down would rightly go out once more.
+    let budis =
+        switchboard::store::ContactId::of("main", &switchboard::store::Alias(format!("phone:{BUDI}")));
+    let sent = format!("sent channel=\"main\" contact={}", &budis.to_string()[..16]);
+    one.line(&sent).await.expect("it is written down");
     server.freeze();
     budi.taps("Leave a message");
     shop.release();
@@ -523,20 +528,7 @@ async fn refuses_at_once_and_loses_nothing(
 
     breaks(&mut server);
     let address = address_of(&bot).await;
-    let message = json!({ "from": BUDI, "id": "wamid.away", "timestamp": double.now().to_string(), "type": "text",
-                          "text": { "body": "Hi" } });
-    let setup = double.setup();
-    let webhook = json!({ "object": "whatsapp_business_account", "entry": [{ "id": setup.business_account_id, "changes": [{
-        "field": "messages",
-        "value": {
-            "messaging_product": "whatsapp",
-            "metadata": { "display_phone_number": setup.display_phone_number, "phone_number_id": setup.phone_number_id },
-            "contacts": [{ "profile": { "name": "Budi" }, "wa_id": BUDI }],
-            "messages": [message],
-        }
-    }]}]});
-    double.customer(BUDI);
-    let (signature, raw) = double.signed(&webhook);
+    let (signature, raw) = text_of(&double, BUDI, "wamid.away");
     let post = async || {
         let began = Instant::now();
         let request = reqwest::Client::new()
@@ -547,12 +539,18 @@ async fn refuses_at_once_and_loses_nothing(
         let again = answer.headers().contains_key("retry-after");
         (answer.status().as_u16(), again, began.elapsed())
     };
+    let mut times = Vec::new();
     for _ in 0..8 {
         let (status, again, took) = post().await;
         assert_eq!((status, again), (503, true));
-        // Two seconds are the promise; the rest is a machine with much to do.
-        assert!(took < Duration::from_secs(4), "{took:?}");
+        times.push(took);
     }
+    times.sort();
+    // Two seconds are the promise. A machine with much to do may be late now and then, but not as a rule.
+    assert!(
+        times[4] < Duration::from_secs(2) && times[7] < Duration::from_secs(4),
+        "{times:?}"
+    );
     mends(&mut server);
     until("the webhook to be taken", async || post().await.0 == 200).await;
     assert_eq!(post().await.0, 200, "a repetition");
@@ -579,6 +577,48 @@ async fn a_store_that_hangs_is_not_waited_for_and_work_goes_on_when_it_answers()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_full_refuses_what_is_new_and_goes_on_when_there_is_room() {
     refuses_at_once_and_loses_nothing(|server| server.fill(), |server| server.make_room()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_durability_replica_a_worker_serves_behind_sentinels_and_on_a_cluster_and_over_a_failover() {
+    let options = redis::Options::persist(redis::Persist::EverySecond);
+    let mut sentinels = redis::Sentinels::start(&options);
+    let url = format!("redis+sentinel://{}/switchboard", sentinels.addresses().join(","));
+    serves_with_a_replica(&url, || sentinels.fail_over()).await;
+    drop(sentinels);
+
+    let mut cluster = redis::Cluster::start(&options);
+    let url = format!("redis+cluster://{}", cluster.addresses().join(","));
+    let alias = switchboard::store::Alias(format!("phone:{SARI}"));
+    let slot = u16::from(switchboard::store::ContactId::of("main", &alias).0[0]) * 64;
+    serves_with_a_replica(&url, || {
+        let dead = cluster.kill_master_of(slot);
+        cluster.taken_over(slot, dead);
+        // Without any replica nothing would be sure enough to be taken.
+        cluster.nodes[dead].restart();
+        cluster.settled();
+    })
+    .await;
+}
+
+/// A conversation goes on where it was after the primary died.
+async fn serves_with_a_replica(url: &str, fails_over: impl FnOnce()) {
+    let double = double().await;
+    let mut bot = Bot::new(&double)
+        .on(&double, url)
+        .with(&double, "[redis]\ndurability = \"replica\"\n");
+    bot.env("SWITCHBOARD_HASTE", "10");
+    bot.start(&double).await;
+    let promise = bot
+        .line("what is answered with 200 survives")
+        .await
+        .expect("a line");
+    assert!(promise.contains("failover"), "{promise}");
+    double.customer(SARI).says("Hi");
+    assert_eq!(heard(&double, SARI, 1).await, [HELLO]);
+    tokio::task::block_in_place(fails_over);
+    double.customer(SARI).taps("Leave a message");
+    assert_eq!(heard(&double, SARI, 2).await, [HELLO, STORY]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,29 @@ use super::{Reply, wait};
 const MASTERS: usize = 3;
 const SLOTS: usize = 16_384;
 
+/// One node that serves all slots: what a cluster refuses, with all keys in one place.
+#[derive(Debug)]
+pub struct OneNode {
+    pub node: Server,
+    _bus: Port,
+}
+
+impl OneNode {
+    pub fn start() -> OneNode {
+        let bus = Port::free();
+        let options = Options::default()
+            .with("cluster-enabled", "yes")
+            .with("cluster-port", &bus.number.to_string());
+        let node = Server::start(&options);
+        node.must(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+        wait("the cluster to be whole", || {
+            let state = node.must(&["CLUSTER", "INFO"]).text();
+            state.contains("cluster_state:ok").then_some(())
+        });
+        OneNode { node, _bus: bus }
+    }
+}
+
 /// See the module. `nodes[0..3]` begin as masters, `nodes[n + 3]` as the replica of `nodes[n]`.
 #[derive(Debug)]
 pub struct Cluster {

@@ -20,7 +20,7 @@ mod server;
 use std::time::{Duration, Instant};
 
 pub use ask::Reply;
-pub use cluster::Cluster;
+pub use cluster::{Cluster, OneNode};
 pub use sentinels::Sentinels;
 pub use server::{Options, Persist, Server};
 

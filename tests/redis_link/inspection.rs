@@ -2,7 +2,10 @@
 
 use switchboard::store::redis::inspect::{Finding, Inspection, Level, inspect};
 use switchboard::store::redis::{RedisClock, RedisSettings, RedisStore, workers};
-use switchboard::store::{Alias, Caps, Ingest, Ingested, Nonce, Store};
+use switchboard::store::{
+    Alias, Caps, Committed, Ingest, Ingested, Job, JobId, Keep, Nonce, OutboxEntry, Owner, ParkedId, Rate,
+    Retention, SendOutcome, Sender, Status, Store, TimerId, TurnCommit,
+};
 
 use super::*;
 
@@ -145,19 +148,113 @@ async fn a_conversation(url: &str) {
         .expect("an answer")
         .expect("a claim");
     assert_eq!(claim.events.len(), 1);
+    let message = |n: u32| OutboxEntry {
+        id: format!("{contact}.1.{n}"),
+        sender: Sender::Bot,
+        payload: b"hello".to_vec(),
+        not_before: None,
+    };
+    let turn = TurnCommit {
+        contact,
+        fence: claim.fence,
+        nonce: claim.nonce,
+        upto: 1,
+        session: Keep::Write(b"session".to_vec()),
+        memory: Keep::Write(b"memory".to_vec()),
+        owner: None,
+        outbox: vec![message(0), message(1)],
+        set_timers: vec![(TimerId("idle".into()), store.now(), b"idle".to_vec())],
+        cancel_timers: vec![TimerId("other".into())],
+        jobs: vec![Job {
+            id: JobId("job".into()),
+            payload: b"job".to_vec(),
+            not_before: None,
+        }],
+        history: vec![b"line".to_vec()],
+        quiet: Duration::ZERO,
+    };
+    let (committed, sending) = store.commit_then_send(&turn, lease).await.expect("written");
+    assert_eq!(committed, Committed::Done);
+    let rate = Rate {
+        per_second: 10,
+        burst: 10,
+    };
+    assert!(store.take_tokens("main", 1, rate).await.expect("a token").granted > 0);
+    let accepted = SendOutcome::Accepted {
+        message_id: Some("wamid.1".into()),
+        pace: None,
+    };
+    let sending = sending.expect("a message to send");
+    let (ours, next) = store
+        .sent_then_next(&sending, &accepted, lease)
+        .await
+        .expect("recorded");
+    let next = next.filter(|_| ours).expect("the second message");
+    let again = SendOutcome::Retry {
+        at: store.now(),
+        why: "later".into(),
+    };
+    assert!(store.send_done(&next, &again).await.expect("recorded"));
     assert!(
         store
-            .fail(contact, claim.fence, Nonce(1), "for a try")
+            .send_claim(contact, lease)
+            .await
+            .expect("an answer")
+            .is_some()
+    );
+    let status = Status {
+        message_id: "wamid.1".into(),
+        ours: None,
+        rank: 2,
+        state: "delivered".into(),
+        error: None,
+        pace: None,
+    };
+    assert!(store.reconcile("main", &status).await.expect("recorded"));
+    let job = store.job_claim(lease).await.expect("an answer").expect("a job");
+    assert!(store.job_renew(&job, lease).await.expect("kept"));
+    assert!(store.job_done(&job, b"result".to_vec()).await.expect("done"));
+    assert_eq!(store.fire_due_timers(10).await, Ok(1));
+    store.set_owner(contact, Owner::Human).await.expect("changed");
+    let claim = store
+        .claim(contact, Nonce(2), lease)
+        .await
+        .expect("an answer")
+        .expect("a claim");
+    assert!(
+        store
+            .fail(contact, claim.fence, Nonce(2), "for a try")
             .await
             .is_ok()
     );
+    assert!(store.parked(10).await.expect("a list").is_empty());
+    assert!(
+        !store
+            .unpark(&ParkedId(format!("{contact}.7")))
+            .await
+            .expect("an answer")
+    );
+    assert!(!store.unpark(&ParkedId::unread(contact)).await.expect("an answer"));
+    assert_eq!(store.stats().await.expect("counts").contacts, 1);
     assert!(store.peek(contact).await.expect("an answer").is_some());
-    assert_eq!(store.history(contact, 10).await.expect("a thread").len(), 1);
+    assert_eq!(store.history(contact, 10).await.expect("a thread").len(), 4);
     assert_eq!(store.contacts(10).await, Ok(vec![contact]));
     store.put_setting("key", b"value").await.expect("kept");
-    store.fire_due_timers(10).await.expect("an answer");
-    assert!(store.job_claim(lease).await.expect("an answer").is_none());
+    assert_eq!(store.setting("key").await, Ok(Some(b"value".to_vec())));
     store.quarantine("main", b"?", "unread").await.expect("kept");
+    assert_eq!(store.quarantined(10).await.expect("a list").len(), 1);
+    assert!(!store.export(None, 10).await.expect("records").records.is_empty());
+    store
+        .trim(None, &Retention::default(), 10)
+        .await
+        .expect("trimmed");
+    let other = store
+        .resolve_alias("main", &Alias("phone:6281100000012".into()), &[])
+        .await
+        .expect("an alias")
+        .contact();
+    store.merge(other, contact).await.expect("an answer");
+    assert!(store.erase(contact).await.expect("erased"));
     store.close().await.expect("closed");
 }
 

@@ -128,4 +128,8 @@ mod redis_sentinel {
 /// Three masters with a replica each; at each opening anew the master of the contact that the cases call ana is killed.
 mod redis_cluster {
     conformance!(together crate::shared::open_on_cluster, crate::shared::cluster);
+
+    mod records {
+        conformance_of_records!(together crate::shared::open_on_cluster, crate::shared::cluster);
+    }
 }

@@ -4,9 +4,36 @@ use switchboard::store::redis::Partition;
 use switchboard::store::{Caps, Committed, ContactId, Ingested, Keep, Nonce, Store, StoreError};
 
 use crate::conformance::bed::{LEASE, bot, message, timer, turn};
-use crate::rig::Server;
+use crate::rig::{OneNode, Server};
 use crate::shared::{open_on, try_on};
 use crate::still_clock;
+
+/// Each of them on a plain server, and on a cluster, which refuses what touches two slots.
+macro_rules! on_a_server_and_on_a_cluster {
+    ($($name:ident),+ $(,)?) => {
+        mod on_a_server {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(&super::Server::plain()).await;
+            })+
+        }
+        mod on_a_cluster {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(&super::OneNode::start().node).await;
+            })+
+        }
+    };
+}
+
+on_a_server_and_on_a_cluster! {
+    a_store_of_a_newer_version_or_other_partitions_is_refused_and_not_touched,
+    a_key_of_a_wrong_type_leaves_nothing_half_written,
+    a_queue_of_a_wrong_type_leaves_nothing_half_written,
+    what_cannot_be_read_is_named_and_the_others_go_on,
+    what_waits_for_an_unreadable_record_is_listed_once_and_goes_on_after_it_was_mended,
+    numbers_of_17_digits_and_empty_lists_come_back_byte_for_byte,
+}
 
 const ANA: ContactId = ContactId([1; 16]);
 const BUDI: ContactId = ContactId([2; 16]);
@@ -31,36 +58,32 @@ fn all(server: &Server) -> Vec<(String, String)> {
     all
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_of_a_newer_version_or_other_partitions_is_refused_and_not_touched() {
-    let server = Server::plain();
-    open_on(&server, Caps::default(), still_clock()).await;
+async fn a_store_of_a_newer_version_or_other_partitions_is_refused_and_not_touched(server: &Server) {
+    open_on(server, Caps::default(), still_clock()).await;
     server.must(&["HSET", "sb:meta", "format", "9", "min_reader", "8"]);
-    let before = all(&server);
-    let refused = try_on(&server, Caps::default(), still_clock()).await.unwrap_err();
+    let before = all(server);
+    let refused = try_on(server, Caps::default(), still_clock()).await.unwrap_err();
     assert!(
         matches!(refused, StoreError::Version { found: 9, max: 1 }),
         "{refused:?}"
     );
     // A newer one that says this version can still read it.
     server.must(&["HSET", "sb:meta", "min_reader", "1"]);
-    try_on(&server, Caps::default(), still_clock()).await.unwrap();
+    try_on(server, Caps::default(), still_clock()).await.unwrap();
 
     server.must(&["HSET", "sb:meta", "partitions", "128"]);
-    let refused = try_on(&server, Caps::default(), still_clock()).await.unwrap_err();
+    let refused = try_on(server, Caps::default(), still_clock()).await.unwrap_err();
     let says = refused.to_string();
     assert!(
         says.contains("sb:meta") && says.contains("128 partitions"),
         "{says}"
     );
-    assert_eq!(before.len(), all(&server).len());
+    assert_eq!(before.len(), all(server).len());
 }
 
 /// Redis does not roll a script back: every step looks at its keys before it writes to one.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_of_a_wrong_type_leaves_nothing_half_written() {
-    let server = Server::plain();
-    let store = open_on(&server, Caps::default(), still_clock()).await;
+async fn a_key_of_a_wrong_type_leaves_nothing_half_written(server: &Server) {
+    let store = open_on(server, Caps::default(), still_clock()).await;
     for kind in ["c", "b", "q", "d", "o", "h", "x"] {
         server.must(&["FLUSHALL"]);
         let mut event = message(ANA, "1", "hello");
@@ -84,12 +107,12 @@ async fn a_key_of_a_wrong_type_leaves_nothing_half_written() {
             "d" => server.must(&["RPUSH", &wrong, "x"]),
             _ => server.must(&["SET", &wrong, "of a stranger"]),
         };
-        let before = all(&server);
+        let before = all(server);
         more.dedupe = "3".into();
         let _maybe = store.ingest(&[more]).await;
-        let ingested = all(&server) != before;
+        let ingested = all(server) != before;
         assert_eq!(ingested, ["b", "o", "x"].contains(&kind), "{kind}: ingest");
-        let before = all(&server);
+        let before = all(server);
         let mut second = turn(&claim);
         second.session = Keep::Write(b"later".to_vec());
         second.history = vec![b"line".to_vec()];
@@ -98,30 +121,28 @@ async fn a_key_of_a_wrong_type_leaves_nothing_half_written() {
         let refused = store.commit_then_send(&second, LEASE).await;
         if kind != "d" {
             assert!(refused.is_err(), "{kind}: {refused:?}");
-            assert_eq!(all(&server), before, "{kind}: commit");
+            assert_eq!(all(server), before, "{kind}: commit");
         }
-        let before = all(&server);
+        let before = all(server);
         let accepted = crate::conformance::bed::accepted("1");
         let refused = store.sent_then_next(&sending, &accepted, LEASE).await;
         if ["c", "o", "x"].contains(&kind) {
             assert!(refused.is_err(), "{kind}: {refused:?}");
-            assert_eq!(all(&server), before, "{kind}: sent");
+            assert_eq!(all(server), before, "{kind}: sent");
         }
-        let before = all(&server);
+        let before = all(server);
         let fired = store.fire_due_timers(10).await;
         if ["c", "b", "q"].contains(&kind) {
             assert!(fired.is_err(), "{kind}: {fired:?}");
-            assert_eq!(all(&server), before, "{kind}: fire");
+            assert_eq!(all(server), before, "{kind}: fire");
         }
     }
 }
 
 /// The queues are shared by all contacts of a partition, and most steps write to several.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_queue_of_a_wrong_type_leaves_nothing_half_written() {
-    let server = Server::plain();
+async fn a_queue_of_a_wrong_type_leaves_nothing_half_written(server: &Server) {
     let clock = still_clock();
-    let store = open_on(&server, Caps::default(), clock.clone()).await;
+    let store = open_on(server, Caps::default(), clock.clone()).await;
     for queue in ["run", "send", "timers", "jobs", "active", "parked", "counts"] {
         server.must(&["FLUSHALL"]);
         // Something is to be answered, sent, tried again, fired, done and unparked.
@@ -178,7 +199,7 @@ async fn a_queue_of_a_wrong_type_leaves_nothing_half_written() {
         let mut refused = 0;
         // Each step on what the steps before it left, if they were not refused.
         for step in 0..13 {
-            let before = all(&server);
+            let before = all(server);
             let done = match step {
                 0 => store.ingest(&[message(ANA, "9", "even more")]).await.map(drop),
                 1 => store.job_done(&working, b"result".to_vec()).await.map(drop),
@@ -209,7 +230,7 @@ async fn a_queue_of_a_wrong_type_leaves_nothing_half_written() {
             };
             if done.is_err() {
                 refused += 1;
-                assert_eq!(all(&server), before, "{queue}: step {step}: {done:?}");
+                assert_eq!(all(server), before, "{queue}: step {step}: {done:?}");
             }
         }
         // How often a message was put aside is written only when there are too many.
@@ -217,11 +238,9 @@ async fn a_queue_of_a_wrong_type_leaves_nothing_half_written() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_read_is_named_and_the_others_go_on() {
-    let server = Server::plain();
+async fn what_cannot_be_read_is_named_and_the_others_go_on(server: &Server) {
     let clock = still_clock();
-    let store = open_on(&server, Caps::default(), clock.clone()).await;
+    let store = open_on(server, Caps::default(), clock.clone()).await;
     for (n, (kind, field)) in [("b", "s"), ("b", "m"), ("c", "v"), ("c", "l")]
         .into_iter()
         .enumerate()
@@ -269,12 +288,9 @@ async fn what_cannot_be_read_is_named_and_the_others_go_on() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_waits_for_an_unreadable_record_is_listed_once_for_its_contact_and_goes_on_after_it_was_mended()
-{
-    let server = Server::plain();
+async fn what_waits_for_an_unreadable_record_is_listed_once_and_goes_on_after_it_was_mended(server: &Server) {
     let clock = still_clock();
-    let store = open_on(&server, Caps::default(), clock.clone()).await;
+    let store = open_on(server, Caps::default(), clock.clone()).await;
     store.ingest(&[message(ANA, "1", "hello")]).await.unwrap();
     let mut first = turn(&store.claim(ANA, Nonce(1), LEASE).await.unwrap().unwrap());
     first.outbox = vec![bot("1")];
@@ -350,10 +366,8 @@ async fn what_waits_for_an_unreadable_record_is_listed_once_for_its_contact_and_
 }
 
 /// A script that decoded payloads would write `1.2345678901235e+16` and `{}`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn numbers_of_17_digits_and_empty_lists_come_back_byte_for_byte() {
-    let server = Server::plain();
-    let store = open_on(&server, Caps::default(), still_clock()).await;
+async fn numbers_of_17_digits_and_empty_lists_come_back_byte_for_byte(server: &Server) {
+    let store = open_on(server, Caps::default(), still_clock()).await;
     let json = br#"{"id":12345678901234567,"list":[],"none":{},"float":1.0,"e":"\u00e9"}"#.to_vec();
     let mut event = message(ANA, "12345678901234567", "");
     event.payload = json.clone();

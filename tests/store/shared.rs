@@ -31,23 +31,37 @@ fn of<T>(rig: &Mutex<T>) -> MutexGuard<'_, T> {
     rig.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Two tests of one process have it one after the other.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Ends the rig's processes, whatever became of the test.
-pub struct Rig<T: 'static>(&'static Mutex<Option<T>>);
+pub struct Rig<T: 'static> {
+    rig: &'static Mutex<Option<T>>,
+    _turn: MutexGuard<'static, ()>,
+}
 
 impl<T> Drop for Rig<T> {
     fn drop(&mut self) {
-        drop(of(self.0).take());
+        drop(of(self.rig).take());
     }
 }
 
 pub fn sentinels() -> Rig<Sentinels> {
+    let turn = of(&TURN);
     *of(&SENTINELS) = Some(Sentinels::start(&Options::default()));
-    Rig(&SENTINELS)
+    Rig {
+        rig: &SENTINELS,
+        _turn: turn,
+    }
 }
 
 pub fn cluster() -> Rig<Cluster> {
+    let turn = of(&TURN);
     *of(&CLUSTER) = Some(Cluster::start(&Options::default()));
-    Rig(&CLUSTER)
+    Rig {
+        rig: &CLUSTER,
+        _turn: turn,
+    }
 }
 
 impl Place {
@@ -174,7 +188,11 @@ pub async fn try_on(
     caps: Caps,
     clock: Arc<StillClock>,
 ) -> Result<Arc<RedisStore>, switchboard::store::StoreError> {
-    let address = server.url().parse().unwrap();
+    let scheme = match server.info("cluster_enabled").as_str() {
+        "1" => "redis+cluster",
+        _ => "redis",
+    };
+    let address = format!("{scheme}://{}", server.address()).parse().unwrap();
     RedisStore::open(
         &address,
         &RedisSettings::default(),

@@ -144,7 +144,13 @@ macro_rules! conformance {
 /// The same for what keeps records as wholes: put aside, erased, merged, exported.
 macro_rules! conformance_of_records {
     ($open:path) => {
-        conformance! { @ each $open, ;
+        conformance_of_records! { list each $open, }
+    };
+    (together $open:path, $rig:path) => {
+        conformance_of_records! { list together $open, $rig }
+    };
+    (list $how:ident $open:path, $($rig:path)?) => {
+        conformance! { @ $how $open, $($rig)?;
             dead:
                 what_was_put_aside_can_be_read_newest_first,
                 a_parked_event_comes_back_once,
