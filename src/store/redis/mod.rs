@@ -18,6 +18,7 @@ mod names;
 mod outbox;
 mod pace;
 mod people;
+mod put;
 mod script;
 mod scripts;
 mod slot;

@@ -1,4 +1,4 @@
-//! A contact as one value: read in one step, and put in the place of what was there in another.
+//! A contact as one value: all there is of it, read in one step. `put` writes one in the place of what was there.
 
 use std::collections::HashMap;
 
@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use super::RedisStore;
 use super::link::Durable;
 use super::lists::line;
-use super::names::{Own, digest};
-use super::outbox::{Kept, entry};
-use super::scripts::{PUT, WHOLE};
-use super::turn::{event, field, member, owner, owner_word, unreadable};
-use super::wire::{Answer, blob, span};
+use super::names::Own;
+use super::outbox::entry;
+use super::scripts::WHOLE;
+use super::turn::{event, owner, unreadable};
+use super::wire::Answer;
 use crate::store::{
-    Alias, Bytes, ContactId, EndedAs, EndedLease, ParkedId, SeenId, Sender, StoreError, WholeContact,
-    WholeEntry, WholeEvent, WholeJob, WholeLine, WholePace, WholeParked, WholeTimer, millis,
+    Alias, Bytes, ContactId, EndedAs, EndedLease, SeenId, Sender, StoreError, WholeContact, WholeEntry,
+    WholeEvent, WholeJob, WholeLine, WholePace, WholeParked, WholeTimer, millis,
 };
 
 /// A contact and what its hash was when it was read: whoever writes says it, and is refused if it is another by then.
@@ -26,7 +26,7 @@ pub(super) struct AsRead {
     pub(super) held: bool,
 }
 
-fn keys(own: &Own) -> Vec<Vec<u8>> {
+pub(super) fn keys(own: &Own) -> Vec<Vec<u8>> {
     let mut keys = vec![
         own.contact(),
         own.body(),
@@ -409,261 +409,6 @@ impl RedisStore {
         all.drain(..over);
         all.retain(|seen| millis::after(millis::floor(seen.at), self.caps.dedup_for) > now);
         Ok(all)
-    }
-
-    /// Puts `whole` in the place of what had this token; with an empty one, where nothing is. `false`: it is another by now.
-    pub(super) async fn put_whole(&self, whole: &WholeContact, token: Vec<u8>) -> Result<bool, StoreError> {
-        let own = self.names.of(whole.contact);
-        for one in &whole.thread {
-            if let Some(ours) = &one.ours {
-                if own.short(ours).first() == Some(&b'=') {
-                    let place = digest("ours", &whole.channel, ours);
-                    self.keep_place(place, &own, whole.contact, ours).await?;
-                }
-                if let Some(message) = &one.message_id {
-                    let place = digest("message", &whole.channel, message);
-                    self.keep_place(place, &own, whole.contact, ours).await?;
-                }
-            }
-        }
-        let mut keys = keys(&own);
-        keys.extend([own.queue("run"), own.queue("send")]);
-        let mut seen = Vec::new();
-        for one in &whole.seen {
-            seen.extend(&millis::floor(one.at).to_be_bytes()[2..]);
-            let id = super::mailbox::seen_id(&one.id);
-            seen.extend(u16::try_from(id.len()).unwrap_or(0).to_be_bytes());
-            seen.extend(id.as_bytes());
-        }
-        let head = whole.outbox.first();
-        let send_at = head.map(|head| match head.void {
-            true => 0,
-            false => {
-                let paced = whole.pace.map_or(0, |pace| millis::floor(pace.until));
-                millis::floor(head.ready_at).max(paced)
-            }
-        });
-        let mut args = self
-            .args(whole.contact)
-            .with(token)
-            .with(seen)
-            .with(span(self.caps.dedup_for))
-            .with(millis::floor(whole.active_at));
-        for at in [whole.run_at.map(millis::floor), send_at] {
-            match at {
-                Some(at) => args.push(at),
-                None => args.push(""),
-            }
-        }
-        for words in self.lists_of(&own, whole, send_at) {
-            args.push(words.len());
-            args.0.extend(words);
-        }
-        self.put(keys, args).await
-    }
-
-    /// Removes what had this token.
-    pub(super) async fn remove_whole(&self, contact: ContactId, token: Vec<u8>) -> Result<bool, StoreError> {
-        let own = self.names.of(contact);
-        let mut keys = keys(&own);
-        keys.extend([own.queue("run"), own.queue("send")]);
-        let args = self.args(contact).with(token);
-        self.put(keys, args).await
-    }
-
-    /// Puts it down as gone into another, with all there was.
-    pub(super) async fn leave_stub(
-        &self,
-        whole: &WholeContact,
-        token: Vec<u8>,
-        into: ContactId,
-    ) -> Result<bool, StoreError> {
-        let own = self.names.of(whole.contact);
-        let mut keys = keys(&own);
-        keys.extend([own.queue("run"), own.queue("send")]);
-        let json = serde_json::to_vec(whole).map_err(|why| StoreError::Unavailable(why.to_string()))?;
-        let args = self
-            .args(whole.contact)
-            .with(token)
-            .with(into.to_string())
-            .with(json);
-        self.put(keys, args).await
-    }
-
-    async fn put(&self, keys: Vec<Vec<u8>>, args: super::wire::Args) -> Result<bool, StoreError> {
-        let mut answer = self.run(&PUT, keys, args, Durable::AsConfigured).await?;
-        answer.int()?;
-        let now = answer.int()?;
-        self.timers.lower_all(now);
-        self.jobs.lower_all(now);
-        Ok(answer.int()? == 1)
-    }
-
-    /// What goes to each key, in the order of the script.
-    fn lists_of(&self, own: &Own, whole: &WholeContact, send_at: Option<i64>) -> [Vec<Vec<u8>>; 9] {
-        let ms = |at: Timestamp| millis::floor(at).max(0);
-        let or = |at: Option<i64>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
-        let head = whole.outbox.first();
-        let taken = whole.last_seq - whole.mailbox.len() as u64;
-        let mut hash: Vec<Vec<u8>> = Vec::new();
-        let mut set = |name: String, value: String| hash.extend([name.into_bytes(), value.into_bytes()]);
-        set("v".into(), "1".into());
-        set("ch".into(), whole.channel.clone());
-        for (n, alias) in whole.aliases.iter().enumerate() {
-            set(format!("a{n}"), alias.0.clone());
-        }
-        set(
-            "m".into(),
-            format!(
-                "{} {taken} {} {} {} {}",
-                whole.last_seq,
-                ms(whole.burst_at),
-                or(whole.run_at.map(ms)),
-                whole.lines,
-                whole.seen.len()
-            ),
-        );
-        set(
-            "l".into(),
-            format!(
-                "{} 0 0 {} {} {} {}",
-                whole.fence,
-                whole.takeovers,
-                whole.crashes,
-                whole.failures,
-                or(whole.rest_until.map(ms))
-            ),
-        );
-        if let Some(ended) = &whole.ended {
-            let how = match ended.how {
-                EndedAs::Commit => "c".to_owned(),
-                EndedAs::Retry(at) => format!("r{}", ms(at)),
-                EndedAs::Parked(seq) => format!("p{seq}"),
-            };
-            set("e".into(), format!("{} {} {how}", ended.fence, ended.nonce));
-        }
-        set(
-            "o".into(),
-            format!("{} {}", owner_word(whole.owner), whole.takeovers),
-        );
-        set(
-            "s".into(),
-            format!(
-                "{} 0 {} {} {} {} {} {}",
-                or(send_at),
-                whole.send_fence,
-                whole.sent_fence,
-                whole.outbox.len(),
-                head.map_or(0, |head| head.attempts),
-                head.map_or(0, |head| head.doubts * 2 + u32::from(head.uncertain)),
-                or(head.map(|head| ms(head.ready_at)))
-            ),
-        );
-        if let Some(pace) = &whole.pace {
-            set("p".into(), format!("{} {}", ms(pace.empty_at), ms(pace.until)));
-        }
-        if let Some(said_at) = whole.said_at {
-            set("i".into(), ms(said_at).to_string());
-        }
-        if !whole.merged.is_empty() {
-            set(
-                "g".into(),
-                whole.merged.iter().map(ContactId::to_string).collect(),
-            );
-        }
-        if whole.erased {
-            set("z".into(), "1".into());
-        }
-
-        let mut body = Vec::new();
-        for (name, bytes) in [("s", &whole.session), ("m", &whole.memory)] {
-            if let Some(bytes) = bytes {
-                body.extend([name.as_bytes().to_vec(), blob(&bytes.0)]);
-            }
-        }
-        let (mut timers, mut jobs) = (Vec::new(), Vec::new());
-        for timer in &whole.timers {
-            body.extend([field(b't', &timer.id), blob(&timer.payload.0)]);
-            timers.extend([
-                ms(timer.at).to_string().into_bytes(),
-                member(whole.contact, &timer.id),
-            ]);
-        }
-        for job in &whole.jobs {
-            let head = format!("{} 0 ", job.attempt);
-            body.extend([
-                field(b'j', &job.id),
-                blob(&[head.as_bytes(), &job.payload.0].concat()),
-            ]);
-            jobs.extend([
-                ms(job.at).to_string().into_bytes(),
-                member(whole.contact, &job.id),
-            ]);
-        }
-        let mailbox = whole.mailbox.iter().map(|event| {
-            let head = format!("{} {} ", event.seq, millis::floor(event.at));
-            blob(&[head.as_bytes(), &event.payload.0].concat())
-        });
-        let line_of: HashMap<&str, u64> = whole
-            .thread
-            .iter()
-            .filter_map(|line| Some((line.ours.as_deref()?, line.seq)))
-            .collect();
-        let outbox = whole.outbox.iter().enumerate().map(|(place, entry)| {
-            Kept::write(
-                own,
-                entry,
-                place == 0,
-                whole.takeovers,
-                line_of.get(entry.id.as_str()).copied().unwrap_or(0),
-            )
-        });
-        let thread = whole.thread.iter().map(|line| {
-            let id = line.ours.as_deref().map(|ours| own.short(ours));
-            let head = match &id {
-                None => format!("{} {} - ", line.seq, millis::floor(line.at)),
-                Some(id) => format!("{} {} {} ", line.seq, millis::floor(line.at), id.len()),
-            };
-            blob(&[head.as_bytes(), &id.unwrap_or_default(), &line.payload.0].concat())
-        });
-        let fates = whole.thread.iter().flat_map(|line| {
-            let Some(ours) = &line.ours else { return Vec::new() };
-            let message = line.message_id.as_deref().unwrap_or_default();
-            let record = format!(
-                "{} {} {} {message} {}",
-                line.seq,
-                line.rank.map_or(-1, i64::from),
-                message.len(),
-                line.state.as_deref().unwrap_or("queued")
-            );
-            vec![own.short(ours), record.into_bytes()]
-        });
-        let parked = whole.parked.iter().map(|parked| {
-            let usual = parked.id == ParkedId::of(whole.contact, parked.seq);
-            let id = if usual { "" } else { parked.id.0.as_str() };
-            let head = format!(
-                "{} {} {} {} {} {id}{}{}",
-                parked.seq,
-                millis::floor(parked.at),
-                id.len(),
-                whole.channel.len(),
-                parked.why.len(),
-                whole.channel,
-                parked.why
-            );
-            blob(&[&whole.contact.0[..], head.as_bytes(), &parked.payload.0].concat())
-        });
-        [
-            hash,
-            body,
-            mailbox.collect(),
-            outbox.collect(),
-            thread.collect(),
-            fates.collect(),
-            timers,
-            jobs,
-            parked.collect(),
-        ]
     }
 }
 
