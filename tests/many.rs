@@ -674,6 +674,34 @@ async fn a_message_that_kills_its_workers_is_put_aside_and_a_person_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_conversation_that_waits_for_a_result_that_killed_its_workers_hears_that_there_is_none() {
+    let (double, server, shop) = (double().await, redis::Server::plain(), Shop::start().await);
+    let mut bot = patient(&double, &server, &shop, "30").with(&double, "[limits]\ndrain_seconds = 1\n");
+    bot.start(&double).await;
+    waits_for_the_shop(&double, &shop).await;
+    bot.stop();
+    bot.env("SWITCHBOARD_FAILPOINT", "after_claim:abort");
+    bot.start(&double).await;
+    // The call is made again, and its answer is what each of three workers dies on.
+    shop.asked(2).await;
+    shop.release();
+    bot.ended_in_time().await;
+    for _ in 0..2 {
+        if bot.try_start(&double, &[]).await.is_ok() {
+            bot.ended_in_time().await;
+        }
+    }
+    bot.env("SWITCHBOARD_FAILPOINT", "");
+    bot.start(&double).await;
+    bot.line("is put aside").await.expect("the log says so");
+    let said = heard(&double, SARI, 3).await;
+    assert_eq!(
+        said[2],
+        "Something went wrong on our side. A colleague will help."
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_does_not_fit_is_refused_at_the_start_with_what_to_do() {
     let double = double().await;
     let nobody = {

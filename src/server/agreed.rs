@@ -19,6 +19,8 @@ const PEOPLE: &str = "agreed/people";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often parked events are looked at: whoever dies on one can't tell the team of it.
 const PARKED_EVERY: u32 = 10;
+/// What was put aside before that has been told of.
+const FRESH: SignedDuration = SignedDuration::from_hours(24);
 /// So many of them, the latest.
 const PARKED_AT_MOST: usize = 50;
 /// A shorter rest of a number is not worth telling: it is over before the others have heard of it.
@@ -152,11 +154,15 @@ async fn tell_of_parked(shared: &Shared, told: &mut Vec<(crate::store::ContactId
         if told.contains(&(parked.contact, parked.seq)) {
             continue;
         }
+        // Long after, it would be told anew, and what stands in for it be taken for another's.
+        if parked.at + FRESH < shared.store.now() {
+            continue;
+        }
         // The channel is known to the store; it is asked once for each.
         if let Ok(Some(there)) = shared.store.peek(parked.contact).await {
             let (contact, seq, why) = (parked.contact, parked.seq, parked.why.as_str());
             tracing::error!(channel = there.channel, contact = %super::masked::Masked(contact), seq, why, "a message is put aside");
-            notes::parked(shared, &there.channel, contact, seq, why).await;
+            notes::parked(shared, &there.channel, contact, seq, why, &parked.payload).await;
         }
     }
     *told = parked

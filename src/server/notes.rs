@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::mailbox::Item;
+use super::mailbox::{Hearing, Item};
 use super::masked::Masked;
 use super::parts::Shared;
 use super::thread::{Line, NoteKind};
+use crate::engine::Answer;
 use crate::store::{ContactId, Ingest, Seq};
 
 /// Writes `line` once, however often it is asked with the same `name`. If the store is away, the log has said it
@@ -29,10 +30,60 @@ pub(super) async fn write(shared: &Shared, channel: &str, contact: ContactId, na
     }
 }
 
-/// Tells the team of a message that nobody will answer.
-pub(super) async fn parked(shared: &Shared, channel: &str, contact: ContactId, seq: Seq, why: &str) {
+/// Tells the team of a message that nobody will answer. If it was a result that the conversation waits for, one that says
+/// that there is none takes its place: otherwise it would wait for ever, and hold back all that the customer says.
+/// However often it is asked for the same event, that happens once.
+pub(super) async fn parked(
+    shared: &Shared,
+    channel: &str,
+    contact: ContactId,
+    seq: Seq,
+    why: &str,
+    payload: &[u8],
+) {
     let text =
         format!("A message could not be answered and was put aside: {why}. Please answer it yourself.");
     let line = Line::note(NoteKind::Fault, text, None);
     write(shared, channel, contact, &format!("parked.{seq}"), &line).await;
+    let Some(instead) = stand_in(payload) else {
+        return;
+    };
+    let letter = Ingest {
+        channel: channel.to_owned(),
+        contact,
+        dedupe: format!("instead:parked.{seq}"),
+        payload: instead.to_bytes(),
+        said_at: None,
+        quiet: Duration::ZERO,
+        quiet_max: Duration::ZERO,
+        history: None,
+    };
+    match shared.store.ingest(&[letter]).await {
+        Ok(_) => shared.ring(contact),
+        Err(why) => {
+            tracing::error!(contact = %Masked(contact), %why, "a conversation waits for a result that was put aside");
+        }
+    }
+}
+
+/// What the flow hears instead of a result that was put aside.
+fn stand_in(payload: &[u8]) -> Option<Item> {
+    let why = "its result was put aside".to_owned();
+    match serde_json::from_slice(payload).ok()? {
+        Item::Answered { key, .. } => Some(Item::Answered {
+            key,
+            answer: Answer::Down { why },
+        }),
+        Item::Heard { note, .. } => Some(Item::Heard {
+            note,
+            hearing: Hearing::Nothing { why },
+        }),
+        Item::Inbound(_)
+        | Item::Timer { .. }
+        | Item::Taken { .. }
+        | Item::Said { .. }
+        | Item::Returned
+        | Item::Close
+        | Item::Noted => None,
+    }
 }

@@ -255,7 +255,8 @@ async fn fail(shared: &Arc<Shared>, claim: &Claim, why: &str) -> TurnEnd {
         }
         Ok(Failed::Parked(seq)) => {
             tracing::error!(%contact, why, seq, "a turn failed for the third time; its event was put aside");
-            notes::parked(shared, &claim.channel, claim.contact, seq, why).await;
+            let head = claim.events.first().map_or(&[][..], |event| &event.payload);
+            notes::parked(shared, &claim.channel, claim.contact, seq, why, head).await;
             TurnEnd::Parked
         }
         Ok(Failed::Fenced) => TurnEnd::Fenced,
