@@ -502,6 +502,14 @@ async fn a_master_of_a_cluster_that_hangs_refuses_its_own_contacts_and_nobody_el
         assert_eq!(status, 503);
         assert!(took < Duration::from_secs(4), "{took:?}");
         assert_eq!(post(budi, &format!("wamid.budi.{n}")).await.0, 200, "{n}");
+        let ready = reqwest::get(format!("{address}/readyz"))
+            .await
+            .expect("an answer");
+        assert_eq!(
+            ready.status().as_u16(),
+            200,
+            "whose webhooks can be taken must be sent here"
+        );
     }
     cluster.nodes[hung].thaw();
     cluster.nodes[(hung + 3) % 6].thaw();

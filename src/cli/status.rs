@@ -13,7 +13,7 @@ use crate::server::config::Config;
 use crate::server::overview::Overview;
 use crate::store::AtWork;
 
-/// The page itself waits a second for the store, twice.
+/// The page itself waits a second for the store, up to three times.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
 #[derive(Debug, clap::Args)]
