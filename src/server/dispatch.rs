@@ -55,7 +55,7 @@ async fn look(shared: &Arc<Shared>) -> Result<(), StoreError> {
     // Firing is a write; looking is not.
     let soonest = store.next_due(Due::Timer).await?;
     if soonest.is_some_and(|at| at <= store.now()) {
-        fire(shared).await?;
+        while fire(shared).await? == BATCH {}
     }
     for (kind, task) in [(Due::Run, Task::Turn), (Due::Send, Task::Send)] {
         for contact in store.due(kind, BATCH).await? {
@@ -80,6 +80,7 @@ async fn take(shared: &Arc<Shared>, hints: Vec<(Due, ContactId)>) -> Result<(), 
     fill(shared, Task::Turn);
     fill(shared, Task::Send);
     if timers {
+        // A store that gives hints gives another if there is more: the turns of these begin meanwhile.
         fire(shared).await?;
     }
     if jobs {
@@ -88,11 +89,11 @@ async fn take(shared: &Arc<Shared>, hints: Vec<(Due, ContactId)>) -> Result<(), 
     Ok(())
 }
 
-async fn fire(shared: &Shared) -> Result<(), StoreError> {
+async fn fire(shared: &Shared) -> Result<usize, StoreError> {
     failpoint!("before_timers");
-    while shared.store.fire_due_timers(BATCH).await? == BATCH {}
+    let fired = shared.store.fire_due_timers(BATCH).await?;
     failpoint!("after_timers");
-    Ok(())
+    Ok(fired)
 }
 
 async fn take_jobs(shared: &Arc<Shared>) -> Result<(), StoreError> {

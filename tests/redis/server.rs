@@ -210,6 +210,11 @@ impl Server {
         format!("{}{}", read("stderr"), read("log"))
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     pub fn is_running(&self) -> bool {
         self.child.is_some()
     }
@@ -295,7 +300,7 @@ impl Server {
     }
 
     fn signal(&self, name: &str) {
-        let id = self.child.as_ref().expect("it runs").id().to_string();
+        let id = self.id().to_string();
         let sent = Command::new("kill").args([name, &id]).status();
         assert!(sent.expect("kill runs").success());
     }

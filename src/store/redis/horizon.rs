@@ -26,17 +26,19 @@ impl Default for Horizon {
 }
 
 impl Horizon {
-    /// The partitions to ask, with their bounds as they are now.
+    /// The partitions to ask, with their bounds as they are now, soonest first.
     pub(super) fn to_ask(&self, now: i64) -> Vec<(Partition, i64)> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let all = asked.is_none_or(|asked| asked.elapsed() > STALE);
         if all {
             *asked = Some(Instant::now());
         }
-        Partition::all()
+        let mut to_ask: Vec<(Partition, i64)> = Partition::all()
             .map(|partition| (partition, self.of(partition).load(Ordering::SeqCst)))
             .filter(|(_, soonest)| all || *soonest <= now)
-            .collect()
+            .collect();
+        to_ask.sort_by_key(|(_, soonest)| *soonest);
+        to_ask
     }
 
     /// A partition has said what is soonest in it, asked when its bound was `was`. One that fell since is kept.

@@ -1,5 +1,6 @@
 //! Timers and jobs: work that comes back into the mailbox as an event.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -15,6 +16,11 @@ use crate::store::{ContactId, Due, JobClaim, JobId, Nonce, StoreError};
 
 /// Candidates that one look brings of a partition.
 const SOON: usize = 256;
+/// So many partitions are asked at a time: what they have may be enough.
+const TOGETHER: usize = 32;
+/// Timers of partitions that another process looks after are left to it for so long, in milliseconds. Otherwise all would
+/// fire the same ones.
+const TO_OTHERS: i64 = 500;
 
 /// Something of a contact, and when it is due: sorted as it is taken.
 type Ripe = (i64, ContactId, Vec<u8>);
@@ -24,13 +30,14 @@ impl RedisStore {
     pub(super) async fn fire(&self, limit: usize) -> Result<usize, StoreError> {
         loop {
             let mut ripe = self.ripe(Due::Timer, limit).await?;
+            if let Some((at, contact, _)) = ripe.get(limit) {
+                // The rest is work to come, behind what these bring.
+                self.note(Due::Timer, Some(*at), *contact, *at);
+            }
             ripe.truncate(limit);
-            let mut contacts: Vec<(ContactId, Vec<Vec<u8>>)> = Vec::new();
+            let mut contacts: BTreeMap<ContactId, Vec<Vec<u8>>> = BTreeMap::new();
             for (_, contact, timer) in ripe {
-                match contacts.iter_mut().find(|(known, _)| *known == contact) {
-                    Some((_, timers)) => timers.push(timer),
-                    None => contacts.push((contact, vec![timer])),
-                }
+                contacts.entry(contact).or_default().push(timer);
             }
             let any = !contacts.is_empty();
             let firing = contacts
@@ -79,40 +86,65 @@ impl RedisStore {
         Ok(fired)
     }
 
-    /// What is due of timers or jobs, soonest first; at least the soonest `limit`, if there are as many.
+    /// What is due of timers or jobs, more than `limit` if there is more. Partitions that this process looks after come
+    /// first; within them, and within the others, those with the soonest work.
     async fn ripe(&self, kind: Due, limit: usize) -> Result<Vec<Ripe>, StoreError> {
-        let (horizon, queue) = match kind {
-            Due::Timer => (&self.timers, "timers"),
-            Due::Job => (&self.jobs, "jobs"),
+        let (horizon, queue, to_others) = match kind {
+            Due::Timer => (&self.timers, "timers", TO_OTHERS),
+            Due::Job => (&self.jobs, "jobs", 0),
             Due::Run | Due::Send => return Ok(Vec::new()),
         };
-        let asked = horizon.to_ask(self.millis());
-        let calls = asked.iter().map(|(partition, _)| Call {
-            keys: vec![self.names.queue(*partition, queue)],
-            args: self.args(ContactId([0; 16])).with(limit).0,
-        });
-        let answers = self.each(&LOOK, calls.collect()).await;
+        let mine = |partition| {
+            self.workers
+                .get()
+                .is_none_or(|workers| workers.is_mine(partition))
+        };
+        let (own, others): (Vec<_>, Vec<_>) = horizon
+            .to_ask(self.millis())
+            .into_iter()
+            .partition(|(partition, _)| mine(*partition));
         let (mut ripe, mut trouble) = (Vec::new(), None);
-        for ((partition, was), answer) in asked.into_iter().zip(answers) {
-            match answer.and_then(|answer| listed(answer, 1)) {
-                Ok((now, lists)) => {
-                    let list = lists.into_iter().flatten().collect::<Vec<Ripe>>();
-                    horizon.told(partition, was, list.first().map(|(at, ..)| *at));
-                    ripe.extend(list.into_iter().filter(|(at, ..)| *at <= now));
-                }
-                Err(why) => {
+        for (all, late) in [(own, 0), (others, to_others)] {
+            for some in all.chunks(TOGETHER) {
+                if ripe.len() > limit {
                     horizon.ask_again();
-                    trouble = Some(why);
+                    break;
                 }
+                let calls = some.iter().map(|(partition, _)| Call {
+                    keys: vec![self.names.queue(*partition, queue)],
+                    args: self.args(ContactId([0; 16])).with(limit).0,
+                });
+                let answers = self.each(&LOOK, calls.collect()).await;
+                let mut found = Vec::new();
+                for ((partition, was), answer) in some.iter().zip(answers) {
+                    match answer.and_then(|answer| listed(answer, 1)) {
+                        Ok((now, lists)) => {
+                            let list = lists.into_iter().flatten().collect::<Vec<Ripe>>();
+                            horizon.told(*partition, *was, list.first().map(|(at, ..)| *at));
+                            for one in list {
+                                if one.0 + late <= now {
+                                    found.push(one);
+                                } else {
+                                    // Whoever looks after it may be gone.
+                                    self.note(kind, Some(one.0 + late), one.1, now);
+                                    break;
+                                }
+                            }
+                        }
+                        Err(why) => {
+                            horizon.ask_again();
+                            trouble = Some(why);
+                        }
+                    }
+                }
+                found.sort();
+                ripe.extend(found);
             }
         }
         match trouble {
             // What the others have can be done.
             Some(why) if ripe.is_empty() => Err(why),
-            Some(_) | None => {
-                ripe.sort();
-                Ok(ripe)
-            }
+            Some(_) | None => Ok(ripe),
         }
     }
 
@@ -262,11 +294,15 @@ impl RedisStore {
                 }
             };
             for ((kind, _), list) in KINDS.iter().zip(lists) {
-                for (at, contact, _) in list {
-                    match kind {
-                        Due::Timer => self.timers.lower(*partition, at),
-                        Due::Job => self.jobs.lower(*partition, at),
-                        Due::Run | Due::Send => {}
+                let (bound, each) = match kind {
+                    Due::Timer => (Some(&self.timers), 1),
+                    Due::Job => (Some(&self.jobs), 1),
+                    Due::Run | Due::Send => (None, usize::MAX),
+                };
+                // One hint is enough for timers and jobs: whoever fires or claims looks for all of them.
+                for (at, contact, _) in list.into_iter().take(each) {
+                    if let Some(bound) = bound {
+                        bound.lower(*partition, at);
                     }
                     self.note(*kind, Some(at), contact, now);
                 }

@@ -77,6 +77,30 @@ async fn f3_a_store_that_hangs_is_waited_for_and_nobody_stays_stuck() {
     verdict.holds();
 }
 
+/// In so many of a hundred cases a step is refused, or is taken and its answer gets lost. Seldom enough that no message
+/// meets three lost claims in a row: that would rightly put it aside.
+const DOUBTFUL: &str = "store.ingest:lose%5,store.claim:lose%1,store.commit:lose%5,store.commit_then_send:lose%5,\
+     store.send_claim:lose%3,store.sent_then_next:lose%5,store.send_done:lose%5,store.job_claim:lose%3,\
+     store.job_done:lose%10,store.reconcile:error%5,store.resolve_alias:error%3,store.fire_due_timers:lose%5";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f3_steps_whose_answers_get_lost_are_repeated_and_nothing_happens_twice() {
+    let plan = Plan::asked();
+    let redis = Server::start(&Options::persist(Persist::EverySecond));
+    let mut setting = setting(&plan, &redis.url());
+    setting
+        .env
+        .push(("SWITCHBOARD_FAILPOINT".to_owned(), DOUBTFUL.to_owned()));
+    let mut world = World::start("F3 answers of Redis get lost", plan, setting).await;
+    world.more_messages(plan.size(300, 6_000)).await;
+    world.fleet.fault();
+    let mut verdict = world.verdict(Bounds::default()).await;
+    let lost = world.fleet.said_how_often("a test lost the answer");
+    verdict.needs("some answers to get lost", lost > 0);
+    verdict.more.push(("told of it", lost.to_string()));
+    verdict.holds();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f4_a_full_store_refuses_news_and_finishes_what_it_has() {
     let plan = Plan::asked();
