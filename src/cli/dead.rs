@@ -41,19 +41,25 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
             Command::List { limit, format } => list(store, *limit, *format).await,
             Command::Show { id } => show(store, id).await,
             Command::Unpark { id } => {
-                if store.unpark(&ParkedId(id.clone())).await? {
-                    println!("{id} is in its contact's mailbox again");
+                let id = &ParkedId(id.clone());
+                if store.unpark(id).await? {
+                    match id.is_unread() {
+                        true => println!(
+                            "what waits for {id} is tried again; it comes back if it still can't be read"
+                        ),
+                        false => println!("{id} is in its contact's mailbox again"),
+                    }
                     return Ok(Exit::Good);
                 }
                 if store
                     .quarantined(usize::MAX)
                     .await?
                     .iter()
-                    .any(|kept| kept.id == *id)
+                    .any(|kept| kept.id == id.0)
                 {
                     return Err(Exit::Usage.because("this could not be read: nobody can answer it"));
                 }
-                Err(nothing(id))
+                Err(nothing(&id.0))
             }
             Command::Discard { id } => {
                 if store.discard(&ParkedId(id.clone())).await? || store.discard_quarantined(id).await? {
