@@ -764,3 +764,23 @@ async fn operators_read_take_answer_give_back_and_switch_autopilot_with_their_to
         400
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_operator_should_keep_in_mind_of_a_number_is_said_once_at_the_start() {
+    let double = Double::start().await;
+    let open = "[[channel]]\nid = \"open\"\nprovider = \"compatible\"\nphone_number_id = \"2\"\n\
+                api_base = \"http://127.0.0.1:9\"\naccess_token_env = \"TOKEN\"\n[channel.compatible]\n\
+                webhook_auth = \"none\"\n";
+    let coster = "[[channel]]\nid = \"trial\"\nprovider = \"coster\"\nphone_number_id = \"3\"\n\
+                  access_token_env = \"TOKEN\"\nwebhook_secret_env = \"END\"\n[channel.coster]\n\
+                  account_id = \"a\"\ndivision_id = \"d\"\n";
+    let mut bot = Bot::new(&double).with(&double, &format!("{open}{coster}"));
+    bot.env("END", "sixteen-or-more-of-these");
+    bot.start(&double).await;
+    bot.line("ready").await;
+    let said = bot.last_words().await;
+    let lines = |part: &str| said.lines().filter(|line| line.contains(part)).count();
+    assert_eq!(lines("webhooks of this number are not proved"), 1, "{said}");
+    assert_eq!(lines("the Coster provider is experimental"), 1, "{said}");
+    assert!(!said.contains("sixteen-or-more"), "{said}");
+}

@@ -7,11 +7,15 @@
 //! fuzzing. Only [`Channel::fetch_media`] and [`Channel::health`] do I/O. A channel knows [`crate::message`] and
 //! nothing else of Switchboard.
 
+pub mod coster;
 mod delivery;
 mod failure;
+mod fetch;
+mod gate;
 mod http;
 pub mod meta;
 mod plan;
+mod signature;
 mod simulator;
 mod split;
 mod step;
@@ -22,8 +26,10 @@ use crate::message::{Inbound, MediaHandle};
 
 pub use delivery::Delivery;
 pub use failure::{SendClass, SendError};
+pub use gate::Gate;
 pub use http::{Answer, HttpRequest, HttpResponse, NetworkTransport, SendFailure, Transport};
 pub use plan::plan;
+pub use signature::Algorithm;
 pub use simulator::{Bubble, BubbleSink, Simulator, SimulatorTransport};
 pub use split::split_text;
 pub use step::{Button, Caps, Loss, Outbound, Plan, Row, Section, Show, Step, Upload};

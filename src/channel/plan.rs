@@ -180,8 +180,9 @@ impl Draft<'_> {
             MediaSource::Url(url) => url.as_str(),
             MediaSource::File(_) | MediaSource::Id(_) => "",
         };
+        let uploads = self.caps.uploads || !matches!(source, MediaSource::File(_));
         let as_link = !self.caps.media_links && !url.is_empty();
-        if !self.caps.media || as_link {
+        if !self.caps.media || !uploads || as_link {
             self.losses.push(if as_link {
                 Loss::MediaAsLink
             } else {

@@ -34,6 +34,8 @@ pub struct Caps {
     pub media: bool,
     /// Files are fetched by the provider from their address.
     pub media_links: bool,
+    /// Files of the business; without it only those that have an address.
+    pub uploads: bool,
     pub quotes: bool,
     /// Read receipts; with `typing` also the typing sign.
     pub seen: bool,
@@ -43,6 +45,8 @@ pub struct Caps {
     /// The provider has an inbox with a room for each customer: messages go there, and only templates to a number. Rooms
     /// can be handed to people and resolved.
     pub rooms: bool,
+    /// It tells when a message was delivered, so that the next one can wait for that.
+    pub deliveries: bool,
 }
 
 impl Caps {
@@ -58,11 +62,13 @@ impl Caps {
         locations: true,
         media: true,
         media_links: true,
+        uploads: true,
         quotes: true,
         seen: true,
         typing: true,
         bsuid: true,
         rooms: false,
+        deliveries: true,
     };
 
     /// Mekari Qontak's rooms. Its limits are not documented; they are WhatsApp's behind it. How headers, footers and
@@ -83,11 +89,13 @@ impl Caps {
         locations: false,
         media: true,
         media_links: false,
+        uploads: true,
         quotes: false,
         seen: false,
         typing: false,
         bsuid: false,
         rooms: true,
+        deliveries: true,
     };
 }
 

@@ -7,11 +7,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::config::{ChannelConfig, Config, ConfigError, ProviderConfig, StoreAddress, VoiceConfig};
+use super::channels::{self, GROUP, Secrets};
+use super::config::{ChannelConfig, Config, ConfigError, StoreAddress, VoiceConfig};
 use super::flows;
-use super::numbers;
-use crate::channel::meta::Meta;
-use crate::channel::{Channel, HealthState};
 use crate::flow::program::Program;
 use crate::store::redis::inspect;
 use crate::store::redis::link::Link;
@@ -135,11 +133,11 @@ pub async fn examine(path: &Path) -> Report {
     let program = program(&mut report, &config);
     voice(&mut report, config.voice.as_ref());
     for channel in &config.channels {
-        number(&mut report, channel).await;
+        number(&mut report, &config, channel).await;
     }
     if config.channels.is_empty() {
         report.look(
-            "numbers",
+            GROUP,
             "none",
             "no number is configured",
             "add a [[channel]] table to the configuration",
@@ -170,20 +168,21 @@ fn settings(report: &mut Report, path: &Path, config: &Config) {
     match &config.public_url {
         Some(url) if url.scheme() == "https" => {
             for channel in &config.channels {
-                let address = format!("{}/webhook/{}", url.as_str().trim_end_matches('/'), channel.id);
-                report.good("config", format!("webhook of {}", channel.id), address);
+                if let Some(address) = channels::webhook(Some(url), channel, Secrets::Hidden) {
+                    report.good("config", format!("webhook of {}", channel.id), address);
+                }
             }
         }
         Some(url) => report.look(
             "config",
             "public_url",
-            format!("{url} is not https; Meta delivers to https alone"),
+            format!("{url} is not https; providers deliver to https alone"),
             "put a proxy with TLS in front and write its address as public_url",
         ),
         None => report.look(
             "config",
             "public_url",
-            "not set, so nobody can see which address to give to Meta",
+            "not set, so nobody can see which address to give to the provider",
             "write public_url = \"https://…\"",
         ),
     }
@@ -373,44 +372,12 @@ fn voice(report: &mut Report, voice: Option<&VoiceConfig>) {
     }
 }
 
-async fn number(report: &mut Report, channel: &ChannelConfig) {
-    let ProviderConfig::Meta(meta) = &channel.provider else {
-        report.good("numbers", &channel.id, "is simulated; no provider is involved");
-        return;
-    };
-    let adapter = match Meta::new(numbers::meta_settings(meta)) {
-        Ok(adapter) => adapter,
-        Err(why) => {
-            report.bad(
-                "numbers",
-                &channel.id,
-                why.to_string(),
-                "TLS can't be started on this machine",
-            );
-            return;
-        }
-    };
-    for check in adapter.health().await.checks {
-        let name = format!("{} {}", channel.id, check.name);
-        match check.state {
-            HealthState::Fine => report.good("numbers", name, check.says),
-            HealthState::Doubtful => report.look(
-                "numbers",
-                name,
-                check.says,
-                "look at the number in Meta's manager",
-            ),
-            HealthState::Broken => report.bad(
-                "numbers",
-                name,
-                check.says,
-                "nothing leaves this number until that is mended",
-            ),
-        }
-    }
+async fn number(report: &mut Report, config: &Config, channel: &ChannelConfig) {
+    let verified = channels::verify(config, channel).await;
+    report.checks.extend(verified.checks);
     if !channel.autopilot {
         report.look(
-            "numbers",
+            GROUP,
             format!("{} autopilot", channel.id),
             "off: people answer, flows don't",
             "set autopilot = true if flows should",

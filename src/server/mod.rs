@@ -8,6 +8,7 @@
 mod acts;
 mod agreed;
 mod calls;
+pub mod channels;
 pub mod config;
 mod desk;
 mod dispatch;

@@ -8,8 +8,9 @@ use super::agreed;
 use super::config::{ChannelConfig, Config, MetaConfig, ProviderConfig};
 use super::parts::{Gate, Number};
 use super::tokens::Purse;
+use crate::channel::coster::Coster;
 use crate::channel::meta::{Meta, MetaSettings};
-use crate::channel::{Bubble, BubbleSink, Channel, NetworkTransport, Simulator, Transport};
+use crate::channel::{Bubble, BubbleSink, Channel, Gate as Proof, NetworkTransport, Simulator, Transport};
 use crate::message::DeliveryState;
 use crate::store::{Status, Store, StoreError};
 
@@ -19,6 +20,7 @@ pub(super) async fn open(
 ) -> Result<HashMap<String, Number>, super::StartError> {
     let mut numbers = HashMap::new();
     for channel in &config.channels {
+        warn_of(channel);
         let (adapter, transport, simulator) = adapter(channel, store)?;
         let autopilot = autopilot(channel, store.as_ref()).await?;
         let number = Number {
@@ -35,28 +37,67 @@ pub(super) async fn open(
     Ok(numbers)
 }
 
-type Adapter = (Arc<dyn Channel>, Arc<dyn Transport>, Option<Simulator>);
-
-fn adapter(channel: &ChannelConfig, store: &Arc<dyn Store>) -> Result<Adapter, reqwest::Error> {
+/// Says at the start what the operator should keep in mind of this number.
+fn warn_of(channel: &ChannelConfig) {
+    let channel_id = &channel.id;
     match &channel.provider {
-        ProviderConfig::Meta(meta) => {
-            let settings = meta_settings(meta);
-            let transport = NetworkTransport::new(settings.connect_timeout, settings.timeout)?;
-            Ok((Arc::new(Meta::new(settings)?), Arc::new(transport), None))
-        }
-        ProviderConfig::Simulator => {
-            let simulator = Simulator::new(&channel.id);
-            let screen = Screen {
-                channel: channel.id.clone(),
-                store: store.clone(),
-            };
-            let transport = simulator.transport(Arc::new(screen));
-            Ok((Arc::new(simulator.clone()), Arc::new(transport), Some(simulator)))
-        }
+        ProviderConfig::Compatible(settings) if matches!(settings.gate, Proof::Open) => tracing::warn!(
+            channel = channel_id,
+            "webhooks of this number are not proved (webhook_auth = \"none\"): whoever knows the address can speak for \
+             customers; choose another webhook_auth if the provider offers one"
+        ),
+        ProviderConfig::Coster(_) => tracing::warn!(
+            channel = channel_id,
+            "the Coster provider is experimental: it follows what was seen of an undocumented interface; texts are sure, \
+             anything else is off until you switch it on in [channel.coster]"
+        ),
+        ProviderConfig::Meta(_) | ProviderConfig::Compatible(_) | ProviderConfig::Simulator => {}
     }
 }
 
-pub(super) fn meta_settings(meta: &MetaConfig) -> MetaSettings {
+type Adapter = (Arc<dyn Channel>, Arc<dyn Transport>, Option<Simulator>);
+
+fn adapter(channel: &ChannelConfig, store: &Arc<dyn Store>) -> Result<Adapter, reqwest::Error> {
+    if let Some((adapter, transport)) = provider(&channel.provider)? {
+        return Ok((adapter, transport, None));
+    }
+    let simulator = Simulator::new(&channel.id);
+    let screen = Screen {
+        channel: channel.id.clone(),
+        store: store.clone(),
+    };
+    let transport = simulator.transport(Arc::new(screen));
+    Ok((Arc::new(simulator.clone()), Arc::new(transport), Some(simulator)))
+}
+
+/// An adapter, and the way to its provider.
+type Connection = (Arc<dyn Channel>, Arc<dyn Transport>);
+
+/// The adapter of a number that has a provider, and the way to it.
+pub(super) fn provider(config: &ProviderConfig) -> Result<Option<Connection>, reqwest::Error> {
+    let (adapter, connect, total): (Arc<dyn Channel>, _, _) = match config {
+        ProviderConfig::Meta(meta) => {
+            let settings = meta_settings(meta);
+            let (connect, total) = (settings.connect_timeout, settings.timeout);
+            (Arc::new(Meta::new(settings)?), connect, total)
+        }
+        ProviderConfig::Compatible(settings) => (
+            Arc::new(Meta::compatible((**settings).clone())?),
+            settings.connect_timeout,
+            settings.timeout,
+        ),
+        ProviderConfig::Coster(settings) => (
+            Arc::new(Coster::new((**settings).clone())?),
+            settings.connect_timeout,
+            settings.timeout,
+        ),
+        ProviderConfig::Simulator => return Ok(None),
+    };
+    let transport = NetworkTransport::new(connect, total)?;
+    Ok(Some((adapter, Arc::new(transport))))
+}
+
+fn meta_settings(meta: &MetaConfig) -> MetaSettings {
     let mut settings = MetaSettings::new(
         &meta.phone_number_id,
         meta.access_token.clone(),

@@ -140,7 +140,7 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim, asked: Instant) -> Sen
     }
     let slow = takes_time(&ours.step);
     let spoke = !slow || bot_may_speak(shared, claim).await;
-    wait_for_delivery(shared, claim, &ours.step).await;
+    wait_for_delivery(shared, number, claim, &ours.step).await;
     let step = match uploads::ready(shared, number, &ours.step).await {
         Ok(step) => step,
         Err(error) => return after_failure(shared, number, &error).await,
@@ -273,7 +273,10 @@ async fn after_failure(shared: &Shared, number: &Number, error: &SendError) -> S
 
 /// The provider does not promise order. Where a step must not overtake the one before, its delivery is awaited for a
 /// moment; then it goes anyway.
-async fn wait_for_delivery(shared: &Shared, claim: &SendClaim, step: &Step) {
+async fn wait_for_delivery(shared: &Shared, number: &Number, claim: &SendClaim, step: &Step) {
+    if !number.channel.capabilities().deliveries {
+        return;
+    }
     let Step::Send {
         after_delivery: true, ..
     } = step

@@ -11,10 +11,10 @@ use super::{edges, media, number, outgoing, webhook};
 
 /// Whether a good access token came with the request.
 pub fn is_authorised(inner: &Inner, asked: &Asked) -> bool {
-    asked
-        .token
-        .as_ref()
-        .is_some_and(|token| inner.setup.access_tokens.contains(token))
+    inner
+        .setup
+        .face
+        .knows(&inner.setup, &asked.path, asked.token.as_ref())
 }
 
 pub async fn answer(inner: &Arc<Inner>, asked: &Asked) -> Reply {

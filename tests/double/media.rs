@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::dialog360;
 use super::error::Refusal;
+use super::face::Face;
 use super::faults::{self, Faulty};
 use super::graph::success;
 use super::serve::{Asked, Reply};
@@ -144,7 +146,11 @@ pub fn address(inner: &Inner, id: &str) -> String {
         }
         _ => inner.clock.now() + ADDRESS_LIVES,
     };
-    format!("{}/{SEGMENT}/{id}/{}", inner.base_url(), until.as_millisecond())
+    let host = match inner.setup.face {
+        Face::Meta | Face::Coster => inner.base_url(),
+        Face::Dialog360 => dialog360::META_S_HOST.to_owned(),
+    };
+    format!("{host}/{SEGMENT}/{id}/{}", until.as_millisecond())
 }
 
 /// The second hop.

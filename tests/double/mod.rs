@@ -36,6 +36,15 @@
 //! `15550131026`) is refused with that code; `15550000500` gives HTTP 500; `15550000901` accepts and never answers;
 //! `15550000902` accepts and drops the connection; `15550000903` accepts and fails later, by status.
 //!
+//! # Other faces
+//!
+//! `--face 360dialog` speaks as 360dialog does: `POST /messages`, `POST /media`, `GET /{media}`, `GET /health_status`,
+//! `GET|POST /v1/configs/webhook`, the key in `D360-API-KEY`, refusals of a key as `{"meta": {…}}`, no signature, and
+//! addresses of files that name Meta's host. `--face coster` speaks as Coster was seen to: `POST /bot/webhook` with
+//! `x-access-token` and the envelope around a Cloud API message, `POST /v1/{account}/messages` with the bearer
+//! `double-push-token` for templates, `GET /bot/media/{media}`; its webhooks come in an envelope and want `code`,
+//! `message` and `server_time` back; nothing but texts passes, no status comes.
+//!
 //! # Control, for tests in another process
 //!
 //! | call | body |
@@ -52,9 +61,12 @@
 
 mod clock;
 mod control;
+mod coster;
 mod customer;
+mod dialog360;
 mod edges;
 mod error;
+mod face;
 mod faults;
 mod graph;
 mod log;
@@ -76,11 +88,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 pub use customer::Customer;
+pub use face::Face;
 pub use faults::{Fault, Faulty};
 pub use log::Logged;
 pub use setup::Setup;
 pub use state::Sent;
-pub use webhook::{Order, Release};
+pub use webhook::{Order, Release, signature as signature_of};
 
 use state::Inner;
 

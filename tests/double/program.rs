@@ -12,6 +12,9 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cloud-double")]
 struct Flags {
+    /// Whose manners it has: meta, 360dialog or coster
+    #[arg(long, default_value = "meta", value_parser = face_of)]
+    face: double::Face,
     /// Port on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
@@ -60,6 +63,15 @@ struct Flags {
     unregistered: bool,
 }
 
+fn face_of(written: &str) -> Result<double::Face, String> {
+    match written {
+        "meta" => Ok(double::Face::Meta),
+        "360dialog" => Ok(double::Face::Dialog360),
+        "coster" => Ok(double::Face::Coster),
+        _ => Err("write meta, 360dialog or coster".to_owned()),
+    }
+}
+
 #[tokio::main]
 async fn main() {
     let flags = Flags::parse();
@@ -68,9 +80,9 @@ async fn main() {
         webhook_url: flags.webhook.clone(),
         seed: flags.seed,
         delivered_after: Duration::from_millis(flags.delivered_after),
-        statuses: !flags.no_statuses,
+        statuses: !flags.no_statuses && flags.face != double::Face::Coster,
         open_windows: flags.open_windows,
-        ..double::Setup::default()
+        ..double::Setup::of(flags.face)
     };
     for (given, kept) in [
         (flags.app_secret, &mut setup.app_secret),

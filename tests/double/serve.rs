@@ -11,9 +11,10 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use super::graph;
+use super::face::Face;
 use super::log::Logged;
 use super::state::Inner;
+use super::{coster, dialog360, graph};
 
 /// Meta takes documents of up to 100 MB.
 const LARGEST: usize = 110 * 1024 * 1024;
@@ -111,19 +112,15 @@ async fn answer(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Respons
     let query: Vec<(String, String)> = url::form_urlencoded::parse(raw_query.as_bytes())
         .into_owned()
         .collect();
-    let bearer =
-        header("authorization").and_then(|value| Some(value.strip_prefix("Bearer ")?.trim().to_owned()));
-    let of_query = query
-        .iter()
-        .find(|(name, _)| name == "access_token")
-        .map(|(_, value)| value.clone());
+    let face = inner.setup.face;
+    let token = face.key_of(&head.headers, &path, &query);
     let asked = Asked {
         method: head.method.to_string(),
         segments: segments(&path),
         path: path.clone(),
         query,
         content_type: header("content-type").unwrap_or_default(),
-        token: bearer.or(of_query),
+        token,
         body,
     };
     let is_control = asked.segments.first().is_some_and(|first| first == "double");
@@ -145,7 +142,11 @@ async fn answer(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Respons
         state.log.push(logged);
         state.log.len() - 1
     };
-    let reply = graph::answer(&inner, &asked).await;
+    let reply = match face {
+        Face::Meta => graph::answer(&inner, &asked).await,
+        Face::Dialog360 => dialog360::answer(&inner, &asked),
+        Face::Coster => coster::answer(&inner, &asked),
+    };
     if let Reply::TooMany(_) = &reply {
         inner.state().log[at].answered = Some(429);
     } else if let Reply::Json(status, _) | Reply::Empty(status) = &reply {

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use super::face::Face;
+
 #[derive(Debug, Clone)]
 pub struct Setup {
+    pub face: Face,
     /// 0 takes a free one.
     pub port: u16,
     pub phone_number_id: String,
@@ -33,11 +36,19 @@ pub struct Setup {
     pub per_second: Option<u32>,
     /// Whether every customer can be written to at any time.
     pub open_windows: bool,
+    /// What goes with every webhook of a face that signs nothing, as the operator entered it there.
+    pub webhook_headers: Vec<(String, String)>,
+    /// Coster's ids, its token for templates, and whether it takes more than texts.
+    pub coster_account: String,
+    pub coster_division: String,
+    pub push_token: String,
+    pub coster_takes_all: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         Setup {
+            face: Face::Meta,
             port: 0,
             phone_number_id: "106540352242922".to_owned(),
             display_phone_number: "62211000001".to_owned(),
@@ -56,6 +67,23 @@ impl Default for Setup {
             pair_burst: Some(45),
             per_second: Some(80),
             open_windows: false,
+            webhook_headers: Vec::new(),
+            coster_account: "0123456789abcdef0123456789abcdef".to_owned(),
+            coster_division: "fedcba9876543210fedcba9876543210".to_owned(),
+            push_token: "double-push-token".to_owned(),
+            coster_takes_all: false,
+        }
+    }
+}
+
+impl Setup {
+    /// With this face. Coster tells no statuses.
+    pub fn of(face: Face) -> Setup {
+        Setup {
+            face,
+            statuses: face != Face::Coster,
+            delivered_after: Duration::ZERO,
+            ..Setup::default()
         }
     }
 }

@@ -9,6 +9,7 @@ use sha2::Sha256;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::error::Refusal;
+use super::face::Face;
 use super::state::{Inner, State};
 
 /// Meta gives up after seven days.
@@ -100,7 +101,15 @@ fn shuffle(held: &mut [Webhook], state: &mut State) {
 pub async fn deliver(mut queue: mpsc::UnboundedReceiver<Vec<Webhook>>, inner: Arc<Inner>) {
     let ways = Arc::new(Semaphore::new(inner.setup.under_way));
     while let Some(batch) = queue.recv().await {
-        let body = escaped(&envelope(&inner, &batch));
+        // Meta's ids must not depend on how many webhooks there were.
+        let number = match inner.setup.face {
+            Face::Coster => inner.state().next_number(),
+            Face::Meta | Face::Dialog360 => 0,
+        };
+        let body = inner
+            .setup
+            .face
+            .dressed(&inner.setup, envelope(&inner, &batch), number);
         let way = Arc::clone(&ways).acquire_owned().await;
         let inner = Arc::clone(&inner);
         tokio::spawn(async move {
@@ -120,7 +129,7 @@ fn taken(inner: &Inner) {
     inner.touch();
 }
 
-async fn again(inner: Arc<Inner>, body: Vec<u8>) {
+async fn again(inner: Arc<Inner>, body: Dressed) {
     let mut wait = inner.setup.retry_after;
     let mut waited = Duration::ZERO;
     while waited < GIVES_UP_AFTER {
@@ -134,20 +143,26 @@ async fn again(inner: Arc<Inner>, body: Vec<u8>) {
     taken(&inner);
 }
 
-/// Whether it was answered with exactly 200. Without an address there is nobody to tell.
-async fn post(inner: &Inner, body: &[u8]) -> bool {
+/// Headers and bytes of a webhook.
+type Dressed = (Vec<(String, String)>, Vec<u8>);
+
+/// Whether it was answered as it must be. Without an address there is nobody to tell.
+async fn post(inner: &Inner, (headers, body): &Dressed) -> bool {
     let Some(url) = inner.state().webhook_url.clone() else {
         return true;
     };
-    let answer = inner
-        .client
-        .post(url)
-        .header("content-type", "application/json")
-        .header("x-hub-signature-256", signature(&inner.setup.app_secret, body))
-        .body(body.to_vec())
-        .send()
-        .await;
-    let good = answer.is_ok_and(|answer| answer.status().as_u16() == 200);
+    let mut request = inner.client.post(url).header("content-type", "application/json");
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let good = match request.body(body.clone()).send().await {
+        Ok(answer) => {
+            let status = answer.status().as_u16();
+            let words = answer.bytes().await.unwrap_or_default();
+            inner.setup.face.is_taken(status, &words)
+        }
+        Err(_) => false,
+    };
     if !good {
         inner.state().failed_attempts += 1;
         inner.touch();
@@ -172,7 +187,7 @@ pub fn signed(secret: &str, body: &Value) -> (String, Vec<u8>) {
     (signature(secret, &bytes), bytes)
 }
 
-fn signature(secret: &str, body: &[u8]) -> String {
+pub fn signature(secret: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
     mac.update(body);
     let hex: String = mac

@@ -12,7 +12,7 @@ use crate::message::{Address, MediaKind, MediaSource, Place};
 const LONGEST_OURS: usize = 512;
 
 /// The JSON body of a step.
-pub(super) fn body_of(step: &Step) -> Result<Vec<u8>, EncodeError> {
+pub(in crate::channel) fn body_of(step: &Step) -> Result<Vec<u8>, EncodeError> {
     let json = match step {
         Step::Seen { message_id, typing } => serde_json::to_vec(&ReadReceipt {
             messaging_product: "whatsapp",

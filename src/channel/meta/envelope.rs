@@ -46,7 +46,7 @@ const ACCOUNT_FIELDS: &[&str] = &[
     "template_correct_category_detection",
 ];
 
-pub(super) fn decode(raw: &[u8]) -> Decoded {
+pub(in crate::channel) fn decode(raw: &[u8]) -> Decoded {
     // A stray byte spoils one character, not the batch. The signature was checked over the bytes as they came.
     let text = String::from_utf8_lossy(raw);
     let mut webhook = Webhook::default();

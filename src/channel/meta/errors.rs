@@ -1,4 +1,4 @@
-//! Meta's answers to a send, sorted by what to do next. `code` decides, not the title and (almost) not the HTTP
+//! The Cloud API's answers to a send, sorted by what to do next. `code` decides, not the title and (almost) not the HTTP
 //! status: throttling comes as 400. The table has a test a code.
 //!
 //! Source: Meta, Cloud API error codes. A code that is not in the table is tried once more, then given up.
@@ -15,9 +15,40 @@ const MINUTE: u64 = 60;
 /// The longest that a `Retry-After` of the provider is obeyed.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * MINUTE);
 
+/// Meta's own shape, and the older one that some providers still answer with.
 #[derive(Deserialize)]
-struct Refusal {
-    error: Graph,
+#[serde(untagged)]
+enum Refusal {
+    One { error: Graph },
+    Several { errors: Vec<Old> },
+}
+
+#[derive(Deserialize)]
+struct Old {
+    code: i64,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    details: String,
+}
+
+impl Refusal {
+    fn of(body: &[u8]) -> Option<Graph> {
+        match serde_json::from_slice(body).ok()? {
+            Refusal::One { error } => Some(error),
+            Refusal::Several { errors } => errors.into_iter().next().map(|old| Graph {
+                code: old.code,
+                message: old.title,
+                error_subcode: None,
+                error_data: Some(Details { details: old.details }),
+            }),
+        }
+    }
+}
+
+/// Whether an answer tells of an error, whatever its HTTP status says.
+pub(in crate::channel) fn holds_errors(body: &[u8]) -> bool {
+    Refusal::of(body).is_some()
 }
 
 #[derive(Deserialize)]
@@ -48,8 +79,9 @@ struct Id {
     id: String,
 }
 
-/// What became of a request; `attempt` counts from 1.
-pub(super) fn interpret(
+/// What became of a request to whom `name` says; `attempt` counts from 1.
+pub(in crate::channel) fn interpret(
+    name: &str,
     outcome: Result<HttpResponse, SendFailure>,
     attempt: u32,
 ) -> Result<Receipt, SendError> {
@@ -60,23 +92,23 @@ pub(super) fn interpret(
             return Err(SendError {
                 class,
                 code: None,
-                says: format!("Meta could not be reached: {why}"),
+                says: format!("{name} could not be reached: {why}"),
             });
         }
         Err(SendFailure::Unanswered(why)) => {
             return Err(uncertain(format!(
-                "Meta did not answer, the message may have been sent: {why}"
+                "{name} did not answer, the message may have been sent: {why}"
             )));
         }
     };
-    if (200..300).contains(&response.status) {
-        accepted(&response)
+    if (200..300).contains(&response.status) && !holds_errors(&response.body) {
+        accepted(name, &response)
     } else {
-        Err(refused(&response, attempt))
+        Err(refused(name, &response, attempt))
     }
 }
 
-fn accepted(response: &HttpResponse) -> Result<Receipt, SendError> {
+fn accepted(name: &str, response: &HttpResponse) -> Result<Receipt, SendError> {
     match serde_json::from_slice::<Accepted>(&response.body) {
         Ok(Accepted {
             messages,
@@ -87,14 +119,14 @@ fn accepted(response: &HttpResponse) -> Result<Receipt, SendError> {
             if message_id.is_some() || success == Some(true) {
                 Ok(Receipt { message_id })
             } else {
-                Err(uncertain(
-                    "Meta answered 200 without the id of a message".to_owned(),
-                ))
+                Err(uncertain(format!(
+                    "{name} answered 200 without the id of a message"
+                )))
             }
         }
-        Err(_) => Err(uncertain(
-            "Meta answered 200 with something that is not its JSON".to_owned(),
-        )),
+        Err(_) => Err(uncertain(format!(
+            "{name} answered 200 with something that is not its JSON"
+        ))),
     }
 }
 
@@ -106,15 +138,18 @@ fn uncertain(says: String) -> SendError {
     }
 }
 
-fn refused(response: &HttpResponse, attempt: u32) -> SendError {
+fn refused(name: &str, response: &HttpResponse, attempt: u32) -> SendError {
     let status = response.status;
-    let Ok(Refusal { error }) = serde_json::from_slice::<Refusal>(&response.body) else {
+    let Some(error) = Refusal::of(&response.body) else {
         return SendError {
             class: obeying(class_of_status(status, attempt), response),
             code: None,
             says: format!(
-                "HTTP {status} without Meta's error object: {}",
-                meaning_of_status(status)
+                "{name} answered HTTP {status} without Meta's error object: {}{}",
+                meaning_of_status(status),
+                words_of(&response.body)
+                    .map(|words| format!(" ({words})"))
+                    .unwrap_or_default(),
             ),
         };
     };
@@ -131,7 +166,7 @@ fn refused(response: &HttpResponse, attempt: u32) -> SendError {
     SendError {
         class: obeying(class, response),
         code: Some(error.code),
-        says: format!("Meta refused with code {}: {meaning} ({details})", error.code),
+        says: format!("{name} refused with code {}: {meaning} ({details})", error.code),
     }
 }
 
@@ -165,12 +200,31 @@ fn class_of(code: i64, status: u16, attempt: u32) -> SendClass {
         130472 | 130497 | 131021 | 131026 | 131030 | 131049 | 131050 | 131062 | 137000 => Unreachable,
         33 | 100 | 131008 | 131009 | 131051 | 132000..=132999 | 135000 => OurFault,
         _ if status >= 500 => Ambiguous,
+        _ if matches!(status, 401 | 403) => StopChannel,
+        _ if status == 429 => SlowChannel(growing(5, 2, attempt, 5 * MINUTE)),
         _ if attempt < 2 => Retry(backoff),
         _ => OurFault,
     }
 }
 
-/// Without an error object of Meta's it was a proxy or a broken deployment that answered.
+/// What those who stand between say in error objects of their own, such as 360dialog.
+pub(super) fn words_of(body: &[u8]) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let words = [
+        "/meta/developer_message",
+        "/error/message",
+        "/message",
+        "/detail",
+        "/error",
+    ];
+    let words = words
+        .iter()
+        .find_map(|place| body.pointer(place)?.as_str())
+        .map(without_numbers)?;
+    (!words.trim().is_empty()).then_some(words)
+}
+
+/// Without an error object of Meta's it was a proxy, a provider in between or a broken deployment that answered.
 fn class_of_status(status: u16, attempt: u32) -> SendClass {
     match status {
         401 | 403 => SendClass::StopChannel,
@@ -183,9 +237,9 @@ fn class_of_status(status: u16, attempt: u32) -> SendClass {
 
 fn meaning_of_status(status: u16) -> &'static str {
     match status {
-        300..=399 => "the API's address redirects elsewhere; check base_url",
-        401 | 403 => "access was refused; check base_url and the access token",
-        404 => "nothing is there; check base_url and the API version",
+        300..=399 => "the API's address redirects elsewhere; check api_base",
+        401 | 403 => "access was refused; check api_base and the access token",
+        404 => "nothing is there; check api_base and the API version",
         429 => "too many requests",
         500.. => "the message may have been sent",
         _ => "an unexpected answer",

@@ -1,17 +1,26 @@
 //! Fetching a customer's file in two hops: the media id gives an address that lives five minutes, the address gives
-//! the bytes. Both want the bearer, so the address must be one of Meta's own hosts; redirects are not followed.
+//! the bytes. Both want the key, so the address must be one of the provider's own hosts; redirects are not followed.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
-use secrecy::ExposeSecret;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::Meta;
+use crate::channel::fetch::{file_of, is_media_id, read_at_most, temporary};
 use crate::channel::{Expected, FetchedMedia, MediaError};
 use crate::message::MediaHandle;
+
+/// Where customers' files may be fetched, and how large they may be.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// Besides the API's own origin; `*.` in front stands for any part.
+    pub hosts: Vec<String>,
+    /// Whether files are fetched from the API's own host, whatever host their address names: some providers pass on
+    /// Meta's addresses, where their keys mean nothing.
+    pub from_api: bool,
+    /// Largest file, in bytes.
+    pub cap: u64,
+}
 
 /// What the media id resolves to.
 #[derive(Deserialize)]
@@ -50,9 +59,9 @@ pub(super) async fn fetch(
     // An address may run out between the two hops; then it is resolved once more.
     for last in [false, true] {
         let resolved = resolve(meta, id).await?;
-        if resolved.size().is_some_and(|size| size > meta.settings.media_cap) {
+        if resolved.size().is_some_and(|size| size > meta.files.cap) {
             return Err(MediaError::TooLarge {
-                limit: meta.settings.media_cap,
+                limit: meta.files.cap,
             });
         }
         let sha256 = expected.sha256.or(resolved.sha256.as_deref());
@@ -65,29 +74,14 @@ pub(super) async fn fetch(
 }
 
 async fn resolve(meta: &Meta, id: &str) -> Result<Resolved, MediaError> {
-    if id.is_empty()
-        || !id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-    {
-        return Err(MediaError::BadHandle {
-            why: "it is not a media id".to_owned(),
-        });
-    }
-    let response = meta
-        .transport
-        .client()
-        .get(meta.address(id))
-        .query(&[("phone_number_id", &meta.settings.phone_number_id)])
-        .bearer_auth(meta.settings.access_token.expose_secret())
-        .send()
-        .await
-        .map_err(temporary)?;
+    is_media_id(id)?;
+    let request = meta.route.get(meta.transport.client(), meta.route.media(id));
+    let response = request.send().await.map_err(temporary)?;
     let status = response.status();
     let body = read_at_most(response, 64 * 1024).await?;
     if status.is_success() {
         return serde_json::from_slice(&body).map_err(|_| MediaError::Temporary {
-            why: "Meta's answer is not its JSON".to_owned(),
+            why: format!("{}'s answer is not its JSON", meta.name),
         });
     }
     let code = serde_json::from_slice::<serde_json::Value>(&body)
@@ -110,49 +104,28 @@ async fn download(
     sha256: Option<&str>,
 ) -> Result<FetchedMedia, MediaError> {
     let url = trusted(meta, address)?;
-    let response = meta
-        .transport
-        .client()
-        .get(url)
-        .bearer_auth(meta.settings.access_token.expose_secret())
-        .send()
-        .await
-        .map_err(temporary)?;
-    match response.status() {
-        status if status.is_success() => {}
-        StatusCode::NOT_FOUND | StatusCode::GONE => return Err(MediaError::Gone),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(MediaError::Unauthorised),
-        status => {
-            return Err(MediaError::Temporary {
-                why: format!("HTTP {status}"),
-            });
-        }
-    }
-    let said = response
-        .headers()
-        .get(http::header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let mime = mime.or_else(|| said.map(str::to_owned));
-    let bytes = read_at_most(response, meta.settings.media_cap).await?;
-    if !matches_hash(&bytes, sha256) {
-        return Err(MediaError::WrongHash);
-    }
-    Ok(FetchedMedia { bytes, mime })
+    let request = meta.route.get(meta.transport.client(), url);
+    let response = request.send().await.map_err(temporary)?;
+    file_of(response, mime, sha256, meta.files.cap).await
 }
 
-/// The address, if the bearer may go there: the API's own origin, or a known media host over TLS.
+/// The address, if the key may go there: the API's own origin, or a known media host over TLS.
 fn trusted(meta: &Meta, address: &str) -> Result<Url, MediaError> {
     let bad = |why: &str| MediaError::BadHandle { why: why.to_owned() };
-    let url = Url::parse(address).map_err(|_| bad("it is not an address"))?;
+    let mut url = Url::parse(address).map_err(|_| bad("it is not an address"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(bad("it holds credentials"));
     }
-    let own = Url::parse(&meta.settings.base_url).is_ok_and(|base| base.origin() == url.origin());
+    let base = Url::parse(&meta.route.base_url).map_err(|_| bad("the API has no address"))?;
+    if meta.files.from_api {
+        url = at_host_of(&base, &url).ok_or_else(|| bad("it is not an address of the web"))?;
+    }
+    let own = base.origin() == url.origin();
     let host = url.host_str().unwrap_or_default().to_owned();
     let known = url.scheme() == "https"
         && meta
-            .settings
-            .media_hosts
+            .files
+            .hosts
             .iter()
             .any(|pattern| match pattern.strip_prefix('*') {
                 Some(ending) => host.len() > ending.len() && host.ends_with(ending),
@@ -165,40 +138,16 @@ fn trusted(meta: &Meta, address: &str) -> Result<Url, MediaError> {
     }
 }
 
-/// The body, given up as soon as it is larger than `limit`, whatever its headers promised.
-async fn read_at_most(mut response: reqwest::Response, limit: u64) -> Result<Vec<u8>, MediaError> {
-    if response.content_length().is_some_and(|length| length > limit) {
-        return Err(MediaError::TooLarge { limit });
+/// Path and query of `address` at the origin of `base`.
+fn at_host_of(base: &Url, address: &Url) -> Option<Url> {
+    if !matches!(address.scheme(), "http" | "https") {
+        return None;
     }
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(temporary)? {
-        if (bytes.len() + chunk.len()) as u64 > limit {
-            return Err(MediaError::TooLarge { limit });
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
-}
-
-/// The webhook gives the digest in base64, the resolving answer in hexadecimal. One in neither form is not held
-/// against the file.
-fn matches_hash(bytes: &[u8], expected: Option<&str>) -> bool {
-    let Some(expected) = expected else { return true };
-    let digest = Sha256::digest(bytes);
-    if expected.len() == 64 && expected.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        return hex == expected.to_ascii_lowercase();
-    }
-    match STANDARD.decode(expected) {
-        Ok(announced) if announced.len() == digest.len() => announced == digest.as_slice(),
-        _ => true,
-    }
-}
-
-fn temporary(error: reqwest::Error) -> MediaError {
-    MediaError::Temporary {
-        why: error.without_url().to_string(),
-    }
+    let mut there = base.clone();
+    there.set_path(address.path());
+    there.set_query(address.query());
+    there.set_fragment(None);
+    Some(there)
 }
 
 #[cfg(test)]
@@ -215,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bearer_goes_to_metas_hosts_only() {
+    fn the_key_goes_to_the_providers_hosts_only() {
         let meta = meta();
         for good in [
             "https://lookaside.fbsbx.com/whatsapp_business/attachments/?mid=1",
@@ -240,13 +189,19 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_is_compared_in_base64_and_in_hexadecimal() {
-        let hex = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
-        let base64 = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
-        for digest in [hex, base64] {
-            assert!(matches_hash(b"hello", Some(digest)));
-            assert!(!matches_hash(b"hullo", Some(digest)));
+    fn where_files_come_from_the_api_their_address_lends_no_host() {
+        let mut meta = meta();
+        meta.files.from_api = true;
+        let there = trusted(&meta, "https://lookaside.fbsbx.com/attachments/?mid=1&hash=2").unwrap();
+        assert_eq!(there.as_str(), "http://127.0.0.1:4000/attachments/?mid=1&hash=2");
+        let evil = trusted(&meta, "https://evil.example/x").unwrap();
+        assert_eq!(evil.as_str(), "http://127.0.0.1:4000/x");
+        for bad in [
+            "file:///etc/passwd",
+            "https://user@lookaside.fbsbx.com/x",
+            "media/1",
+        ] {
+            assert!(trusted(&meta, bad).is_err(), "{bad}");
         }
-        assert!(matches_hash(b"hello", None));
     }
 }

@@ -1,28 +1,48 @@
-//! Meta's WhatsApp Cloud API: the adapter of one phone number. Webhooks pass [`signature`], then [`decode`]; messages
-//! leave through [`encode`], and [`errors`] reads the answers. Only [`media`] and [`health`] touch the network.
+//! Meta's WhatsApp Cloud API, and others who speak its language: the adapter of one phone number. Webhooks pass the
+//! [`Gate`], then [`decode`]; messages leave through [`encode`] by the [`Route`], and [`errors`] reads the answers. Only
+//! [`media`] and [`health`] touch the network.
 
+mod compatible;
 mod decode;
 mod encode;
 mod envelope;
 mod errors;
+mod handshake;
 mod health;
 mod media;
-mod signature;
+mod route;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::Method;
+use http::HeaderName;
 use http::header::AUTHORIZATION;
 use secrecy::SecretString;
 
+use super::signature::Algorithm;
 use super::{
-    Answer, Caps, Channel, Decoded, Delivery, EncodeError, Expected, FetchedMedia, Forged, Health,
+    Answer, Caps, Channel, Decoded, Delivery, EncodeError, Expected, FetchedMedia, Forged, Gate, Health,
     HttpRequest, HttpResponse, MediaError, NetworkTransport, Receipt, SendError, SendFailure, Step, Upload,
 };
 use crate::message::MediaHandle;
 
+pub use compatible::{CompatibleSettings, Preset};
 pub use errors::meaning_of;
+pub use media::Files;
+pub use route::{BLANKS, Key, Paths, Route};
+
+pub(super) use encode::body_of;
+pub(super) use envelope::decode;
+pub(super) use errors::{holds_errors, interpret};
+
+/// The header of Meta's signature, and what stands before it.
+pub const SIGNATURE_HEADER: &str = "x-hub-signature-256";
+pub const SIGNATURE_PREFIX: &str = "sha256=";
+
+/// Largest file that is fetched, in bytes.
+const MEDIA_CAP: u64 = 16 * 1024 * 1024;
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// What connects one phone number to the Cloud API.
 #[derive(Debug, Clone)]
@@ -64,59 +84,107 @@ impl MetaSettings {
             media_hosts: ["lookaside.fbsbx.com", "*.fbcdn.net", "*.whatsapp.net"]
                 .map(str::to_owned)
                 .to_vec(),
-            media_cap: 16 * 1024 * 1024,
-            connect_timeout: Duration::from_secs(3),
-            timeout: Duration::from_secs(20),
+            media_cap: MEDIA_CAP,
+            connect_timeout: CONNECT_WITHIN,
+            timeout: ANSWER_WITHIN,
         }
     }
 }
 
+/// A number behind the Cloud API, at Meta or at somebody who speaks as Meta does.
 #[derive(Debug)]
 pub struct Meta {
-    settings: MetaSettings,
+    /// In logs and configuration.
+    provider: &'static str,
+    /// In sentences.
+    name: &'static str,
+    account: String,
+    route: Route,
+    gate: Gate,
+    verify_token: Option<SecretString>,
+    files: Files,
     transport: NetworkTransport,
 }
 
 impl Meta {
     /// # Errors
     /// If the TLS back end cannot be started.
-    pub fn new(mut settings: MetaSettings) -> Result<Self, reqwest::Error> {
-        settings
-            .base_url
-            .truncate(settings.base_url.trim_end_matches('/').len());
+    pub fn new(settings: MetaSettings) -> Result<Self, reqwest::Error> {
         let transport = NetworkTransport::new(settings.connect_timeout, settings.timeout)?;
-        Ok(Meta { settings, transport })
+        Ok(Meta {
+            provider: "meta",
+            name: "Meta",
+            account: settings.phone_number_id.clone(),
+            route: Route {
+                base_url: settings.base_url,
+                api_version: settings.api_version,
+                phone_number_id: settings.phone_number_id,
+                paths: Paths::meta(),
+                key: Key {
+                    header: AUTHORIZATION,
+                    prefix: "Bearer ".to_owned(),
+                    secret: settings.access_token,
+                },
+            },
+            gate: Gate::Signed {
+                header: HeaderName::from_static(SIGNATURE_HEADER),
+                prefix: SIGNATURE_PREFIX.to_owned(),
+                algorithm: Algorithm::Sha256,
+                secrets: settings.app_secrets,
+            },
+            verify_token: Some(settings.verify_token),
+            files: Files {
+                hosts: settings.media_hosts,
+                from_api: false,
+                cap: settings.media_cap,
+            },
+            transport,
+        })
     }
 
-    /// The address of something in the API, such as `<phone number id>/messages`.
-    fn address(&self, path: &str) -> String {
-        format!("{}/{}/{path}", self.settings.base_url, self.settings.api_version)
+    /// A number at a provider that speaks as Meta does.
+    ///
+    /// # Errors
+    /// If the TLS back end cannot be started.
+    pub fn compatible(settings: CompatibleSettings) -> Result<Self, reqwest::Error> {
+        let transport = NetworkTransport::new(settings.connect_timeout, settings.timeout)?;
+        Ok(Meta {
+            provider: "compatible",
+            name: settings.name,
+            account: settings.phone_number_id,
+            route: settings.route,
+            gate: settings.gate,
+            verify_token: settings.verify_token,
+            files: settings.files,
+            transport,
+        })
     }
 
-    fn post(&self, edge: &str, content_type: &str, body: Vec<u8>) -> HttpRequest {
-        let address = self.address(&format!("{}/{edge}", self.settings.phone_number_id));
-        HttpRequest::new(Method::POST, address)
-            .secret(AUTHORIZATION, "Bearer ", &self.settings.access_token)
-            .body(content_type, body)
+    /// Whether it is not Meta itself.
+    fn is_compatible(&self) -> bool {
+        self.provider != "meta"
     }
 }
 
 #[async_trait]
 impl Channel for Meta {
     fn provider(&self) -> &'static str {
-        "meta"
+        self.provider
     }
 
     fn account(&self) -> &str {
-        &self.settings.phone_number_id
+        &self.account
     }
 
     fn handshake(&self, _secret: Option<&str>, query: &str) -> Answer {
-        signature::handshake(&self.settings.verify_token, query)
+        match &self.verify_token {
+            Some(token) => handshake::answer(token, query),
+            None => handshake::refusal(),
+        }
     }
 
     fn authenticate(&self, delivery: &Delivery<'_>) -> Result<(), Forged> {
-        signature::verify(&self.settings.app_secrets, delivery.headers, delivery.raw)
+        self.gate.admits(delivery)
     }
 
     fn decode(&self, raw: &[u8]) -> Decoded {
@@ -128,12 +196,13 @@ impl Channel for Meta {
     }
 
     fn encode(&self, step: &Step) -> Result<HttpRequest, EncodeError> {
-        Ok(self.post("messages", "application/json", encode::body_of(step)?))
+        let body = encode::body_of(step)?;
+        Ok(self.route.post(self.route.messages(), "application/json", body))
     }
 
     fn encode_upload(&self, upload: &Upload) -> Result<HttpRequest, EncodeError> {
         let (content_type, form) = encode::form_of(upload);
-        Ok(self.post("media", &content_type, form))
+        Ok(self.route.post(self.route.upload(), &content_type, form))
     }
 
     fn interpret(
@@ -141,7 +210,7 @@ impl Channel for Meta {
         outcome: Result<HttpResponse, SendFailure>,
         attempt: u32,
     ) -> Result<Receipt, SendError> {
-        errors::interpret(outcome, attempt)
+        errors::interpret(self.name, outcome, attempt)
     }
 
     async fn fetch_media(

@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::compatible::Compatible;
+use super::coster::Coster;
 use crate::engine::SessionSettings;
 use crate::store::Retention;
 
@@ -223,11 +225,14 @@ pub(super) struct Channel {
     pub app_secret_file: Option<Spanned<OneOrMore>>,
     pub verify_token_env: Option<Spanned<String>>,
     pub verify_token_file: Option<Spanned<String>>,
+    pub webhook_secret_env: Option<Spanned<OneOrMore>>,
+    pub webhook_secret_file: Option<Spanned<OneOrMore>>,
+    pub compatible: Option<Spanned<Compatible>>,
+    pub coster: Option<Spanned<Coster>>,
     #[serde(default = "yes")]
     pub autopilot: bool,
     pub burst_quiet_ms: Option<u64>,
-    #[serde(default = "eighty")]
-    pub messages_per_second: u32,
+    pub messages_per_second: Option<u32>,
     #[serde(default = "six_seconds")]
     pub pair_every_ms: u64,
     #[serde(default = "forty_five")]
@@ -241,6 +246,10 @@ pub(super) struct Channel {
 pub enum Provider {
     /// Meta's WhatsApp Cloud API.
     Meta,
+    /// A provider that speaks Meta's language.
+    Compatible,
+    /// Coster; experimental.
+    Coster,
     /// No provider at all: the demo page and tests.
     Simulator,
 }
@@ -293,11 +302,6 @@ fn yes() -> bool {
 
 fn one() -> usize {
     1
-}
-
-/// What Meta allows a number that was not raised.
-fn eighty() -> u32 {
-    80
 }
 
 /// What Meta allows a pair: one message each 6 seconds, and bursts of 45 that are waited for afterwards.

@@ -1,5 +1,7 @@
 //! `switchboard.toml`: what the operator decides. Read once at the start; secrets are named there and kept elsewhere.
 
+mod compatible;
+mod coster;
 mod error;
 mod file;
 mod resolve;
@@ -12,6 +14,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::channel::coster::CosterSettings;
+use crate::channel::meta::CompatibleSettings;
 use crate::engine::SessionSettings;
 use crate::store::{Pace, Retention};
 
@@ -98,7 +102,40 @@ pub struct ChannelConfig {
 #[derive(Debug, Clone)]
 pub enum ProviderConfig {
     Meta(Box<MetaConfig>),
+    Compatible(Box<CompatibleSettings>),
+    Coster(Box<CosterSettings>),
     Simulator,
+}
+
+impl ProviderConfig {
+    /// As it is written.
+    pub fn name(&self) -> &'static str {
+        match self {
+            ProviderConfig::Meta(_) => "meta",
+            ProviderConfig::Compatible(_) => "compatible",
+            ProviderConfig::Coster(_) => "coster",
+            ProviderConfig::Simulator => "simulator",
+        }
+    }
+
+    /// What the provider knows the number by; `None` where there is no provider.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            ProviderConfig::Meta(meta) => Some(&meta.phone_number_id),
+            ProviderConfig::Compatible(settings) => Some(&settings.phone_number_id),
+            ProviderConfig::Coster(settings) => Some(&settings.phone_number_id),
+            ProviderConfig::Simulator => None,
+        }
+    }
+
+    /// The secret that ends the webhook's address, where one does.
+    pub fn path_secret(&self) -> Option<&SecretString> {
+        match self {
+            ProviderConfig::Compatible(settings) => settings.gate.path_secret(),
+            ProviderConfig::Coster(settings) => settings.gate.path_secret(),
+            ProviderConfig::Meta(_) | ProviderConfig::Simulator => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use toml::Spanned;
 use url::Url;
 
@@ -52,14 +52,14 @@ pub(super) fn resolve(
     }
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     folder: &'a Path,
     env: &'a dyn Fn(&str) -> Option<String>,
     mistakes: Vec<Mistake>,
 }
 
 impl Reader<'_> {
-    fn wrong(&mut self, span: Range<usize>, says: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn wrong(&mut self, span: Range<usize>, says: impl Into<String>, help: impl Into<String>) {
         self.mistakes.push(Mistake {
             // A default has no place in the file.
             span: (!span.is_empty()).then_some(span),
@@ -215,7 +215,7 @@ impl Reader<'_> {
         address
     }
 
-    fn url(&mut self, written: &Spanned<String>) -> Option<Url> {
+    pub(super) fn url(&mut self, written: &Spanned<String>) -> Option<Url> {
         match Url::parse(written.get_ref()) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
             Ok(_) | Err(_) => {
@@ -245,9 +245,25 @@ impl Reader<'_> {
                 let says = format!("two channels have the id {:?}", id.get_ref());
                 self.wrong(id.span(), says, "give each channel an id of its own");
             }
-            if let Some(channel) = self.channel(channel) {
-                channels.push(channel);
+            let span = channel.span();
+            let Some(channel) = self.channel(channel) else {
+                continue;
+            };
+            let same = |other: &&ChannelConfig| {
+                let (one, other) = (&channel.provider, &other.provider);
+                one.name() == other.name() && one.account().is_some() && one.account() == other.account()
+            };
+            if let Some(other) = channels.iter().find(same) {
+                let says = format!(
+                    "the channels {} and {} are the same number: {} knows both as {}",
+                    other.id,
+                    channel.id,
+                    channel.provider.name(),
+                    channel.provider.account().unwrap_or_default(),
+                );
+                self.wrong(span, says, "remove one of them, or correct its phone_number_id");
             }
+            channels.push(channel);
         }
         channels
     }
@@ -268,13 +284,22 @@ impl Reader<'_> {
         let provider = match channel.provider {
             Provider::Simulator => Some(ProviderConfig::Simulator),
             Provider::Meta => self.meta(channel, span).map(Box::new).map(ProviderConfig::Meta),
+            Provider::Compatible => self
+                .compatible(channel, span)
+                .map(Box::new)
+                .map(ProviderConfig::Compatible),
+            Provider::Coster => self
+                .coster(channel, span)
+                .map(Box::new)
+                .map(ProviderConfig::Coster),
         };
+        self.tables_fit(channel);
         Some(ChannelConfig {
             id: id.clone(),
             number: channel.number.clone(),
             autopilot: channel.autopilot,
             burst_quiet: channel.burst_quiet_ms.map(Duration::from_millis),
-            per_second: channel.messages_per_second,
+            per_second: channel.messages_per_second.unwrap_or(pace_of(channel.provider)),
             pace: (channel.pair_every_ms > 0).then(|| Pace {
                 every: Duration::from_millis(channel.pair_every_ms),
                 burst: channel.pair_burst,
@@ -284,15 +309,74 @@ impl Reader<'_> {
         })
     }
 
-    fn meta(&mut self, channel: &Channel, span: Range<usize>) -> Option<MetaConfig> {
-        let id = channel.id.get_ref();
+    /// A table for another provider would be ignored, which nobody who writes one expects.
+    fn tables_fit(&mut self, channel: &Channel) {
+        let tables = [
+            (
+                "compatible",
+                channel.compatible.as_ref().map(Spanned::span),
+                Provider::Compatible,
+            ),
+            (
+                "coster",
+                channel.coster.as_ref().map(Spanned::span),
+                Provider::Coster,
+            ),
+        ];
+        for (name, span, provider) in tables {
+            if let Some(span) = span.filter(|_| channel.provider != provider) {
+                let says = format!("[channel.{name}] stands at a channel with another provider");
+                self.wrong(
+                    span,
+                    says,
+                    format!("write provider = {name:?}, or remove the table"),
+                );
+            }
+        }
+    }
+
+    /// What webhooks name the number by.
+    pub(super) fn phone_number_id(&mut self, channel: &Channel, span: &Range<usize>) -> Option<String> {
         if channel.phone_number_id.is_none() {
             self.wrong(
                 span.clone(),
-                format!("the channel {id} has no phone_number_id"),
+                format!("the channel {} has no phone_number_id", channel.id.get_ref()),
                 "copy the \"Phone number ID\" (not the number) from WhatsApp > API Setup of your app at Meta",
             );
         }
+        channel.phone_number_id.clone()
+    }
+
+    /// What both sides know of the webhook. In its address it must be long, and spelled as an address can be.
+    pub(super) fn webhook_secrets(
+        &mut self,
+        channel: &Channel,
+        span: &Range<usize>,
+        in_path: bool,
+    ) -> Vec<SecretString> {
+        let given = (&channel.webhook_secret_env, &channel.webhook_secret_file);
+        let secrets = self.secrets(given, "webhook_secret", channel.id.get_ref(), span);
+        let fits = |secret: &SecretString| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
+            let secret = secret.expose_secret();
+            secret.len() >= 16 && secret.chars().all(plain)
+        };
+        if in_path && !secrets.iter().all(fits) {
+            self.wrong(
+                span.clone(),
+                format!(
+                    "the webhook_secret of {} can't end an address",
+                    channel.id.get_ref()
+                ),
+                "take at least 16 letters, digits, - and _, such as `openssl rand -hex 32` gives",
+            );
+        }
+        secrets
+    }
+
+    fn meta(&mut self, channel: &Channel, span: Range<usize>) -> Option<MetaConfig> {
+        let id = channel.id.get_ref();
+        let phone_number_id = self.phone_number_id(channel, &span);
         let api_base = self.url(&channel.api_base);
         let token = (&channel.access_token_env, &channel.access_token_file);
         let access_token = self.secret(token, "access_token", id, &span);
@@ -300,7 +384,7 @@ impl Reader<'_> {
         let verify_token = self.secret(verify, "verify_token", id, &span);
         let app_secrets = self.app_secrets(channel, &span);
         Some(MetaConfig {
-            phone_number_id: channel.phone_number_id.clone()?,
+            phone_number_id: phone_number_id?,
             waba_id: channel.waba_id.clone(),
             api_base: api_base?,
             api_version: channel.api_version.clone(),
@@ -311,7 +395,19 @@ impl Reader<'_> {
         })
     }
 
-    fn app_secrets(&mut self, channel: &Channel, span: &Range<usize>) -> Vec<SecretString> {
+    pub(super) fn app_secrets(&mut self, channel: &Channel, span: &Range<usize>) -> Vec<SecretString> {
+        let given = (&channel.app_secret_env, &channel.app_secret_file);
+        self.secrets(given, "app_secret", channel.id.get_ref(), span)
+    }
+
+    /// All secrets of a key that takes several while one is being changed.
+    fn secrets(
+        &mut self,
+        (env, file): (&Option<Spanned<OneOrMore>>, &Option<Spanned<OneOrMore>>),
+        key: &str,
+        channel: &str,
+        span: &Range<usize>,
+    ) -> Vec<SecretString> {
         let names = |written: &Option<Spanned<OneOrMore>>| -> Vec<Spanned<String>> {
             let Some(written) = written else {
                 return Vec::new();
@@ -319,10 +415,9 @@ impl Reader<'_> {
             let spanned = |name: &String| Spanned::new(written.span(), name.clone());
             written.get_ref().names().iter().map(spanned).collect()
         };
-        let (envs, files) = (names(&channel.app_secret_env), names(&channel.app_secret_file));
+        let (envs, files) = (names(env), names(file));
         if envs.is_empty() && files.is_empty() {
-            let id = channel.id.get_ref();
-            self.missing("app_secret", id, span);
+            self.missing(key, channel, span);
         }
         let mut secrets: Vec<SecretString> = envs.iter().filter_map(|name| self.read_env(name)).collect();
         secrets.extend(files.iter().filter_map(|path| self.read_file(path)));
@@ -337,7 +432,7 @@ impl Reader<'_> {
         );
     }
 
-    fn secret(
+    pub(super) fn secret(
         &mut self,
         (env, file): (&Option<Spanned<String>>, &Option<Spanned<String>>),
         key: &str,
@@ -412,5 +507,13 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+}
+
+/// Messages a second where nothing is written: what Meta allows a number that was not raised, and less where nobody knows.
+fn pace_of(provider: Provider) -> u32 {
+    match provider {
+        Provider::Meta | Provider::Compatible | Provider::Simulator => 80,
+        Provider::Coster => 5,
     }
 }

@@ -1,5 +1,9 @@
 use std::collections::BTreeSet;
 
+use secrecy::ExposeSecret;
+
+use super::compatible::Compatible;
+use super::coster::Coster;
 use super::file::{Channel, File, RetentionDays, Source};
 use super::*;
 use crate::store::redis::link::Durability;
@@ -75,6 +79,8 @@ fn every_key_is_explained_in_the_reference_with_its_default() {
         keys(&channel["session"]),
         known::<SessionSettings>("nonsense = 1")
     );
+    assert_eq!(keys(&channel["compatible"]), known::<Compatible>("nonsense = 1"));
+    assert_eq!(keys(&channel["coster"]), known::<Coster>("nonsense = 1"));
     assert_eq!(
         known::<Source>("nonsense = 1"),
         ["env", "file"].map(str::to_owned).into()
@@ -246,4 +252,155 @@ fn a_wrong_address_of_redis_is_drawn_without_its_password() {
         );
         assert!(!error.to_string().contains("hush"), "{error}");
     }
+}
+
+/// A channel whose secrets stand in the environment under the names of their keys.
+fn channel(provider: &str, keys: &str, tables: &str) -> String {
+    format!(
+        "[[channel]]\nid = \"main\"\nprovider = {provider:?}\nphone_number_id = \"106\"\naccess_token_env = \"TOKEN\"\n\
+         webhook_secret_env = \"LONG_SECRET_OF_THE_PATH\"\n{keys}\n{tables}\n"
+    )
+}
+
+/// The reference's own words for a default, read as a channel that says them all.
+fn said(table: &str, leave_out: &[&str]) -> String {
+    let mut inside = false;
+    let mut said = String::new();
+    for line in uncommented().lines() {
+        if line.starts_with('[') {
+            inside = line == table;
+        }
+        let name = line.split(' ').next().unwrap_or_default();
+        if inside && !leave_out.contains(&name) {
+            said.push_str(line);
+            said.push('\n');
+        }
+    }
+    said
+}
+
+#[test]
+fn a_preset_fills_in_what_is_known_of_360dialog() {
+    let table = "[channel.compatible]\npreset = \"360dialog\"\nwebhook_auth = \"path\"";
+    let config = parsed(&channel("compatible", "", table)).expect("valid");
+    let ProviderConfig::Compatible(settings) = &config.channels[0].provider else {
+        panic!("not a compatible channel");
+    };
+    assert_eq!(settings.name, "360dialog");
+    assert_eq!(settings.route.base_url, "https://waba-v2.360dialog.io");
+    assert_eq!(settings.route.key.header, "d360-api-key");
+    assert!(settings.files.from_api);
+    assert_eq!(
+        config.channels[0]
+            .provider
+            .path_secret()
+            .map(|secret| secret.expose_secret()),
+        Some("value-of-LONG_SECRET_OF_THE_PATH")
+    );
+    assert!(!format!("{config:?}").contains("value-of"));
+}
+
+#[test]
+fn the_reference_says_metas_values_where_a_compatible_channel_says_nothing() {
+    let base = "api_base = \"https://api.example\"\napp_secret_env = \"APP\"";
+    let settings = |table: &str| {
+        let config = parsed(&channel("compatible", base, table)).expect("valid");
+        match config.channels.into_iter().next().expect("a channel").provider {
+            ProviderConfig::Compatible(settings) => *settings,
+            _ => panic!("not a compatible channel"),
+        }
+    };
+    let auth = "webhook_auth = \"signature\"";
+    let left_out = ["preset", "webhook_auth", "webhook_path", "health_path"];
+    let written = settings(&format!("{}{auth}", said("[channel.compatible]", &left_out)));
+    let least = settings(&format!("[channel.compatible]\n{auth}"));
+    assert_eq!(format!("{written:?}"), format!("{least:?}"));
+}
+
+#[test]
+fn the_reference_says_what_holds_where_a_coster_channel_says_nothing() {
+    let settings = |table: &str| {
+        let config = parsed(&channel("coster", "", table)).expect("valid");
+        match config.channels.into_iter().next().expect("a channel").provider {
+            ProviderConfig::Coster(settings) => *settings,
+            _ => panic!("not a channel of Coster"),
+        }
+    };
+    let written = settings(&said("[channel.coster]", &["push_token_env", "push_token_file"]));
+    let ids: Vec<String> = said("[channel.coster]", &[])
+        .lines()
+        .filter(|line| line.starts_with("account_id") || line.starts_with("division_id"))
+        .map(str::to_owned)
+        .collect();
+    let least = settings(&format!("[channel.coster]\n{}", ids.join("\n")));
+    assert_eq!(format!("{written:?}"), format!("{least:?}"));
+}
+
+#[test]
+fn every_mistake_of_a_channel_is_told_in_one_run() {
+    let text = "[[channel]]\nid = \"main\"\nprovider = \"compatible\"\n[channel.compatible]\nwebhook_auth = \"magic\"\n\
+                media_path = \"media\"\nkey_header = \"a b\"\n[[channel]]\nid = \"other\"\nprovider = \"coster\"\n\
+                webhook_secret_env = \"S\"\n[channel.compatible]\npreset = \"360dialog\"\n";
+    let error = Config::parse(text, Path::new("switchboard.toml"), &|_| Some("short".to_owned()))
+        .expect_err("many mistakes");
+    let said: Vec<&str> = error
+        .mistakes
+        .iter()
+        .map(|mistake| mistake.says.as_str())
+        .collect();
+    for part in [
+        "main has no api_base",
+        "main has no phone_number_id",
+        "main has no access_token",
+        "\"magic\" is not a way to prove a webhook",
+        "\"media\" lacks {media_id}",
+        "\"a b\" is not the name of a header",
+        "other has no phone_number_id",
+        "other has no account_id",
+        "other has no division_id",
+        "other has no access_token",
+        "the webhook_secret of other can't end an address",
+        "[channel.compatible] stands at a channel with another provider",
+    ] {
+        assert!(
+            said.iter().any(|says| says.contains(part)),
+            "no {part:?} in {said:#?}"
+        );
+    }
+    assert!(error.mistakes.iter().all(|mistake| !mistake.help.is_empty()));
+}
+
+#[test]
+fn how_webhooks_are_proved_must_be_said_even_if_they_are_not() {
+    let with = |auth: &str| {
+        let table = format!("[channel.compatible]\npreset = \"360dialog\"\n{auth}");
+        parsed(&channel("compatible", "", &table))
+    };
+    let error = with("").expect_err("a mistake");
+    assert!(
+        error.mistakes[0]
+            .says
+            .contains("does not say how its webhooks are proved")
+    );
+    assert!(error.mistakes[0].help.contains("\"none\""));
+    with("webhook_auth = \"none\"").expect("it was said");
+}
+
+#[test]
+fn two_channels_with_the_same_number_are_refused_in_one_sentence() {
+    let twice = format!("{META}{}", META.replace("\"main\"", "\"draft\""));
+    let error = parsed(&twice).expect_err("a mistake");
+    let said: Vec<&str> = error
+        .mistakes
+        .iter()
+        .map(|mistake| mistake.says.as_str())
+        .collect();
+    assert_eq!(
+        said,
+        ["the channels main and draft are the same number: meta knows both as 106"]
+    );
+    // The same id at another provider is another number.
+    let table = "[channel.compatible]\npreset = \"360dialog\"\nwebhook_auth = \"path\"";
+    let other = channel("compatible", "", table).replace("\"main\"", "\"other\"");
+    parsed(&format!("{META}{other}")).expect("valid");
 }

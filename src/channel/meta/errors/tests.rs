@@ -4,6 +4,10 @@ use http::HeaderMap;
 
 use super::*;
 
+fn interpret(outcome: Result<HttpResponse, SendFailure>, attempt: u32) -> Result<Receipt, SendError> {
+    super::interpret("Meta", outcome, attempt)
+}
+
 fn refusal(status: u16, code: i64, attempt: u32) -> SendError {
     let body = serde_json::json!({ "error": {
         "message": format!("(#{code}) Something for +6281100000011"), "type": "OAuthException", "code": code,
@@ -211,4 +215,38 @@ fn what_is_said_holds_no_phone_number() {
     .unwrap_err();
     assert!(!error.says.contains("81100000011"), "{}", error.says);
     assert!(error.says.contains("131030"), "{}", error.says);
+}
+
+#[test]
+fn what_a_provider_in_between_says_is_told_without_numbers() {
+    for (status, body, class) in [
+        (
+            401,
+            r#"{"meta":{"success":false,"http_code":401,"developer_message":"Invalid api key"}}"#,
+            SendClass::StopChannel,
+        ),
+        (
+            403,
+            r#"{"meta":{"developer_message":"Not for 6281100000011"}}"#,
+            SendClass::StopChannel,
+        ),
+        (
+            555,
+            r#"{"meta":{"developer_message":"Upstream"}}"#,
+            SendClass::Ambiguous,
+        ),
+    ] {
+        let response = HttpResponse {
+            status,
+            headers: HeaderMap::new(),
+            body: body.as_bytes().to_vec(),
+        };
+        let error = super::interpret("360dialog", Ok(response), 1).unwrap_err();
+        assert_eq!(error.class, class);
+        assert!(error.says.starts_with("360dialog answered HTTP"), "{error}");
+        assert!(
+            error.says.ends_with(')') && !error.says.contains("6281100000011"),
+            "{error}"
+        );
+    }
 }

@@ -1,0 +1,271 @@
+//! The numbers as the configuration names them: what to hand to the provider, how they are, and what to do about one that
+//! is not well. For `switchboard channel` and `switchboard doctor`.
+
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use url::Url;
+
+use super::config::{ChannelConfig, Config, ProviderConfig};
+use super::doctor::{Check, Level};
+use super::numbers;
+use crate::channel::{HealthCheck, HealthState};
+
+/// The group of these checks in a report.
+pub(super) const GROUP: &str = "numbers";
+
+/// Whether secrets are spelled out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrets {
+    Shown,
+    Hidden,
+}
+
+/// One number, as an operator asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    pub id: String,
+    pub provider: &'static str,
+    /// For people; empty if none is written.
+    pub number: String,
+    /// What the provider knows the number by.
+    pub account: Option<String>,
+    pub autopilot: bool,
+    /// The address to hand to the provider; `None` for a simulated number. Without `public_url` only its path.
+    pub webhook: Option<String>,
+}
+
+/// All numbers, in the order of the configuration.
+pub fn list(config: &Config, secrets: Secrets) -> Vec<Listed> {
+    let listed = |channel: &ChannelConfig| Listed {
+        id: channel.id.clone(),
+        provider: channel.provider.name(),
+        number: channel.number.clone(),
+        account: channel.provider.account().map(str::to_owned),
+        autopilot: channel.autopilot,
+        webhook: webhook(config.public_url.as_ref(), channel, secrets),
+    };
+    config.channels.iter().map(listed).collect()
+}
+
+/// The address that the provider must be given.
+pub(super) fn webhook(public_url: Option<&Url>, channel: &ChannelConfig, secrets: Secrets) -> Option<String> {
+    if matches!(channel.provider, ProviderConfig::Simulator) {
+        return None;
+    }
+    let base = public_url.map_or("", |url| url.as_str().trim_end_matches('/'));
+    let address = format!("{base}/webhook/{}", channel.id);
+    Some(match (channel.provider.path_secret(), secrets) {
+        (None, _) => address,
+        (Some(secret), Secrets::Shown) => format!("{address}/{}", secret.expose_secret()),
+        (Some(_), Secrets::Hidden) => format!("{address}/…"),
+    })
+}
+
+/// How a number is, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Ready,
+    /// It sends, and something about it should be looked at.
+    LookAtIt,
+    TokenRefused,
+    NotRegistered,
+    Unreachable,
+    NoWebhook,
+    Broken,
+}
+
+impl State {
+    fn of(checks: &[HealthCheck]) -> State {
+        let first = |state| checks.iter().find(|check| check.state == state);
+        match (first(HealthState::Broken), first(HealthState::Doubtful)) {
+            (Some(check), _) => match check.name {
+                "token" => State::TokenRefused,
+                "number" => State::NotRegistered,
+                "reach" => State::Unreachable,
+                _ => State::Broken,
+            },
+            (None, Some(check)) if check.name == "webhook" => State::NoWebhook,
+            (None, Some(_)) => State::LookAtIt,
+            (None, None) => State::Ready,
+        }
+    }
+
+    pub fn in_words(self) -> &'static str {
+        match self {
+            State::Ready => "ready",
+            State::LookAtIt => "it can send, and something should be looked at",
+            State::TokenRefused => "the provider refuses the access token",
+            State::NotRegistered => "the provider does not let this number send",
+            State::Unreachable => "the provider can't be reached, or refuses every call",
+            State::NoWebhook => "it can send, and nobody has told the provider where webhooks go",
+            State::Broken => "it can't be used as it is",
+        }
+    }
+
+    /// Whether nothing can be sent until somebody does something.
+    pub fn must_be_mended(self) -> bool {
+        !matches!(self, State::Ready | State::LookAtIt | State::NoWebhook)
+    }
+}
+
+/// A number after its provider was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    pub id: String,
+    pub provider: &'static str,
+    pub state: State,
+    pub checks: Vec<Check>,
+}
+
+/// Asks the provider how this number is. Sends nothing to any customer.
+pub async fn verify(config: &Config, channel: &ChannelConfig) -> Verified {
+    let verified = |state, checks| Verified {
+        id: channel.id.clone(),
+        provider: channel.provider.name(),
+        state,
+        checks,
+    };
+    let check = |name: String, level, says: String, next| Check {
+        group: GROUP,
+        name,
+        level,
+        says,
+        next,
+    };
+    let adapter = match numbers::provider(&channel.provider) {
+        Ok(Some((adapter, _))) => adapter,
+        Ok(None) => {
+            let says = "is simulated; no provider is involved".to_owned();
+            let fine = check(channel.id.clone(), Level::Good, says, None);
+            return verified(State::Ready, vec![fine]);
+        }
+        Err(why) => {
+            let next = "TLS can't be started on this machine".to_owned();
+            let broken = check(channel.id.clone(), Level::Bad, why.to_string(), Some(next));
+            return verified(State::Broken, vec![broken]);
+        }
+    };
+    let health = adapter.health().await;
+    let address = webhook(config.public_url.as_ref(), channel, Secrets::Hidden).unwrap_or_default();
+    let checks = health
+        .checks
+        .iter()
+        .map(|found| {
+            check(
+                format!("{} {}", channel.id, found.name),
+                level_of(found.state),
+                found.says.clone(),
+                next_step(found, &channel.provider, &address),
+            )
+        })
+        .collect();
+    verified(State::of(&health.checks), checks)
+}
+
+fn level_of(state: HealthState) -> Level {
+    match state {
+        HealthState::Fine => Level::Good,
+        HealthState::Doubtful => Level::Doubtful,
+        HealthState::Broken => Level::Bad,
+    }
+}
+
+/// What to do about a check, by its name: the same for every provider, but for where things stand.
+fn next_step(check: &HealthCheck, provider: &ProviderConfig, address: &str) -> Option<String> {
+    if check.state == HealthState::Fine {
+        return None;
+    }
+    let step = match check.name {
+        "token" => {
+            "make a new token at the provider, put it where access_token_env or access_token_file points, and restart"
+                .to_owned()
+        }
+        "number" => {
+            "register the number at the provider, or correct phone_number_id; until then nothing leaves".to_owned()
+        }
+        "reach" => match provider {
+            ProviderConfig::Coster(_) => {
+                "check host in [channel.coster] and this machine's network, then run it again".to_owned()
+            }
+            ProviderConfig::Meta(_) | ProviderConfig::Compatible(_) | ProviderConfig::Simulator => {
+                "check api_base and this machine's network, then run it again".to_owned()
+            }
+        },
+        "webhook" | "address" if provider.path_secret().is_some() => format!(
+            "give the provider the address {address} (`switchboard channel list --show-secret` spells it out)"
+        ),
+        "webhook" | "address" => format!("give the provider the address {address}"),
+        "templates" => "set push_token_env or push_token_file in [channel.coster]".to_owned(),
+        "experimental" => "send a message of each kind to yourself before you switch it on".to_owned(),
+        "quality" => "look at the number in Meta's manager".to_owned(),
+        _ => match check.state {
+            HealthState::Fine => return None,
+            HealthState::Doubtful => "look at the number at the provider".to_owned(),
+            HealthState::Broken => "nothing leaves this number until that is mended".to_owned(),
+        },
+    };
+    Some(step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &'static str, state: HealthState) -> HealthCheck {
+        HealthCheck {
+            name,
+            state,
+            says: "…".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_first_thing_that_is_broken_names_the_state() {
+        use HealthState::{Broken, Doubtful, Fine};
+        for (checks, state) in [
+            (vec![check("token", Fine)], State::Ready),
+            (
+                vec![check("token", Fine), check("quality", Doubtful)],
+                State::LookAtIt,
+            ),
+            (
+                vec![check("webhook", Doubtful), check("token", Broken)],
+                State::TokenRefused,
+            ),
+            (vec![check("number", Broken)], State::NotRegistered),
+            (vec![check("reach", Broken)], State::Unreachable),
+            (vec![check("webhook", Doubtful)], State::NoWebhook),
+            (vec![check("else", Broken)], State::Broken),
+        ] {
+            assert_eq!(State::of(&checks), state, "{checks:?}");
+            assert_eq!(
+                state.must_be_mended(),
+                checks.iter().any(|one| one.state == Broken)
+            );
+        }
+    }
+
+    #[test]
+    fn whatever_is_not_well_has_a_next_step() {
+        let names = [
+            "token",
+            "number",
+            "reach",
+            "webhook",
+            "address",
+            "templates",
+            "experimental",
+            "quality",
+            "else",
+        ];
+        for name in names {
+            for state in [HealthState::Doubtful, HealthState::Broken] {
+                let step = next_step(&check(name, state), &ProviderConfig::Simulator, "/webhook/main");
+                assert!(step.is_some_and(|step| !step.is_empty()), "{name}");
+            }
+            let fine = check(name, HealthState::Fine);
+            assert_eq!(next_step(&fine, &ProviderConfig::Simulator, ""), None);
+        }
+    }
+}
