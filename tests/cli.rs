@@ -370,3 +370,60 @@ fn what_the_machine_lacks_ends_with_3_and_what_the_other_side_refuses_with_4() {
         .run(["voice", "fetch", "tiny", "--from", "http://127.0.0.1:9/tiny.bin"])
         .code(4);
 }
+
+/// A folder with a number at 360dialog, whose API is where nobody listens.
+fn with_a_number() -> Story {
+    Story::new()
+        .file("token", "the-token-itself\n")
+        .file("secret", "sixteen-or-more-of-these\n")
+        .file(
+            "switchboard.toml",
+            "public_url = \"https://bot.example\"\n[[channel]]\nid = \"main\"\nprovider = \"compatible\"\n\
+             number = \"+62 811 0000 0099\"\nphone_number_id = \"106\"\napi_base = \"http://127.0.0.1:9\"\n\
+             access_token_file = \"token\"\nwebhook_secret_file = \"secret\"\n[channel.compatible]\n\
+             preset = \"360dialog\"\nwebhook_auth = \"path\"\n",
+        )
+}
+
+#[test]
+fn a_number_is_listed_with_the_address_to_hand_over_and_its_secret_only_if_asked() {
+    let story = with_a_number();
+    let listing = "main\n  provider  compatible\n  number    +62 811 0000 0099\n  account   106\n  autopilot on\n  \
+                   webhook   https://bot.example/webhook/main/";
+    story
+        .run(["channel", "list"])
+        .code(0)
+        .stdout(&format!("{listing}…\n"));
+    story
+        .run(["channel", "list", "--show-secret"])
+        .code(0)
+        .stdout(&format!("{listing}sixteen-or-more-of-these\n"));
+    let json = story
+        .run(["channel", "list", "--format", "json"])
+        .code(0)
+        .stdout_text();
+    let listed: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(listed[0]["webhook"], "https://bot.example/webhook/main/…");
+    assert_eq!(listed[0]["account"], "106");
+}
+
+#[test]
+fn a_provider_that_can_t_be_reached_is_told_with_the_next_step() {
+    let story = with_a_number();
+    story
+        .run(["channel", "verify"])
+        .code(4)
+        .stdout_has("main (compatible): the provider can't be reached")
+        .stdout_has("→ check api_base");
+    story
+        .run(["channel", "verify", "other"])
+        .code(2)
+        .stderr_has("there is no channel \"other\"; there are main");
+    let json = story
+        .run(["channel", "verify", "main", "--format", "json"])
+        .code(4)
+        .stdout_text();
+    let verified: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(verified[0]["state"], "unreachable");
+    assert!(!json.contains("the-token-itself"), "{json}");
+}

@@ -1,5 +1,6 @@
 //! The command line: one file a command, texts to standard output, notes to standard error.
 
+mod channel;
 mod chat;
 mod check;
 mod contact;
@@ -58,6 +59,8 @@ enum Command {
     Serve(serve::Args),
     /// Look at everything that must be right before a customer writes
     Doctor(doctor::Args),
+    /// The numbers: what to hand to their providers, and how they are
+    Channel(channel::Args),
     /// One look at a running worker: health, queues, numbers, promises
     Status(status::Args),
     /// All records of a store out to a file, and in again
@@ -95,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Graph(args) => graph::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Channel(args) => channel::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Store(args) => store::run(&args),
         Command::Contact(args) => contact::run(&args),
