@@ -30,8 +30,10 @@ bench: setup-demo
 
 # FAULTS=long for the long form, SEED=7 for another run, FORMAT=json for programs, ONLY=f5 for some of it,
 # OTHER=PROGRAM for an earlier version that F17 puts in the place of this one.
-faults: setup-test
-	scripts/faults $(if $(filter long,$(FAULTS)),--long) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(OTHER),--other $(abspath $(OTHER))) $(if $(FORMAT),--format $(FORMAT))
+# Only the report goes to standard output.
+faults:
+	@scripts/setup test >&2
+	@scripts/faults $(if $(filter long,$(FAULTS)),--long) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(OTHER),--other $(abspath $(OTHER))) $(if $(FORMAT),--format $(FORMAT))
 
 audit:
 	scripts/audit
