@@ -7,11 +7,15 @@
 
 #[path = "throughput/load.rs"]
 mod load;
+#[path = "throughput/processor.rs"]
+mod processor;
 #[path = "throughput/provider.rs"]
 mod provider;
 #[path = "throughput/redis.rs"]
 mod redis;
 mod table;
+#[path = "throughput/wire.rs"]
+mod wire;
 #[path = "throughput/workers.rs"]
 mod workers;
 
@@ -40,7 +44,11 @@ fn main() -> ExitCode {
         // A test runner asks what tests there are: none.
         return ExitCode::SUCCESS;
     }
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    // One thread: the load and the provider must leave the processors to what is measured.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     match runtime.block_on(bench()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -50,88 +58,118 @@ fn main() -> ExitCode {
     }
 }
 
+/// All of it, or the parts that are named: `cargo bench --bench throughput -- one two idle`.
 async fn bench() -> Result<(), String> {
+    let named: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let asked = |part: &str| named.is_empty() || named.iter().any(|name| name == part);
     table::head();
+    let busy = processor::wanted();
     let before = Redis::start()?.yardstick()?;
-    let one = rates(1, 101).await?;
-    let two = rates(2, 201).await?;
+    let one = if asked("one") {
+        Some(rates(1, 101).await?)
+    } else {
+        None
+    };
+    let two = if asked("two") {
+        Some(rates(2, 201).await?)
+    } else {
+        None
+    };
     let after = Redis::start()?.yardstick()?;
     let yardstick = (before + after) / 2.0;
-    let beside =
-        format!("redis-benchmark, one six-operation script: {before:.0}/s before, {after:.0}/s after");
-    for (what, rates) in [
-        ("durable turns, 1 worker", &one),
-        ("durable turns, 2 workers", &two),
-    ] {
+    let beside = format!(
+        "redis-benchmark, one six-operation script, {} clients, no pipeline: {before:.0}/s before, {after:.0}/s after; load average {busy}",
+        redis::CLIENTS
+    );
+    if let Some(rates) = &one {
+        show("1 worker", rates, yardstick, &beside);
+    }
+    if let Some(rates) = &two {
+        show("2 workers", rates, yardstick, &beside);
+    }
+    if let (Some(one), Some(two)) = (&one, &two) {
         table::row(
-            what,
-            &format!("{:.0} turns/s", rates.rate),
-            &format!(">= {:.0} turns/s", yardstick * 0.10),
-            &format!("{:.3}", rates.rate / yardstick),
-            &beside,
+            "2 workers beside 1, on the same two cores",
+            &format!("{:.2} x", two.rate / one.rate),
+            "-",
+            "-",
+            "both share the processors with Redis, load and provider",
         );
     }
-    table::row(
-        "2 workers beside 1, on the same two cores",
-        &format!("{:.2} x", two.rate / one.rate),
-        "-",
-        "-",
-        &format!(
-            "a turn's processor time in the worker: {:.0} us with 1, {:.0} us with 2",
-            one.cost, two.cost
-        ),
-    );
-    table::row(
-        "first turns of new customers, 1 worker",
-        &format!("{:.0} turns/s", one.first_rate),
-        "-",
-        &format!("{:.3}", one.first_rate / yardstick),
-        "their identities are looked up and linked, too",
-    );
-    for (what, rates) in [
-        ("a turn's time, 1 worker", &one),
-        ("a turn's time, 2 workers", &two),
-    ] {
-        let beside = format!("p99 {:.1} ms, {SLOTS} customers at once", rates.turn.1);
-        table::row(what, &format!("p50 {:.1} ms", rates.turn.0), "-", "-", &beside);
-    }
-    for (what, rates) in [
-        ("webhook acknowledged, half load, 1 worker", &one),
-        ("webhook acknowledged, half load, 2 workers", &two),
-    ] {
-        let beside = format!(
-            "p50 {:.1} ms at {:.0} webhooks/s; at full load p99 {:.1} ms",
-            rates.half.0, rates.half_rate, rates.full_ack.1
-        );
-        let ratio = format!("{:.2}", rates.half.1 / 50.0);
+    if asked("idle") {
+        let idle = idle_bytes(301).await?;
+        let ratio = format!("{:.2}", idle / 3072.0);
+        let beside =
+            format!("{IDLE} customers who wrote once and were answered, with their thread and timers");
         table::row(
-            what,
-            &format!("p99 {:.1} ms", rates.half.1),
-            "<= 50 ms",
+            "Redis memory, idle conversation",
+            &format!("{idle:.0} B"),
+            "<= 3072 B",
             &ratio,
             &beside,
         );
     }
-    let idle = idle_bytes(301).await?;
-    let ratio = format!("{:.2}", idle / 3072.0);
-    let beside = format!("{IDLE} customers who wrote once and were answered, with their thread and timers");
+    Ok(())
+}
+
+fn show(who: &str, rates: &Rates, yardstick: f64, beside: &str) {
     table::row(
-        "Redis memory, idle conversation",
-        &format!("{idle:.0} B"),
-        "<= 3072 B",
-        &ratio,
+        &format!("durable turns, {who}"),
+        &format!("{:.0} turns/s", rates.rate),
+        &format!(">= {:.0} turns/s", yardstick * 0.10),
+        &format!("{:.3}", rates.rate / yardstick),
+        beside,
+    );
+    table::row(
+        &format!("first turns of new customers, {who}"),
+        &format!("{:.0} turns/s", rates.first_rate),
+        "-",
+        &format!("{:.3}", rates.first_rate / yardstick),
+        "their identities are looked up and linked, too",
+    );
+    let Cost {
+        workers,
+        redis,
+        bench,
+    } = rates.cost;
+    table::row(
+        &format!("a turn's processor time, {who}"),
+        &format!("{:.0} us", workers + redis + bench),
+        "-",
+        "-",
+        &format!(
+            "workers {workers:.0}, Redis {redis:.0}, load and provider {bench:.0}; {}",
+            rates.costs
+        ),
+    );
+    table::row(
+        &format!("a turn's time, {who}"),
+        &format!("p50 {:.1} ms", rates.turn.0),
+        "-",
+        "-",
+        &format!("p99 {:.1} ms, {SLOTS} customers at once", rates.turn.1),
+    );
+    let beside = format!(
+        "p50 {:.1} ms at {:.0} webhooks/s; at full load p99 {:.1} ms",
+        rates.half.0, rates.half_rate, rates.full_ack.1
+    );
+    table::row(
+        &format!("webhook acknowledged, half load, {who}"),
+        &format!("p99 {:.1} ms", rates.half.1),
+        "<= 50 ms",
+        &format!("{:.2}", rates.half.1 / 50.0),
         &beside,
     );
-    eprintln!("Redis in the run with 1 worker: {}", one.costs);
-    Ok(())
 }
 
 struct Rates {
     rate: f64,
     /// The same for the first messages of customers nobody knew.
     first_rate: f64,
-    /// Microseconds on a processor for a turn, all workers together.
-    cost: f64,
+    cost: Cost,
     /// p50 and p99 in milliseconds.
     turn: (f64, f64),
     full_ack: (f64, f64),
@@ -147,8 +185,8 @@ async fn rates(count: usize, run: u32) -> Result<Rates, String> {
     let first = Instant::now();
     let met = converse(&workers, &provider, run, (CUSTOMERS, 0), first + WARM, CUSTOMERS).await?;
     let first_rate = met.answered.len() as f64 / first.elapsed().as_secs_f64();
-    let busy = |workers: &[Worker]| -> f64 { workers.iter().map(Worker::on_processor).sum() };
-    let (began, busy_before) = (Instant::now(), busy(&workers));
+    redis.count_anew()?;
+    let (began, before) = (Instant::now(), Cost::so_far(&workers, &redis));
     let full = converse(
         &workers,
         &provider,
@@ -161,8 +199,8 @@ async fn rates(count: usize, run: u32) -> Result<Rates, String> {
     let took = began.elapsed().as_secs_f64();
     let turns = full.answered.len() as f64;
     let rate = turns / took;
-    let cost = (busy(&workers) - busy_before) * 1e6 / turns;
-    let costs = redis.costs()?;
+    let cost = Cost::so_far(&workers, &redis).since(before, turns);
+    let costs = redis.costs(turns)?;
     // No id is used twice.
     let full_most = CUSTOMERS + full.answered.len();
     let every = Duration::from_secs_f64(SLOTS as f64 / (rate / 2.0));
@@ -184,6 +222,35 @@ async fn rates(count: usize, run: u32) -> Result<Rates, String> {
         half: shares(half.acknowledged),
         costs,
     })
+}
+
+/// Processor time by who spent it: seconds since the start, or microseconds a turn.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    /// All of them together.
+    workers: f64,
+    redis: f64,
+    /// The load and the provider: this process.
+    bench: f64,
+}
+
+impl Cost {
+    fn so_far(workers: &[Worker], redis: &Redis) -> Cost {
+        Cost {
+            workers: workers.iter().map(Worker::on_processor).sum(),
+            redis: redis.on_processor(),
+            bench: processor::seconds(std::process::id()),
+        }
+    }
+
+    fn since(self, before: Cost, turns: f64) -> Cost {
+        let each = |now: f64, before: f64| (now - before) * 1e6 / turns;
+        Cost {
+            workers: each(self.workers, before.workers),
+            redis: each(self.redis, before.redis),
+            bench: each(self.bench, before.bench),
+        }
+    }
 }
 
 async fn idle_bytes(run: u32) -> Result<f64, String> {

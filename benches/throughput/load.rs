@@ -6,11 +6,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::provider::Provider;
+use super::wire;
 
 pub const SECRET: &str = "bench-app-secret";
 pub const NUMBER: &str = "106540352242922";
@@ -98,75 +99,54 @@ impl Slot {
     }
 }
 
-/// HTTP/1.1 by hand: a client of some comfort would take a fifth of what is measured.
 struct Wire {
     stream: TcpStream,
     buffer: Vec<u8>,
+    request: Vec<u8>,
+    signing: Hmac<Sha256>,
 }
 
 impl Wire {
     async fn open(address: SocketAddr) -> Result<Wire, String> {
-        let stream = TcpStream::connect(address).await.map_err(|why| why.to_string())?;
-        stream.set_nodelay(true).map_err(|why| why.to_string())?;
+        let stream = TcpStream::connect(address).await.map_err(told)?;
+        stream.set_nodelay(true).map_err(told)?;
         Ok(Wire {
             stream,
             buffer: Vec::with_capacity(4096),
+            request: Vec::with_capacity(4096),
+            signing: Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).map_err(told)?,
         })
     }
 
     /// Sends one webhook; the status of its answer.
     async fn post(&mut self, body: &str) -> Result<u16, String> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).map_err(|why| why.to_string())?;
-        mac.update(body.as_bytes());
-        let signature: String = mac
-            .finalize()
-            .into_bytes()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let request = format!(
-            "POST /webhook/main HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n\
-             x-hub-signature-256: sha256={signature}\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
+        self.request.clear();
+        self.request.extend_from_slice(
+            b"POST /webhook/main HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n",
         );
-        self.stream
-            .write_all(request.as_bytes())
-            .await
-            .map_err(|why| why.to_string())?;
-        timeout(PATIENCE, self.status())
+        self.request.extend_from_slice(b"x-hub-signature-256: sha256=");
+        for byte in self.signing.clone().chain_update(body).finalize().into_bytes() {
+            let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
+            self.request.extend([digit(byte >> 4), digit(byte & 15)]);
+        }
+        let length = format!("\r\ncontent-length: {}\r\n\r\n", body.len());
+        self.request.extend_from_slice(length.as_bytes());
+        self.request.extend_from_slice(body.as_bytes());
+        self.stream.write_all(&self.request).await.map_err(told)?;
+        self.buffer.clear();
+        timeout(PATIENCE, wire::read(&mut self.stream, &mut self.buffer))
             .await
             .map_err(|_| "a webhook was not answered".to_owned())?
+            .map_err(told)?
+            .ok_or("a worker closed the connection")?;
+        let status = self
+            .buffer
+            .get(9..12)
+            .and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
+        status.ok_or_else(|| format!("not an answer: {}", String::from_utf8_lossy(&self.buffer)))
     }
+}
 
-    async fn status(&mut self) -> Result<u16, String> {
-        self.buffer.clear();
-        loop {
-            if self
-                .stream
-                .read_buf(&mut self.buffer)
-                .await
-                .map_err(|why| why.to_string())?
-                == 0
-            {
-                return Err("a worker closed the connection".to_owned());
-            }
-            let text = String::from_utf8_lossy(&self.buffer);
-            let Some(head) = text.find("\r\n\r\n") else {
-                continue;
-            };
-            let length = text[..head]
-                .lines()
-                .find_map(|line| {
-                    line.to_ascii_lowercase()
-                        .strip_prefix("content-length:")?
-                        .trim()
-                        .parse()
-                        .ok()
-                })
-                .unwrap_or(0);
-            if text.len() >= head + 4 + length {
-                return text[9..12].parse().map_err(|_| format!("not an answer: {text}"));
-            }
-        }
-    }
+fn told(why: impl std::fmt::Display) -> String {
+    why.to_string()
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::processor;
+
 /// Six operations, as a careful queue would need for one message: seen before, count, remember, append, note, mark due.
 /// Ids are unique, so that no call leaves at the first line.
 const SIX: &str = "if redis.call('ZSCORE',KEYS[1],ARGV[1]) then return 0 end \
@@ -15,7 +17,7 @@ const SIX: &str = "if redis.call('ZSCORE',KEYS[1],ARGV[1]) then return 0 end \
     redis.call('HSET',KEYS[2],'last',ARGV[1]) \
     redis.call('ZADD',KEYS[4],n,ARGV[1]) return n";
 const CALLS: u32 = 60_000;
-const CLIENTS: u32 = 50;
+pub const CLIENTS: u32 = 50;
 /// Ids come from so large a range that hardly two are the same; redis-benchmark reads it as a C int.
 const RANGE: &str = "2000000000";
 
@@ -125,8 +127,18 @@ impl Redis {
             .ok_or_else(|| "INFO names no used_memory".to_owned())
     }
 
-    /// How often each script or command ran and how long one took, the costliest first.
-    pub fn costs(&self) -> Result<String, String> {
+    /// Seconds on a processor since its start.
+    pub fn on_processor(&self) -> f64 {
+        processor::seconds(self.child.id())
+    }
+
+    /// From here on [`Redis::costs`] counts.
+    pub fn count_anew(&self) -> Result<(), String> {
+        self.cli(&["CONFIG", "RESETSTAT"]).map(|_| ())
+    }
+
+    /// How often each script or command ran for a turn and how long one took, the costliest first.
+    pub fn costs(&self, turns: f64) -> Result<String, String> {
         let told = self.cli(&["INFO", "commandstats"])?;
         let mut rows: Vec<(f64, String)> = told
             .lines()
@@ -138,7 +150,10 @@ impl Redis {
                         .find_map(|fact| fact.strip_prefix(key)?.parse().ok())
                 };
                 let (calls, each) = (fact("calls=")?, fact("usec_per_call=")?);
-                Some((calls * each, format!("{name} {calls:.0} x {each:.1} us")))
+                Some((
+                    calls * each,
+                    format!("{name} {:.2} x {each:.1} us", calls / turns),
+                ))
             })
             .collect();
         rows.sort_by(|a, b| b.0.total_cmp(&a.0));

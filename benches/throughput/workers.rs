@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use super::load::{NUMBER, SECRET};
+use super::processor;
 
 const BUSINESS: &str = "business \"Bench\"\ntimezone \"Europe/Lisbon\"\nlanguages en\nstarts with desk\n\n\
     team support \"Customer care\"\n\ndefaults\n  \
@@ -70,18 +71,9 @@ impl Worker {
         })
     }
 
-    /// Seconds on a processor since its start, where the system tells.
+    /// Seconds on a processor since its start.
     pub fn on_processor(&self) -> f64 {
-        let told = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        // After the name in brackets: user and system time are the 12th and 13th, in hundredths.
-        let after = told.rsplit(')').next().unwrap_or_default();
-        let ticks: f64 = after
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|ticks| ticks.parse::<f64>().ok())
-            .sum();
-        ticks / 100.0
+        processor::seconds(self.child.id())
     }
 }
 
