@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::parts::lock;
-use crate::store::{Rate, Store};
+use crate::store::{Rate, Store, StoreError, Tokens};
 
 /// Tokens that lie unused for longer are thrown away: they belong to another moment.
 const FRESH: Duration = Duration::from_secs(1);
@@ -17,6 +17,8 @@ pub(super) struct Purse {
     /// Messages a second; 0: as many as there are.
     per_second: u32,
     inside: Mutex<Inside>,
+    /// Held by whoever asks the store. The others wait for what that brings, for each of them would take a batch.
+    asking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -37,6 +39,7 @@ impl Purse {
                 taken_at: now,
                 crowded_until: now,
             }),
+            asking: tokio::sync::Mutex::default(),
         }
     }
 
@@ -48,11 +51,23 @@ impl Purse {
     /// One token; or how long to wait before asking again. Those who wait are spread, so that they don't come back all
     /// at once.
     pub async fn take(&self, store: &dyn Store, channel: &str) -> Result<(), Duration> {
+        let ask = async |batch| store.take_tokens(channel, batch, self.rate()).await;
+        self.take_or_ask(ask).await
+    }
+
+    async fn take_or_ask(
+        &self,
+        ask: impl AsyncFnOnce(u32) -> Result<Tokens, StoreError>,
+    ) -> Result<(), Duration> {
         if self.per_second == 0 || self.has_one() {
             return Ok(());
         }
+        let _asking = self.asking.lock().await;
+        if self.has_one() {
+            return Ok(());
+        }
         let batch = (self.per_second / 40).clamp(1, LARGEST_BATCH);
-        match store.take_tokens(channel, batch, self.rate()).await {
+        match ask(batch).await {
             Ok(tokens) if tokens.granted > 0 => {
                 let mut inside = lock(&self.inside);
                 inside.left += tokens.granted - 1;
@@ -123,6 +138,23 @@ mod tests {
             assert!(within <= 80 + 4, "{within} in the second from {from} ms");
         }
         assert!(sent.len() >= 5 * 74, "{}", sent.len());
+    }
+
+    #[tokio::test]
+    async fn many_who_send_at_once_share_a_batch_instead_of_taking_one_each() {
+        let purse = Purse::new(1_000);
+        let asked = std::cell::Cell::new(0);
+        let grant = async |batch| {
+            tokio::task::yield_now().await;
+            asked.set(asked.get() + 1);
+            Ok(Tokens {
+                granted: batch,
+                wait: None,
+            })
+        };
+        let all = futures_util::future::join_all((0..50).map(|_| purse.take_or_ask(&grant))).await;
+        assert!(all.iter().all(Result::is_ok), "{all:?}");
+        assert_eq!(asked.get(), 2, "batches of 25");
     }
 
     #[tokio::test]
