@@ -173,6 +173,25 @@ async fn the_work_of_a_worker_that_dies_is_finished_by_the_other() {
     }
 }
 
+/// A tap is claimed in the step that stores it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tap_that_was_claimed_as_it_came_in_is_answered_although_its_worker_died() {
+    let (double, server) = (double().await, redis::Server::plain());
+    let (mut dies, mut lives) = (worker(&double, &server), worker(&double, &server));
+    dies.start(&double).await;
+    double.customer(SARI).says("Hi");
+    assert_eq!(heard(&double, SARI, 1).await, [HELLO]);
+    dies.stop();
+    dies.env("SWITCHBOARD_FAILPOINT", "after_claim:abort");
+    dies.start(&double).await;
+    double.customer(SARI).taps("Leave a message");
+    dies.ended_in_time().await;
+    lives.start(&double).await;
+    assert_eq!(heard(&double, SARI, 2).await, [HELLO, STORY]);
+    double.settled().await;
+    assert_eq!(double.sent().len(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_was_too_slow_to_send_leaves_it_to_the_one_that_took_over() {
     // No status tells anybody that the message is through.

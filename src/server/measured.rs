@@ -23,6 +23,7 @@ label! {
     Step as "step" {
         ResolveAlias = "resolve_alias",
         Ingest = "ingest",
+        IngestThenClaim = "ingest_then_claim",
         Due = "due",
         NextDue = "next_due",
         Claim = "claim",
@@ -100,6 +101,13 @@ impl Measured {
         self.time_at(self.store.server_of(contact), step, work).await
     }
 
+    /// Where all of these belong, if it is one place.
+    fn part_of(&self, events: &[Ingest]) -> Part {
+        let mut parts = events.iter().map(|event| self.store.server_of(event.contact));
+        let first = parts.next().flatten();
+        first.filter(|first| parts.all(|part| part == Some(*first)))
+    }
+
     async fn time_at<T>(
         &self,
         part: Part,
@@ -147,10 +155,19 @@ impl Store for Measured {
     }
 
     async fn ingest(&self, events: &[Ingest]) -> Result<Vec<Ingested>, StoreError> {
-        let mut parts = events.iter().map(|event| self.store.server_of(event.contact));
-        let first = parts.next().flatten();
-        let part = first.filter(|first| parts.all(|part| part == Some(*first)));
-        self.time_at(part, Step::Ingest, self.store.ingest(events)).await
+        self.time_at(self.part_of(events), Step::Ingest, self.store.ingest(events))
+            .await
+    }
+
+    async fn ingest_then_claim(
+        &self,
+        events: &[Ingest],
+        nonce: Nonce,
+        lease: Duration,
+    ) -> Result<(Vec<Ingested>, Option<Claim>), StoreError> {
+        let work = self.store.ingest_then_claim(events, nonce, lease);
+        self.time_at(self.part_of(events), Step::IngestThenClaim, work)
+            .await
     }
 
     async fn due(&self, kind: Due, limit: usize) -> Result<Vec<ContactId>, StoreError> {

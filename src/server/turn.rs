@@ -68,9 +68,10 @@ pub(super) enum Told {
     Unsendable(usize),
 }
 
-/// Applies claimed events in order.
+/// Applies claimed events, as they were read and joined, in order.
 pub(super) fn play(
     claim: &Claim,
+    arrived: Vec<Arrived>,
     session: Session,
     memory: Memory,
     rules: Rules<'_>,
@@ -94,8 +95,8 @@ pub(super) fn play(
     };
     table.out.memory.phone = identity::phone(&claim.aliases);
     table.out.memory.lot = identity::lot(claim.contact);
-    for arrived in acts::arrived(&claim.events, rules.quiet) {
-        table.take(arrived);
+    for one in arrived {
+        table.take(one);
     }
     table.out
 }

@@ -14,6 +14,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
+use super::desk::{Seat, Task};
 use super::identity;
 use super::mailbox::Item;
 use super::masked::Masked;
@@ -22,6 +23,7 @@ use super::parts::{Number, Shared};
 use super::pulse::Part;
 use super::thread::Line;
 use super::traces::Span;
+use super::worker;
 use crate::channel::{Answer, Delivery, Forged};
 use crate::failpoint;
 use crate::message::{Inbound, InboundBody, MediaKind, Role};
@@ -81,7 +83,7 @@ pub(super) async fn receive(
     response
 }
 
-async fn answered(shared: &Shared, place: &Place, request: Request<Body>) -> Response {
+async fn answered(shared: &Arc<Shared>, place: &Place, request: Request<Body>) -> Response {
     let id = place.channel.as_str();
     let (head, body) = request.into_parts();
     if head.headers.contains_key(header::CONTENT_ENCODING) {
@@ -174,7 +176,7 @@ fn again() -> Response {
 }
 
 /// Reads an authentic webhook and stores all of it.
-async fn accept(shared: &Shared, number: &Number, delivery: &Delivery<'_>) -> Result<(), StoreError> {
+async fn accept(shared: &Arc<Shared>, number: &Number, delivery: &Delivery<'_>) -> Result<(), StoreError> {
     let decoded = number.channel.decode(delivery.raw);
     for problem in &decoded.problems {
         count(shared, number, Arrival::Quarantined);
@@ -207,7 +209,7 @@ async fn accept(shared: &Shared, number: &Number, delivery: &Delivery<'_>) -> Re
 /// Puts events into mailboxes, in one step of the store. `trusted` says whether the sender may speak for another
 /// number than the one whose address it used: at Meta all numbers of an app share one address.
 pub(super) async fn deliver(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     number: &Number,
     events: Vec<Inbound>,
     trusted: impl Fn(&Number) -> bool,
@@ -248,9 +250,9 @@ pub(super) async fn deliver(
         let part = shared.store.server_of(letter.ingest.contact);
         parts.entry(part).or_default().push(letter);
     }
-    let storing = parts.iter().map(|(part, letters)| async move {
+    let storing = parts.into_iter().map(|(part, letters)| async move {
         // The door has been asked for the store as a whole.
-        if part.is_some() && !shared.pulse.lets_in(*part) {
+        if part.is_some() && !shared.pulse.lets_in(part) {
             return Err(StoreError::Unavailable(
                 "the server of this contact is away".to_owned(),
             ));
@@ -443,23 +445,33 @@ fn quiet(shared: &Shared, number: &Number, event: &Inbound, late: SignedDuration
     }
 }
 
-async fn store_all(shared: &Shared, letters: &[Letter]) -> Result<(), StoreError> {
+async fn store_all(shared: &Arc<Shared>, letters: Vec<Letter>) -> Result<(), StoreError> {
     if letters.is_empty() {
         return Ok(());
     }
-    let batch: Vec<Ingest> = letters.iter().map(|letter| letter.ingest.clone()).collect();
+    let (batch, by_staff): (Vec<Ingest>, Vec<bool>) = letters
+        .into_iter()
+        .map(|letter| (letter.ingest, letter.by_staff))
+        .unzip();
+    let seat = match (&batch[..], &by_staff[..]) {
+        ([ingest], [false]) => seat_for(shared, ingest),
+        _ => None,
+    };
     failpoint!("before_ingest");
-    let outcomes = shared.store.ingest(&batch).await?;
+    let outcomes = match seat {
+        Some(seat) => worker::take_in(shared, seat, &batch).await?,
+        None => shared.store.ingest(&batch).await?,
+    };
     failpoint!("after_ingest");
     let mut full = false;
-    for (letter, outcome) in letters.iter().zip(outcomes) {
-        let Ingest { channel, contact, .. } = &letter.ingest;
+    for ((ingest, by_staff), outcome) in batch.iter().zip(by_staff).zip(outcomes) {
+        let Ingest { channel, contact, .. } = ingest;
         let arrivals = &shared.metrics.channel(channel).arrivals;
         match outcome {
             Ingested::New(seq) => {
                 arrivals.of(Arrival::New).increment(1);
                 tracing::info!(channel, contact = %Masked(*contact), seq, "received");
-                if letter.by_staff {
+                if by_staff {
                     // At once, not when the event's turn comes; and not again when the provider repeats itself.
                     shared.store.set_owner(*contact, Owner::Human).await?;
                 }
@@ -480,6 +492,12 @@ async fn store_all(shared: &Shared, letters: &[Letter]) -> Result<(), StoreError
         return Err(StoreError::Full("the mailbox of a contact".to_owned()));
     }
     Ok(())
+}
+
+/// A seat for whoever is to be answered at once, if one is free.
+fn seat_for(shared: &Arc<Shared>, ingest: &Ingest) -> Option<Seat> {
+    let at_once = ingest.quiet.is_zero() && !shared.stopping.is_cancelled();
+    (at_once && shared.turning.sit(ingest.contact)).then(|| Seat::of(shared, Task::Turn, ingest.contact))
 }
 
 async fn reconcile(

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::acts::{self, Arrived, What};
 use super::desk::{Seat, Task};
 use super::failpoint::hasty;
 use super::masked::Masked;
@@ -15,57 +16,99 @@ use super::session::{self, Session};
 use super::thread::Line;
 use super::traces::Span;
 use super::turn::{self, Outcome, Rules, Told};
-use super::{acts, dispatch, notes, seen, sender};
+use super::{dispatch, notes, seen, sender};
 use crate::failpoint;
-use crate::store::{CLAIM_EVENTS, Claim, Committed, Failed, Keep, Nonce, StoreError, TurnCommit};
+use crate::store::{
+    CLAIM_EVENTS, Claim, Committed, Failed, Ingest, Ingested, Keep, Nonce, StoreError, TurnCommit,
+};
 
 /// A turn takes milliseconds; a holder that is silent for this long is dead.
 const LEASE: Duration = Duration::from_secs(20);
 
 /// Takes one turn of this contact, if it is due, and sends what the turn says.
 pub(super) async fn take_turn(shared: &Arc<Shared>, seat: &Seat) {
-    let contact = seat.contact;
-    let nonce = match getrandom::u64() {
-        Ok(nonce) => Nonce(nonce),
+    if let Some(nonce) = nonce() {
+        take_turn_as(shared, seat, nonce).await;
+    }
+}
+
+/// Stores events of the contact of this seat. If it is due at once, its claim comes in the same step, and the turn is taken
+/// here, behind the answer to whoever brought the events.
+pub(super) async fn take_in(
+    shared: &Arc<Shared>,
+    seat: Seat,
+    events: &[Ingest],
+) -> Result<Vec<Ingested>, StoreError> {
+    let Some(nonce) = nonce() else {
+        return shared.store.ingest(events).await;
+    };
+    let began = Instant::now();
+    let stored = shared.store.ingest_then_claim(events, nonce, hasty(LEASE)).await;
+    // With an answer a claim may have got lost: only this nonce gets it again.
+    let lost = matches!(stored, Err(StoreError::Unknown(_)));
+    let (outcomes, claim) = match stored {
+        Ok((outcomes, claim)) => (Ok(outcomes), claim),
+        Err(why) => (Err(why), None),
+    };
+    let shared = shared.clone();
+    shared.tasks.clone().spawn(async move {
+        match (claim, lost) {
+            (Some(claim), _) => take_claimed(&shared, claim, began).await,
+            (None, true) => take_turn_as(&shared, &seat, nonce).await,
+            (None, false) => {}
+        }
+        drop(seat);
+        dispatch::go_on(&shared, Task::Turn).await;
+    });
+    outcomes
+}
+
+/// What tells the holder of a lease from those before.
+fn nonce() -> Option<Nonce> {
+    match getrandom::u64() {
+        Ok(nonce) => Some(Nonce(nonce)),
         Err(why) => {
             tracing::error!(%why, "the system gives no random numbers; nothing can be claimed safely");
-            return;
+            None
         }
-    };
+    }
+}
+
+async fn take_turn_as(shared: &Arc<Shared>, seat: &Seat, nonce: Nonce) {
+    let contact = seat.contact;
     let began = Instant::now();
     failpoint!("before_claim");
     let claimed = shared.store.claim(contact, nonce, hasty(LEASE)).await;
     seat.claimed();
-    let claim = match claimed {
-        Ok(Some(mut claim)) => {
-            // After a failure one at a time, so that only the event that fails is ever put aside.
-            if claim.failures > 0 {
-                claim.events.truncate(1);
-            }
-            if claim.aliases.is_empty() {
-                match shared.people.relearned(shared, &claim).await {
-                    Ok(Relearned::Aliases(aliases)) => claim.aliases = aliases,
-                    Ok(Relearned::Another(to)) => {
-                        // If it can't be done now, it is when the lease has run out.
-                        if let Err(why) = shared.people.hand_on(shared, &claim, to).await {
-                            tracing::warn!(contact = %Masked(contact), %why, "what was written to it can't be handed on yet");
-                        }
-                        return;
-                    }
-                    Ok(Relearned::Nobody) => {}
-                    Err(why) => {
-                        tracing::warn!(contact = %Masked(contact), %why, "its identities can't be asked for");
-                    }
+    match claimed {
+        Ok(Some(claim)) => take_claimed(shared, claim, began).await,
+        Ok(None) => {}
+        Err(why) => dispatch::not_claimed(shared, contact, &why),
+    }
+}
+
+async fn take_claimed(shared: &Arc<Shared>, mut claim: Claim, began: Instant) {
+    let contact = claim.contact;
+    // After a failure one at a time, so that only the event that fails is ever put aside.
+    if claim.failures > 0 {
+        claim.events.truncate(1);
+    }
+    if claim.aliases.is_empty() {
+        match shared.people.relearned(shared, &claim).await {
+            Ok(Relearned::Aliases(aliases)) => claim.aliases = aliases,
+            Ok(Relearned::Another(to)) => {
+                // If it can't be done now, it is when the lease has run out.
+                if let Err(why) = shared.people.hand_on(shared, &claim, to).await {
+                    tracing::warn!(contact = %Masked(contact), %why, "what was written to it can't be handed on yet");
                 }
+                return;
             }
-            claim
+            Ok(Relearned::Nobody) => {}
+            Err(why) => {
+                tracing::warn!(contact = %Masked(contact), %why, "its identities can't be asked for");
+            }
         }
-        Ok(None) => return,
-        Err(why) => {
-            dispatch::not_claimed(shared, contact, &why);
-            return;
-        }
-    };
+    }
     failpoint!("after_claim");
     let span = Span::turn(&claim.channel, claim.events.len());
     let end = match answer(shared, &claim).await {
@@ -103,13 +146,14 @@ async fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<
             .unwrap_or_else(|| shared.flows.burst_quiet()),
         timezone: &live.program().business.timezone,
     };
+    let arrived = acts::arrived(&claim.events, rules.quiet);
     if rules.autopilot && claim.owner.lets_bot_speak(shared.store.now()) {
-        show_that_we_read(shared, number, claim, rules.quiet);
+        show_that_we_read(shared, number, &arrived);
     }
     let advance =
         |position: &_, memory: &_, event: &_| live.advance(&number.config.session, position, memory, event);
     let played = catch_unwind(AssertUnwindSafe(|| {
-        turn::play(claim, session, memory, rules, &advance)
+        turn::play(claim, arrived, session, memory, rules, &advance)
     }));
     match played {
         Ok(outcome) => Ok(pack(claim, outcome, rules.quiet)),
@@ -126,14 +170,11 @@ async fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<
     }
 }
 
-fn show_that_we_read(shared: &Arc<Shared>, number: &Number, claim: &Claim, quiet: Duration) {
-    let read = acts::arrived(&claim.events, quiet)
-        .into_iter()
-        .rev()
-        .find_map(|arrived| match arrived.what {
-            acts::What::Customer { message_id, .. } => message_id,
-            acts::What::Item(_) | acts::What::Unreadable(_) => None,
-        });
+fn show_that_we_read(shared: &Arc<Shared>, number: &Number, arrived: &[Arrived]) {
+    let read = arrived.iter().rev().find_map(|arrived| match &arrived.what {
+        What::Customer { message_id, .. } => message_id.clone(),
+        What::Item(_) | What::Unreadable(_) => None,
+    });
     if let Some(message_id) = read {
         seen::show(shared, number, message_id);
     }

@@ -80,6 +80,24 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Timers and results of jobs reach a full mailbox too: they were promised when their turn was committed.
     async fn ingest(&self, events: &[Ingest]) -> Result<Vec<Ingested>, StoreError>;
 
+    /// [`Store::ingest`] of the events of one contact and, if it is due then and nobody holds it, [`Store::claim`] of it, so
+    /// that the one who brought them answers them. It may give no claim; then what is due is found. After
+    /// [`StoreError::Unknown`] a claim with the same nonce gets what this one may have claimed.
+    async fn ingest_then_claim(
+        &self,
+        events: &[Ingest],
+        nonce: Nonce,
+        lease: Duration,
+    ) -> Result<(Vec<Ingested>, Option<Claim>), StoreError> {
+        let outcomes = self.ingest(events).await?;
+        let claim = match events.first() {
+            // The events stand, whatever becomes of the second step: what is not claimed here is found as due.
+            Some(event) => self.claim(event.contact, nonce, lease).await.unwrap_or(None),
+            None => None,
+        };
+        Ok((outcomes, claim))
+    }
+
     /// Contacts, timers or jobs that may have work now: a hint, at most `limit`, soonest first.
     async fn due(&self, kind: Due, limit: usize) -> Result<Vec<ContactId>, StoreError>;
 

@@ -88,6 +88,16 @@ impl Store for Doubtful {
         self.doubt(self.store.ingest(events)).await
     }
 
+    async fn ingest_then_claim(
+        &self,
+        events: &[Ingest],
+        nonce: Nonce,
+        lease: Duration,
+    ) -> Result<(Vec<Ingested>, Option<Claim>), StoreError> {
+        self.doubt(self.store.ingest_then_claim(events, nonce, lease))
+            .await
+    }
+
     async fn due(&self, kind: Due, limit: usize) -> Result<Vec<ContactId>, StoreError> {
         self.store.due(kind, limit).await
     }

@@ -31,6 +31,8 @@ macro_rules! conformance {
                 only_one_of_many_claimers_gets_the_contact,
                 a_contact_that_is_not_due_cannot_be_claimed,
                 the_same_nonce_gets_the_same_claim_again,
+                who_brings_an_event_gets_the_claim_in_the_same_step,
+                who_brings_an_event_of_a_contact_that_is_not_due_only_stores_it,
                 an_expired_lease_can_be_taken_and_the_old_holder_is_fenced,
                 a_fence_number_is_nothing_without_its_nonce,
                 a_claim_takes_a_bounded_number_of_events,

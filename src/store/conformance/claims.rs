@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use switchboard::store::{CLAIM_EVENTS, Committed, Failed, Fence, Ingested, Nonce};
+use switchboard::store::{Alias, CLAIM_EVENTS, Committed, Failed, Fence, Ingested, Keep, Nonce, Owner};
 
 use super::Open;
-use super::bed::{Bed, LEASE, bed, turn, words};
+use super::bed::{Bed, CHANNEL, LEASE, bed, message, turn, words};
 
 pub async fn only_one_of_many_claimers_gets_the_contact(open: Open) {
     let bed = bed(open).await;
@@ -39,6 +39,88 @@ pub async fn the_same_nonce_gets_the_same_claim_again(open: Open) {
     bed.pass(5);
     assert_eq!(bed.store.claim(ana, Nonce(7), LEASE).await.unwrap(), first);
     assert!(bed.store.claim(ana, Nonce(8), LEASE).await.unwrap().is_none());
+}
+
+pub async fn who_brings_an_event_gets_the_claim_in_the_same_step(open: Open) {
+    let bed = bed(open).await;
+    let aliases: Vec<Alias> = (0..6).map(|n| Alias(format!("phone:ana-{n}"))).collect();
+    let resolved = bed.store.resolve_alias(CHANNEL, &aliases[0], &aliases[1..]).await;
+    let ana = resolved.unwrap().contact();
+    // With a session, a memory and an owner from before.
+    bed.say(ana, "good morning").await;
+    let mut before = turn(&bed.claim(ana).await);
+    before.session = Keep::Write(b"the session".to_vec());
+    before.memory = Keep::Write(b"\0\xff".to_vec());
+    before.owner = Some(Owner::Human);
+    bed.commit(&before).await;
+
+    let hello = message(ana, "1", "hello");
+    let together = bed
+        .store
+        .ingest_then_claim(std::slice::from_ref(&hello), Nonce(7), LEASE);
+    let (outcomes, claim) = together.await.unwrap();
+    assert_eq!(outcomes, [Ingested::New(2)]);
+    let claim = claim.expect("it is due at once and nobody holds it");
+    assert_eq!(words(&claim), ["hello"]);
+    assert_eq!(claim.owner, Owner::Human);
+    assert_eq!(claim.aliases, aliases);
+    assert!(claim.fence > before.fence);
+    // It is a claim like any other.
+    let again = bed.store.claim(ana, Nonce(7), LEASE).await.unwrap();
+    assert_eq!(again.as_ref(), Some(&claim));
+    assert!(bed.try_claim(ana).await.is_none());
+
+    // What comes meanwhile waits for its end, and what was seen is no news.
+    let more = [hello, message(ana, "2", "more")];
+    let (outcomes, none) = bed.store.ingest_then_claim(&more, Nonce(8), LEASE).await.unwrap();
+    assert_eq!(outcomes, [Ingested::Duplicate, Ingested::New(3)]);
+    assert_eq!(none, None);
+    bed.commit(&turn(&claim)).await;
+    let next = bed.claim(ana).await;
+    assert_eq!(words(&next), ["more"]);
+    bed.commit(&turn(&next)).await;
+
+    // Who dies with it is fenced, as after any claim.
+    let last = [message(ana, "3", "last")];
+    let (_, zombie) = bed.store.ingest_then_claim(&last, Nonce(9), LEASE).await.unwrap();
+    bed.pass(LEASE.as_millis() as u64);
+    let heir = bed.claim(ana).await;
+    assert_eq!(words(&heir), ["last"]);
+    let late = bed.store.commit(&turn(&zombie.expect("a claim"))).await.unwrap();
+    assert_eq!(late, Committed::Fenced);
+    bed.commit(&turn(&heir)).await;
+}
+
+pub async fn who_brings_an_event_of_a_contact_that_is_not_due_only_stores_it(open: Open) {
+    let bed = bed(open).await;
+    let ana = bed.contact("ana").await;
+    let mut slow = message(ana, "1", "one of several");
+    slow.quiet = Duration::from_secs(2);
+    slow.quiet_max = Duration::from_secs(10);
+    let (outcomes, none) = bed
+        .store
+        .ingest_then_claim(&[slow], Nonce(7), LEASE)
+        .await
+        .unwrap();
+    assert_eq!((outcomes, none), (vec![Ingested::New(1)], None));
+    bed.pass(2_000);
+    let claim = bed.claim(ana).await;
+    bed.store.fail(ana, claim.fence, claim.nonce, "no").await.unwrap();
+
+    // New events do not shorten the rest after a failure.
+    let hello = [message(ana, "2", "hello")];
+    let (outcomes, none) = bed
+        .store
+        .ingest_then_claim(&hello, Nonce(8), LEASE)
+        .await
+        .unwrap();
+    assert_eq!((outcomes, none), (vec![Ingested::New(2)], None));
+    assert!(bed.try_claim(ana).await.is_none());
+    bed.pass(1_000);
+    assert_eq!(words(&bed.claim(ana).await), ["one of several", "hello"]);
+
+    let (outcomes, none) = bed.store.ingest_then_claim(&[], Nonce(9), LEASE).await.unwrap();
+    assert_eq!((outcomes, none), (vec![], None));
 }
 
 pub async fn an_expired_lease_can_be_taken_and_the_old_holder_is_fenced(open: Open) {

@@ -1,5 +1,7 @@
 //! Who a sender is, and what came in.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 
 use super::RedisStore;
@@ -7,9 +9,12 @@ use super::link::Durable;
 use super::names::digest;
 use super::people::Stone;
 use super::scripts::{ALIAS, INGEST, JOIN};
+use super::turn::read_view;
 use super::unread::Waits;
 use super::wire::span;
-use crate::store::{Alias, ContactId, Due, Ingest, Ingested, Resolved, StoreError, millis};
+use crate::store::{
+    Alias, CLAIM_EVENTS, Claim, ContactId, Due, Ingest, Ingested, Nonce, Resolved, StoreError, millis,
+};
 
 /// Two processes that meet the same person at the same moment settle it within one round.
 const ROUNDS: usize = 10;
@@ -182,29 +187,53 @@ impl RedisStore {
         }
         let steps = batches.iter().map(|(contact, batch)| {
             let batch: Vec<&Ingest> = batch.iter().map(|n| &events[*n]).collect();
-            async move { self.take_in_one(*contact, &batch).await }
+            async move { self.take_in_one(*contact, &batch, None).await }
         });
         let mut outcomes = vec![Ingested::Duplicate; events.len()];
         for ((_, batch), answer) in batches.iter().zip(join_all(steps).await) {
-            for (n, outcome) in batch.iter().zip(answer?) {
+            for (n, outcome) in batch.iter().zip(answer?.0) {
                 outcomes[*n] = outcome;
             }
         }
         Ok(outcomes)
     }
 
-    async fn take_in_one(&self, contact: ContactId, events: &[&Ingest]) -> Result<Vec<Ingested>, StoreError> {
+    /// The same for the events of one contact, and its lease if it is due at once.
+    pub(super) async fn take_in_and_claim(
+        &self,
+        events: &[Ingest],
+        nonce: Nonce,
+        lease: Duration,
+    ) -> Result<(Vec<Ingested>, Option<Claim>), StoreError> {
+        let Some(contact) = sole(events) else {
+            return Ok((self.take_in(events).await?, None));
+        };
+        let events: Vec<&Ingest> = events.iter().collect();
+        self.take_in_one(contact, &events, Some((nonce, lease))).await
+    }
+
+    async fn take_in_one(
+        &self,
+        contact: ContactId,
+        events: &[&Ingest],
+        mut answers: Option<(Nonce, Duration)>,
+    ) -> Result<(Vec<Ingested>, Option<Claim>), StoreError> {
         let mut contact = contact;
         let mut stone = None;
         for _ in 0..ROUNDS {
-            match self.take_in_once(contact, events, stone.as_ref()).await? {
-                Took::In(outcomes) => {
+            let took = self
+                .take_in_once(contact, events, stone.as_ref(), answers)
+                .await?;
+            // What takes a second look is answered by whoever finds it.
+            answers = None;
+            match took {
+                Took::In(outcomes, claim) => {
                     if let Some(Some(stone)) = &stone
                         && outcomes.iter().all(|outcome| *outcome == Ingested::Duplicate)
                     {
                         self.forget_bare(contact, stone).await?;
                     }
-                    return Ok(outcomes);
+                    return Ok((outcomes, claim.map(|claim| *claim)));
                 }
                 Took::Elsewhere(into) => {
                     contact = into;
@@ -223,6 +252,7 @@ impl RedisStore {
         contact: ContactId,
         events: &[&Ingest],
         stone: Option<&Option<Stone>>,
+        answers: Option<(Nonce, Duration)>,
     ) -> Result<Took, StoreError> {
         let own = self.names.of(contact);
         let keys = vec![
@@ -233,6 +263,7 @@ impl RedisStore {
             own.fates(),
             own.queue("run"),
             own.queue("active"),
+            own.body(),
         ];
         let channel = events.first().map_or("", |event| event.channel.as_str());
         let mut args = self
@@ -245,6 +276,14 @@ impl RedisStore {
             .with(if stone.is_some() { "1" } else { "" });
         let stone = stone.and_then(Option::as_ref);
         self.counts_of(stone, &mut args);
+        match answers {
+            Some((nonce, lease)) => {
+                args.push(nonce.0);
+                args.push(span(lease));
+                args.push(CLAIM_EVENTS);
+            }
+            None => (0..3).for_each(|_| args.push("")),
+        }
         for event in events {
             args.push(seen_id(&event.dedupe));
             args.push(event.payload.as_slice());
@@ -288,13 +327,27 @@ impl RedisStore {
             })
             .collect::<Result<_, StoreError>>()?;
         self.hand_over(Due::Run, run_at, contact, now);
-        Ok(Took::In(outcomes))
+        let claim = match answers {
+            None => None,
+            Some(_) => answer.maybe_list()?,
+        };
+        let claim = claim.map(|mut claim| read_view(contact, &own, &mut claim).map(Box::new));
+        Ok(Took::In(outcomes, claim.transpose()?))
     }
+}
+
+/// Whose events all of them are.
+fn sole(events: &[Ingest]) -> Option<ContactId> {
+    let contact = events.first()?.contact;
+    events
+        .iter()
+        .all(|event| event.contact == contact)
+        .then_some(contact)
 }
 
 /// What became of a batch for one contact.
 enum Took {
-    In(Vec<Ingested>),
+    In(Vec<Ingested>, Option<Box<Claim>>),
     /// It was merged into this one.
     Elsewhere(ContactId),
     /// It is new, or was erased: what was seen before does not bring it back.

@@ -349,6 +349,16 @@ impl Store for RedisStore {
         self.take_in(events).await
     }
 
+    async fn ingest_then_claim(
+        &self,
+        events: &[Ingest],
+        nonce: Nonce,
+        lease: Duration,
+    ) -> Result<(Vec<Ingested>, Option<Claim>), StoreError> {
+        self.caps.check_ingest(events)?;
+        self.take_in_and_claim(events, nonce, lease).await
+    }
+
     async fn due(&self, kind: Due, limit: usize) -> Result<Vec<ContactId>, StoreError> {
         self.list_due(kind, limit).await
     }

@@ -51,7 +51,7 @@ pub(super) fn aliases(answer: &mut Answer) -> Result<Vec<Alias>, StoreError> {
 }
 
 /// What follows the first number of a view.
-fn read_view(contact: ContactId, own: &Own, answer: &mut Answer) -> Result<Claim, StoreError> {
+pub(super) fn read_view(contact: ContactId, own: &Own, answer: &mut Answer) -> Result<Claim, StoreError> {
     answer.int()?;
     let fence = Fence(answer.count()?);
     let nonce = answer.text()?;

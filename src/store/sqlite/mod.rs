@@ -205,6 +205,24 @@ impl Store for SqliteStore {
         self.write(move |step| mailbox::ingest(step, &events)).await
     }
 
+    async fn ingest_then_claim(
+        &self,
+        events: &[Ingest],
+        nonce: Nonce,
+        lease: Duration,
+    ) -> Result<(Vec<Ingested>, Option<Claim>), StoreError> {
+        self.caps.check_ingest(events)?;
+        let events = events.to_vec();
+        self.write(move |step| {
+            let outcomes = mailbox::ingest(step, &events)?;
+            let contact = events.first().map(|event| event.contact);
+            let claim = contact.map_or(Ok(None), |contact| turn::claim_idle(step, contact, nonce, lease));
+            // What can't be read is left to a claim, which says so.
+            Ok((outcomes, claim.unwrap_or(None)))
+        })
+        .await
+    }
+
     async fn due(&self, kind: Due, limit: usize) -> Result<Vec<ContactId>, StoreError> {
         self.read(move |step| thread::due(step, kind, rows(limit))).await
     }

@@ -53,6 +53,22 @@ pub(super) fn claim(
     read(step, &contact, CLAIM_EVENTS).map(|claim| (Some(claim), lost))
 }
 
+/// The claim of a contact that is due and that nobody holds. What of it can't be read is met before anything is written.
+pub(super) fn claim_idle(
+    step: &Step<'_>,
+    id: ContactId,
+    nonce: Nonce,
+    lease: Duration,
+) -> Result<Option<Claim>, StoreError> {
+    match Contact::load(step, id)? {
+        Some(contact) if !contact.leased && contact.run_at.is_some_and(|at| at <= step.now) => {
+            read(step, &contact, CLAIM_EVENTS)?;
+            claim(step, id, nonce, lease).map(|(claim, _)| claim)
+        }
+        Some(_) | None => Ok(None),
+    }
+}
+
 /// Everything a turn needs, as it is now.
 pub(super) fn read(step: &Step<'_>, contact: &Contact, limit: usize) -> Result<Claim, StoreError> {
     Ok(Claim {

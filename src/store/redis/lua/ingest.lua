@@ -1,10 +1,13 @@
--- Events into one mailbox, once each. KEYS contact mailbox seen thread fates run active
+-- Events into one mailbox, once each, and if asked the contact's lease. KEYS contact mailbox seen thread fates run active body
 -- ARGV 3 channel 4 mailbox cap 5 seen for 6 seen ids 7 thread cap 8 '1' if the caller has asked for a tombstone, and then
--- 9 last seq, 10 fence and 11 sender's fence of it ('' none), then for each event: its id, payload, said at, quiet, longest
--- quiet, line ('' none, or '+' and its bytes), '1' if it was seen before an erasure
--- → 1, now, when it runs, then for each event its seq, 0 (seen) or -1 (full)
+-- 9 last seq, 10 fence and 11 sender's fence of it ('' none) 12 nonce of who answers it at once ('' nobody), 13 their lease
+-- and 14 how many events they take, then for each event: its id, payload, said at, quiet, longest quiet, line ('' none, or
+-- '+' and its bytes), '1' if it was seen before an erasure
+-- → 1, now, when it runs, then for each event its seq, 0 (seen) or -1 (full), and if asked the claim or false
 local HEAD = '>I6I2'                  -- before each id that was seen: when, and its length
-local f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'i', 'to', 'z')
+local f
+if ARGV[12] == '' then f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'i', 'to', 'z')
+else f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'i', 'to', 'z', 'o', 'ch', 'a0', 'a1', 'a2', 'a3') end
 if f[5] then return {4, now, f[5]} end -- it was merged into another
 if ARGV[8] == '' and (not f[1] or f[6]) then return {3, now} end -- there may be a tombstone
 if f[1] and f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. f[1]) end
@@ -28,7 +31,7 @@ local function known(id)
 end
 
 if not f[1] and ARGV[9] ~= '' then last, taken = tonumber(ARGV[9]), tonumber(ARGV[9]) end
-for i = 12, #ARGV, 7 do
+for i = 15, #ARGV, 7 do
   local id = ARGV[i]
   if ARGV[i + 6] == '1' then
     outcome[#outcome + 1] = 0
@@ -57,6 +60,28 @@ end
 
 local over = #new_lines > 0 and too_many(KEYS[4], KEYS[5], #new_lines, thread)
 if #events > 0 or heal then queues(KEYS[6], KEYS[7]) end
+-- Whoever brought the events answers them, if nobody else is at it and nothing waited before. What can't be read is left to
+-- a claim, which says so.
+local claim = false
+if ARGV[12] ~= '' and f[1] and not leased and run and run <= now and #events == last - taken
+  and #events <= tonumber(ARGV[14]) and owned(f[7]) then
+  local blobs = redis.pcall('HMGET', KEYS[8], 's', 'm')
+  if not blobs.err and reads(blobs[1]) and reads(blobs[2]) then
+    local aliases, n = {}, 0
+    while n < 4 and f[9 + n] do
+      aliases[n + 1] = f[9 + n]
+      n = n + 1
+    end
+    while n >= 4 do
+      local more = call('HGET', KEYS[1], 'a' .. n)
+      if not more then break end
+      aliases[n + 1] = more
+      n = n + 1
+    end
+    leased, nonce, fence, claimed_after, run = true, ARGV[12], fence + 1, takeovers, now + tonumber(ARGV[13])
+    claim = {now, fence, nonce, owner, failures, f[8] or '', aliases, blobs[1], blobs[2], events}
+  end
+end
 if #events > 0 then
   call('RPUSH', KEYS[2], unpack(events))
   if seen_n > ids + math.min(ids, 64) then
@@ -82,6 +107,10 @@ if #events > 0 or heal then
       end
     end
   end
+  if claim then
+    fields[#fields + 1] = 'l'
+    fields[#fields + 1] = l_field()
+  end
   if said then
     fields[#fields + 1] = 'i'
     fields[#fields + 1] = said
@@ -91,4 +120,5 @@ if #events > 0 or heal then
   if #events > 0 then call('ZADD', KEYS[7], now, cid) end
 end
 outcome[3] = leased and '-' or run or '-'
+if ARGV[12] ~= '' then outcome[#outcome + 1] = claim end
 return outcome
