@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use crate::store::{ContactId, Due};
 
 /// What is further away than this is left to the regular look.
-const AHEAD: i64 = 2_000;
+pub(super) const AHEAD: i64 = 2_000;
 /// What does not fit is left to it too.
 const HINTS: usize = 100_000;
 /// Hints in one wake-up at most.

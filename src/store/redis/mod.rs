@@ -54,8 +54,10 @@ use super::{
 pub use script::Script;
 pub use slot::{PARTITIONS, Partition, slot_of};
 
-/// A regular look finds what no hint told of.
+/// A regular look finds what no hint told of: at each look a part of the partitions in turn, each of them once a second.
+/// It sees further ahead than that, so that what falls due between two looks is on time.
 const LOOK: Duration = Duration::from_millis(250);
+const PARTS: u8 = 4;
 /// The same in partitions that others look after: they may have died.
 const LOOK_EVERYWHERE: Duration = Duration::from_secs(5);
 /// A test's clock does not say that it was moved.
@@ -297,14 +299,19 @@ impl RedisStore {
                     store.join().await;
                 }
                 let mut everywhere: Option<Instant> = None;
+                let mut part = 0;
                 loop {
                     tokio::time::sleep(LOOK).await;
+                    part = (part + 1) % PARTS;
                     let Some(store) = this.upgrade() else { return };
                     if store.still_open().is_err() {
                         return;
                     }
-                    let partitions = match (store.workers.get(), everywhere) {
-                        (Some(workers), Some(at)) if at.elapsed() < LOOK_EVERYWHERE => workers.mine(),
+                    let partitions: Vec<Partition> = match (store.workers.get(), everywhere) {
+                        (Some(workers), Some(at)) if at.elapsed() < LOOK_EVERYWHERE => {
+                            let mine = workers.mine().into_iter();
+                            mine.filter(|partition| partition.0 % PARTS == part).collect()
+                        }
                         (Some(_), _) | (None, _) => {
                             everywhere = Some(Instant::now());
                             Partition::all().collect()
@@ -312,6 +319,10 @@ impl RedisStore {
                     };
                     if let Err(why) = store.look(&partitions).await {
                         tracing::debug!(%why, "a look for due work found not all");
+                        // Hints of that time may be lost too.
+                        if matches!(why, StoreError::Unavailable(_) | StoreError::Unknown(_)) {
+                            everywhere = None;
+                        }
                     }
                 }
             })

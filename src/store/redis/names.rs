@@ -52,44 +52,44 @@ pub(super) struct Own {
 }
 
 impl Own {
-    fn own(&self, kind: char) -> Vec<u8> {
-        format!("{}{kind}:{}", self.stem, self.contact).into_bytes()
+    fn own(&self, kind: u8) -> Vec<u8> {
+        [self.stem.as_bytes(), &[kind, b':'], self.contact.as_bytes()].concat()
     }
 
     /// The small numbers, owner and aliases.
     pub(super) fn contact(&self) -> Vec<u8> {
-        self.own('c')
+        self.own(b'c')
     }
 
     /// Session, memory, payloads of timers and jobs.
     pub(super) fn body(&self) -> Vec<u8> {
-        self.own('b')
+        self.own(b'b')
     }
 
     pub(super) fn mailbox(&self) -> Vec<u8> {
-        self.own('q')
+        self.own(b'q')
     }
 
     /// The ids that came in.
     pub(super) fn seen(&self) -> Vec<u8> {
-        self.own('d')
+        self.own(b'd')
     }
 
     pub(super) fn outbox(&self) -> Vec<u8> {
-        self.own('o')
+        self.own(b'o')
     }
 
     pub(super) fn thread(&self) -> Vec<u8> {
-        self.own('h')
+        self.own(b'h')
     }
 
     /// What became of messages that left the outbox.
     pub(super) fn fates(&self) -> Vec<u8> {
-        self.own('x')
+        self.own(b'x')
     }
 
     pub(super) fn queue(&self, name: &str) -> Vec<u8> {
-        format!("{}{name}", self.stem).into_bytes()
+        [&self.stem, name].concat().into_bytes()
     }
 
     /// Our id of a message as it is kept: those that begin with the contact's id, as the server makes them, without that.

@@ -10,7 +10,7 @@ use super::pace::{pace_of, push_pace};
 use super::scripts::{PLACE, RECONCILE, SEND_CLAIM, SENT, SET_OWNER};
 use super::turn::{aliases, owner_word, unreadable};
 use super::unread::Waits;
-use super::wire::{Answer, at, blob, span};
+use super::wire::{Answer, Args, at, blob, span};
 use super::{Partition, RedisStore};
 use crate::store::{
     ContactId, Due, Fence, OutboxEntry, Owner, SendClaim, SendOutcome, Sender, Status, StoreError,
@@ -174,11 +174,10 @@ impl RedisStore {
             None => args.push(""),
         }
         push_pace(&mut args, pace_of(outcome));
-        let step = self.run(&SENT, keys, args, Durable::AsConfigured);
         let answer = match place {
-            None => step.await,
+            None => self.run(&SENT, keys, args, Durable::AsConfigured).await,
             Some(hash) => {
-                let (answer, kept) = join(step, self.keep_place(hash, &own, contact, &claim.entry.id)).await;
+                let (answer, kept) = self.sent_and_placed(keys, args, hash, claim).await;
                 if let Err(why) = kept {
                     tracing::warn!(%why, "statuses of a message that do not bear our id will not be recognised");
                 }
@@ -198,6 +197,36 @@ impl RedisStore {
             Some(mut next) => Some(read_claim(contact, &own, &mut next)?),
         };
         Ok((ours, next))
+    }
+
+    /// The place of a message's id is a hint beside the step, and goes with it where it can.
+    async fn sent_and_placed(
+        &self,
+        keys: Vec<Vec<u8>>,
+        args: Args,
+        hash: [u8; 16],
+        claim: &SendClaim,
+    ) -> (Result<Answer, StoreError>, Result<(), StoreError>) {
+        if let Err(why) = self.still_open() {
+            return (Err(why.clone()), Err(why));
+        }
+        let own = self.names.of(claim.contact);
+        let (key, place) = self.placed(hash, &own, claim.contact, &claim.entry.id);
+        let mut put = redis::cmd("HSET");
+        put.arg(&key).arg(&hash[..12]).arg(place);
+        let mut forget = redis::cmd("PEXPIRE");
+        forget.arg(&key).arg(WEEKS * WEEK).arg("NX");
+        let along = [put, forget];
+        let together = self
+            .link
+            .run_along(&SENT, &keys, &args.0, Durable::AsConfigured, &along);
+        match together.await {
+            Some((answer, kept)) => (answer.and_then(|answer| Answer::of(&SENT, answer)), kept),
+            None => {
+                let step = self.run(&SENT, keys, args, Durable::AsConfigured);
+                join(step, self.keep_place(hash, &own, claim.contact, &claim.entry.id)).await
+            }
+        }
     }
 
     pub(super) async fn change_owner(&self, contact: ContactId, owner: Owner) -> Result<(), StoreError> {
@@ -305,16 +334,21 @@ impl RedisStore {
         contact: ContactId,
         ours: &str,
     ) -> Result<(), StoreError> {
-        let partition = Partition(hash[0]);
-        let week = millis::floor(self.time()).div_euclid(WEEK);
-        let key = self.names.queue(partition, &format!("at:{week}"));
+        let (key, place) = self.placed(hash, own, contact, ours);
         let args = self
             .args(contact)
             .with(&hash[..12])
-            .with([&contact.0[..], &own.short(ours)].concat())
+            .with(place)
             .with(WEEKS * WEEK);
         self.run(&PLACE, vec![key], args, Durable::Local).await?;
         Ok(())
+    }
+
+    /// The key of this week's places, and the place.
+    fn placed(&self, hash: [u8; 16], own: &Own, contact: ContactId, ours: &str) -> (Vec<u8>, Vec<u8>) {
+        let week = millis::floor(self.time()).div_euclid(WEEK);
+        let key = self.names.queue(Partition(hash[0]), &format!("at:{week}"));
+        (key, [&contact.0[..], &own.short(ours)].concat())
     }
 
     async fn place(&self, hash: [u8; 16]) -> Result<Option<(ContactId, Vec<u8>)>, StoreError> {

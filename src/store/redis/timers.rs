@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::agenda::AHEAD;
 use super::link::{Call, Durable};
 use super::scripts::{FIRE, JOB_CLAIM, JOB_DONE, JOB_RENEW, LOOK};
 use super::turn::{field, member};
@@ -269,7 +270,7 @@ pub(super) fn listed(mut answer: Answer, queues: usize) -> Result<(i64, Vec<Vec<
 }
 
 impl RedisStore {
-    /// What is due of every kind in these partitions, into the agenda.
+    /// What is due of every kind in these partitions, or will be soon, into the agenda.
     pub(super) async fn look(&self, partitions: &[Partition]) -> Result<(), StoreError> {
         const KINDS: [(Due, &str); 4] = [
             (Due::Run, "run"),
@@ -282,7 +283,7 @@ impl RedisStore {
                 .iter()
                 .map(|(_, queue)| self.names.queue(*partition, queue))
                 .collect(),
-            args: self.args(ContactId([0; 16])).with(SOON).0,
+            args: self.args(ContactId([0; 16])).with(SOON).with(AHEAD).0,
         });
         let mut trouble = None;
         for (partition, answer) in partitions.iter().zip(self.each(&LOOK, calls.collect()).await) {

@@ -229,6 +229,61 @@ impl Link {
         ))
     }
 
+    /// Runs a script once as [`Link::run`] does, and plain commands about other keys with it: in the same round trip, if all
+    /// keys live on one server. Whatever becomes of one says nothing of the other. `None`: they do not go together here.
+    pub async fn run_along(
+        &self,
+        script: &'static Script,
+        keys: &[Vec<u8>],
+        args: &[Vec<u8>],
+        durable: Durable,
+        along: &[Cmd],
+    ) -> Option<(Result<Value, StoreError>, Result<(), StoreError>)> {
+        let settings = &self.0.settings;
+        let Topology::Single(seat) = &self.0.topology else {
+            return None;
+        };
+        if durable == Durable::AsConfigured && settings.durability == Durability::Replica {
+            return None;
+        }
+        if let Err(why) = one_slot(keys) {
+            return Some((Err(why.clone()), Err(why)));
+        }
+        let mut commands = Pipeline::with_capacity(1 + along.len());
+        commands.add_command(known(script, keys, args));
+        for command in along {
+            commands.add_command(command.clone());
+        }
+        let answers = match seat
+            .node
+            .ask_all(&commands, Instant::now() + settings.answer)
+            .await
+        {
+            Ok(answers) => answers,
+            Err(why) => return Some((Err(why.clone()), Err(why))),
+        };
+        let mut answers = answers.into_iter();
+        let Some(answer) = answers.next() else {
+            let why = StoreError::Unknown("Redis gave too few answers".into());
+            return Some((Err(why.clone()), Err(why)));
+        };
+        let others = answers.try_for_each(|answer| fault::answered(answer).map(|_| ()));
+        let answer = match answer {
+            // Refused unread: again by itself, with all that a refusal may ask for.
+            Value::ServerError(_) if must_go_elsewhere(&answer) => {
+                self.run(script, keys, args, durable).await
+            }
+            Value::ServerError(_) => {
+                if fault::hint(&answer, None) == Hint::Look {
+                    self.look_again(seat);
+                }
+                fault::answered(answer)
+            }
+            answer => Ok(answer),
+        };
+        Some((answer, others))
+    }
+
     /// Runs a script on the keys of many slots, in one round trip a server. The answers come in the order of the calls.
     pub async fn each(&self, script: &'static Script, calls: &[Call]) -> Vec<Result<Value, StoreError>> {
         let mut answers: Vec<Option<Result<Value, StoreError>>> = vec![None; calls.len()];

@@ -1,6 +1,7 @@
 -- What every step begins with: the time, and whose step it is. ARGV[1] is a test's clock, empty in production;
 -- ARGV[2] the contact's 16 bytes. Times are milliseconds, '-' is none.
 local call, match, sub = redis.call, string.match, string.sub
+local format = string.format          -- whole numbers: %d costs a third of what Lua's own .. does
 local now
 if ARGV[1] == '' then
   local t = call('TIME')

@@ -3,11 +3,9 @@
 -- 11 body fields to write, 12 to remove, 13 lines, 14 messages (id, sender, 'n' or 'r', not before, payload),
 -- 15 timers to cancel, 16 to set (member, at), 17 jobs (field, member, at or '', payload): how many of each; then all.
 -- → 1, now, 'd' 'a' 'f' or 't' (too many: how many), when it runs, when it sends, jobs' members, claim…
-local fields = {'v', 'm', 'l', 'e', 'o', 's', 'p'}
-if ARGV[8] ~= '' then
-  for n, name in ipairs({'ch', 'i', 'a0', 'a1', 'a2', 'a3'}) do fields[7 + n] = name end
-end
-local f = call('HMGET', KEYS[1], unpack(fields))
+local f
+if ARGV[8] == '' then f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'e', 'o', 's', 'p')
+else f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'e', 'o', 's', 'p', 'ch', 'i', 'a0', 'a1', 'a2', 'a3') end
 if not f[1] then return {1, now, 'f'} end
 if f[1] ~= SCHEMA or not (mailbox(f[2]) and lease(f[3]) and owned(f[5]) and outbox(f[6]) and paced(f[7])) then
   return unreadable(KEYS[1], 'a field of it')
@@ -58,9 +56,8 @@ for i = out_from, out_to, 5 do
     known[id] = true
     new_lines[#new_lines + 1] = line(ARGV[i + 4], id)
     local ready = ARGV[i + 3]
-    if ARGV[i + 2] == 'r' then ready = now end
-    new[#new + 1] = BLOB .. ARGV[i + 1] .. ' ' .. after .. ' ' .. ARGV[i + 2] .. ready .. ' ' .. lines .. ' ' .. #id .. ' '
-      .. id .. ARGV[i + 4]
+    if ARGV[i + 2] == 'r' then ready = format('%d', now) end
+    new[#new + 1] = BLOB .. format('%s %d %s%s %d %d ', ARGV[i + 1], after, ARGV[i + 2], ready, lines, #id) .. id .. ARGV[i + 4]
   end
 end
 if #new > 0 and sends.count + #new > tonumber(ARGV[9]) then return {1, now, 't', sends.count + #new} end

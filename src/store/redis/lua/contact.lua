@@ -23,7 +23,8 @@ local function mailbox(m)
   return true
 end
 local function m_field()
-  return last .. ' ' .. taken .. ' ' .. burst .. ' ' .. (run or '-') .. ' ' .. lines .. ' ' .. seen_n
+  if not run then return format('%d %d %d - %d %d', last, taken, burst, lines, seen_n) end
+  return format('%d %d %d %d %d %d', last, taken, burst, run, lines, seen_n)
 end
 
 -- Of l.
@@ -37,8 +38,7 @@ local function lease(l)
   return true
 end
 local function l_field()
-  return fence .. ' ' .. nonce .. (leased and ' 1 ' or ' 0 ') .. claimed_after .. ' ' .. crashes .. ' ' .. failures
-    .. ' ' .. (rest or '-')
+  return format('%d %s %d %d %d %d ', fence, nonce, leased and 1 or 0, claimed_after, crashes, failures) .. (rest or '-')
 end
 
 -- Of o.
@@ -72,5 +72,5 @@ local function event(payload, quiet, quiet_max)
   if last == taken then burst = now end
   last = last + 1
   mark(quiet, quiet_max)
-  return BLOB .. last .. ' ' .. now .. ' ' .. payload
+  return BLOB .. format('%d %d ', last, now) .. payload
 end

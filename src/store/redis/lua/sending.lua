@@ -13,8 +13,11 @@ local function outbox(s)
   return true
 end
 local function s_field()
-  return (sends.at or '-') .. (sends.sending and ' 1 ' or ' 0 ') .. sends.fence .. ' ' .. sends.sent .. ' ' .. sends.count
-    .. ' ' .. sends.attempts .. ' ' .. 2 * sends.doubts + (sends.uncertain and 1 or 0) .. ' ' .. (sends.ready or '-')
+  local at, ready = sends.at, sends.ready
+  return (at and format('%d', at) or '-')
+    .. format(' %d %d %d %d %d %d ', sends.sending and 1 or 0, sends.fence, sends.sent, sends.count, sends.attempts,
+      2 * sends.doubts + (sends.uncertain and 1 or 0))
+    .. (ready and format('%d', ready) or '-')
 end
 
 local empty_at, paced_until = 0, 0

@@ -2,7 +2,7 @@
 -- ARGV 3 fence 4 outcome (a accepted, d dead, r retry, n not yet, u uncertain) 5 state 6 the provider's id or ''
 -- 7 when to try again 8 lease ('' none) 9 interval and 10 reach of the pace, or ''
 -- → 1, now, 1 or 0 (lost), when it sends, claim or false
-local f = call('HMGET', KEYS[1], 'v', 'o', 's', 'p', 'ch', 'i', 'a0', 'a1', 'a2', 'a3')
+local f = call('HMGET', KEYS[1], 'v', 'o', 's', 'p')
 if not f[1] then return {1, now, 0, '-', false} end
 if f[1] ~= SCHEMA or not (owned(f[2]) and outbox(f[3]) and paced(f[4])) then return unreadable(KEYS[1], 'a field of it') end
 if tostring(sends.sent) == ARGV[3] then return {1, now, 1, sends.at or '-', false} end
@@ -41,9 +41,11 @@ if head then take(tonumber(ARGV[8])) end
 call('HSET', KEYS[4], unpack(fates))
 if gone + dropped == 1 then call('LPOP', KEYS[2]) elseif gone + dropped > 0 then call('LTRIM', KEYS[2], gone + dropped, -1) end
 if has_pace then
-  call('HSET', KEYS[1], 's', s_field(), 'p', empty_at .. ' ' .. paced_until)
+  call('HSET', KEYS[1], 's', s_field(), 'p', format('%d %d', empty_at, paced_until))
 else
   call('HSET', KEYS[1], 's', s_field())
 end
 index(KEYS[3])
-return {1, now, 1, sends.at or '-', head and claimed(head, f, 5) or false}
+local claim = false
+if head then claim = claimed(head, call('HMGET', KEYS[1], 'ch', 'i', 'a0', 'a1', 'a2', 'a3'), 1) end
+return {1, now, 1, sends.at or '-', claim}

@@ -5,7 +5,8 @@ local SLACK = 32                      -- so many lines over the cap are trimmed 
 -- A line as it is kept; `id` of a message of ours.
 local function line(payload, id)
   lines = lines + 1
-  return BLOB .. lines .. ' ' .. now .. ' ' .. (id and (#id .. ' ' .. id) or '- ') .. payload
+  if not id then return BLOB .. format('%d %d - ', lines, now) .. payload end
+  return BLOB .. format('%d %d %d ', lines, now, #id) .. id .. payload
 end
 
 -- How many lines are too many once `new` are added. Reads, so that a key of a wrong type is met before anything is
