@@ -16,6 +16,7 @@ use double::{Double, Face, Fault, Faulty, Sent, Setup};
 use serde_json::{Value, json};
 use switchboard::server::channels::{self, Secrets, State};
 use switchboard::server::config::Config;
+use switchboard::server::doctor::Level;
 use switchboard::server::{Handle, Line, NoteKind, Parts, Running, Server};
 use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore};
 use switchboard::voice::audio::Kind;
@@ -456,77 +457,87 @@ async fn a_compatible_provider_can_prove_itself_by_a_header_by_a_signature_or_no
     }
 }
 
+/// A number at Meta itself.
+fn meta(double: &Double) -> String {
+    format!(
+        "provider = \"meta\"\napi_base = \"{}\"\napp_secret_env = \"APP\"\nverify_token_env = \"SECRET\"\n",
+        double.base_url()
+    )
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_that_360dialog_refuses_is_told_in_its_words() {
-    let setup = Setup {
-        access_tokens: vec!["another".to_owned()],
-        ..open_windows(Face::Dialog360)
-    };
-    let double = Double::with(setup).await;
-    let config = config_with(&double, &dialog360(&double), &env(&Setup::default()));
-    let verified = channels::verify(&config, &config.channels[0]).await;
-    assert_eq!(verified.state, State::TokenRefused, "{verified:#?}");
-    assert!(
-        verified.checks[0].says.contains("Invalid api key"),
-        "{verified:#?}"
-    );
-    assert!(
-        verified.checks[0]
-            .next
-            .as_deref()
-            .unwrap()
-            .contains("access_token_env")
-    );
+async fn a_token_that_the_provider_refuses_is_told_with_where_the_new_one_goes() {
+    for (face, channel, words) in [
+        (Face::Meta, meta as fn(&Double) -> String, "code 190"),
+        (Face::Dialog360, dialog360, "Invalid api key"),
+        (Face::Coster, |double| coster(double, ""), "HTTP 401"),
+    ] {
+        let double = Double::with(Setup {
+            access_tokens: vec!["another".to_owned()],
+            ..Setup::of(face)
+        })
+        .await;
+        // The configuration has the token of before.
+        let config = config_with(&double, &channel(&double), &env(&Setup::default()));
+        let verified = channels::verify(&config, &config.channels[0]).await;
+        assert_eq!(verified.state, State::TokenRefused, "{verified:#?}");
+        assert!(verified.checks[0].says.contains(words), "{verified:#?}");
+        let next = verified.checks[0].next.as_deref().unwrap();
+        assert!(next.contains("access_token_env"), "{next}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_state_of_a_number_is_told_in_words_with_its_next_step() {
     for (face, channel) in [
-        (Face::Dialog360, dialog360 as fn(&Double) -> String),
-        (Face::Coster, |double: &Double| coster(double, "")),
+        (Face::Meta, meta as fn(&Double) -> String),
+        (Face::Dialog360, dialog360),
+        (Face::Coster, |double| coster(double, "")),
     ] {
         let double = Double::with(Setup::of(face)).await;
         let config = config(&double, &channel(&double));
         let number = &config.channels[0];
         // Nobody has set a webhook yet; Coster can't be asked.
-        let (state, name) = match face {
-            Face::Coster => (State::LookAtIt, "main address"),
-            Face::Meta | Face::Dialog360 => (State::NoWebhook, "main webhook"),
+        let (state, name, address) = match face {
+            Face::Meta => (State::NoWebhook, "main webhook", "/webhook/main"),
+            Face::Dialog360 => (State::NoWebhook, "main webhook", "/webhook/main/…"),
+            Face::Coster => (State::LookAtIt, "main address", "/webhook/main/…"),
         };
         let verified = channels::verify(&config, number).await;
         assert_eq!(verified.state, state, "{verified:#?}");
         let webhook = verified.checks.iter().find(|check| check.name == name).unwrap();
         let next = webhook.next.as_deref().unwrap();
-        assert!(next.contains("https://bot.example/webhook/main/…"), "{next}");
-        assert!(next.contains("--show-secret") && !next.contains(SECRET), "{next}");
+        assert!(next.contains(&format!("https://bot.example{address}")), "{next}");
+        assert_eq!(next.contains("--show-secret"), face != Face::Meta, "{next}");
         double.point_at(format!("https://bot.example/webhook/main/{SECRET}"));
-        let verified = channels::verify(&config, number).await;
-        assert!(!format!("{verified:?}").contains(SECRET), "{verified:#?}");
-        if face == Face::Dialog360 {
+        if face != Face::Coster {
+            let verified = channels::verify(&config, number).await;
             assert_eq!(verified.state, State::Ready, "{verified:#?}");
             double.set_registered(false);
-            assert_eq!(
-                channels::verify(&config, number).await.state,
-                State::NotRegistered
-            );
+            let verified = channels::verify(&config, number).await;
+            assert_eq!(verified.state, State::NotRegistered, "{verified:#?}");
+        }
+        if face != Face::Meta {
+            let verified = channels::verify(&config, number).await;
+            assert!(!format!("{verified:?}").contains(SECRET), "{verified:#?}");
         }
         drop(double);
         let verified = channels::verify(&config, number).await;
         assert_eq!(verified.state, State::Unreachable, "{verified:#?}");
-        let bad: Vec<_> = verified
-            .checks
-            .iter()
-            .filter(|check| check.level != switchboard::server::doctor::Level::Good)
-            .collect();
-        assert!(bad.iter().all(|check| check.next.is_some()), "{bad:#?}");
-        let listed = channels::list(&config, Secrets::Hidden);
-        assert!(!format!("{listed:?}").contains(SECRET));
-        let listed = channels::list(&config, Secrets::Shown);
-        assert_eq!(
-            listed[0].webhook.as_deref(),
-            Some("https://bot.example/webhook/main/sixteen-or-more-of-these")
-        );
+        let mut bad = verified.checks.iter().filter(|check| check.level != Level::Good);
+        assert!(bad.all(|check| check.next.is_some()), "{verified:#?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_address_to_hand_over_is_spelled_out_only_if_asked() {
+    let double = Double::with(Setup::of(Face::Coster)).await;
+    let config = config(&double, &coster(&double, ""));
+    let listed = channels::list(&config, Secrets::Hidden);
+    assert!(!format!("{listed:?}").contains(SECRET));
+    let listed = channels::list(&config, Secrets::Shown);
+    let address = format!("https://bot.example/webhook/main/{SECRET}");
+    assert_eq!(listed[0].webhook.as_deref(), Some(address.as_str()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
