@@ -1,7 +1,7 @@
 //! What the provider's double was given to send, by customer, as it came.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::business::{Answer, NUDGE, PHONES, answer};
 use super::double::Double;
@@ -74,12 +74,12 @@ impl Heard {
         self.of(contact).iter().find(answers).map(|reply| reply.at)
     }
 
-    /// How long after its last answer this customer was asked whether they are there.
-    pub fn asked_after(&self, contact: usize) -> Option<Duration> {
+    /// When, after its last answer, this customer was asked whether they are there.
+    pub fn asked_at(&self, contact: usize) -> Option<Instant> {
         let replies = self.of(contact);
         let last = replies.iter().rposition(|reply| reply.answer.is_some())?;
         let asked = replies[last..].iter().find(|reply| reply.text == NUDGE)?;
-        Some(asked.at.saturating_duration_since(replies[last].at))
+        Some(asked.at)
     }
 
     pub fn count(&self) -> usize {
