@@ -11,10 +11,12 @@ pub mod coster;
 mod delivery;
 mod failure;
 mod fetch;
+mod form;
 mod gate;
 mod http;
 pub mod meta;
 mod plan;
+pub mod qontak;
 mod signature;
 mod simulator;
 mod split;
@@ -42,6 +44,11 @@ pub trait Channel: std::fmt::Debug + Send + Sync {
 
     /// The provider's identity of the number this channel sends from; [`Inbound::account`] is compared with it.
     fn account(&self) -> &str;
+
+    /// What numbers have in common that share one webhook, whoever's address it has; `None`: each has its own.
+    fn organisation(&self) -> Option<&str> {
+        None
+    }
 
     /// Answers the provider's check of the webhook address, a GET. `secret` is what stands behind the channel's id in the
     /// path, `query` the raw query string.
@@ -75,6 +82,17 @@ pub trait Channel: std::fmt::Debug + Send + Sync {
     /// id to [`Step::uploaded`].
     fn encode_upload(&self, upload: &Upload) -> Result<HttpRequest, EncodeError>;
 
+    /// The request that carries out `step` with its file in it, where [`Caps::files_along`] says so.
+    ///
+    /// # Errors
+    /// If the provider takes no such request.
+    fn encode_with_file(&self, _step: &Step, _upload: &Upload) -> Result<HttpRequest, EncodeError> {
+        Err(EncodeError::Unsupported {
+            provider: self.provider(),
+            what: "a file along with its message",
+        })
+    }
+
     /// What became of a request. `attempt` counts tries of the same step from 1; waits grow with it.
     fn interpret(
         &self,
@@ -91,6 +109,29 @@ pub trait Channel: std::fmt::Debug + Send + Sync {
 
     /// Asks the provider whether this number can send and receive.
     async fn health(&self) -> Health;
+
+    /// Tells the provider where webhooks go, and looks whether it knows.
+    ///
+    /// # Errors
+    /// If the provider does not take it, or has no way to be told.
+    async fn register(&self) -> Result<(), NotRegistered> {
+        Err(NotRegistered::ByHand)
+    }
+}
+
+/// Why webhooks do not come here by our word.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotRegistered {
+    #[error("this provider is told in its own pages")]
+    ByHand,
+    #[error("public_url is not set, so there is no address to give to the provider")]
+    NoAddress,
+    #[error("{0}")]
+    Unauthorised(String),
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Unreachable(String),
 }
 
 /// A webhook that the provider did not sign. Says nothing more on purpose: the answer to every forgery is the same.
@@ -140,6 +181,10 @@ pub enum EncodeError {
         size: usize,
         limit: usize,
     },
+    #[error(
+        "no id is known for the template {0:?}; write it in [channel.qontak.templates], as Qontak's list of templates shows it"
+    )]
+    UnknownTemplate(String),
     #[error("{provider} cannot send {what}")]
     Unsupported {
         provider: &'static str,

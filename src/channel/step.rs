@@ -36,6 +36,8 @@ pub struct Caps {
     pub media_links: bool,
     /// Files of the business; without it only those that have an address.
     pub uploads: bool,
+    /// A file of the business goes out in the message itself; it is not uploaded before.
+    pub files_along: bool,
     pub quotes: bool,
     /// Read receipts; with `typing` also the typing sign.
     pub seen: bool,
@@ -63,6 +65,7 @@ impl Caps {
         media: true,
         media_links: true,
         uploads: true,
+        files_along: false,
         quotes: true,
         seen: true,
         typing: true,
@@ -90,6 +93,7 @@ impl Caps {
         media: true,
         media_links: false,
         uploads: true,
+        files_along: true,
         quotes: false,
         seen: false,
         typing: false,

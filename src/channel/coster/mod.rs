@@ -172,6 +172,7 @@ impl Channel for Coster {
             media,
             media_links: media,
             uploads: false,
+            files_along: false,
             quotes: false,
             seen: false,
             typing: false,

@@ -53,6 +53,16 @@ pub(super) fn message(message: &Value, setting: &Setting) -> Result<Inbound, Str
     })
 }
 
+/// What a message says, for providers that carry Meta's own messages inside theirs. `None` if it can't be read.
+pub(in crate::channel) fn read_body(message: &Value) -> Option<InboundBody> {
+    let nothing_around = Setting {
+        account: String::new(),
+        contacts: Vec::new(),
+        error_code: None,
+    };
+    body(message, text(message, "type").as_deref(), &nothing_around).ok()
+}
+
 /// The customer who sent a message. Since 2026 the number may be missing; then a user id stands for the customer.
 fn sender(message: &Value, setting: &Setting) -> Result<Party, String> {
     let phone = text(message, "from");

@@ -3,17 +3,13 @@
 //!
 //! Source: Meta, Cloud API error codes. A code that is not in the table is tried once more, then given up.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 
+use crate::channel::failure::{growing, obeying, without_numbers};
 use crate::channel::{HttpResponse, Receipt, SendClass, SendError, SendFailure};
 
 /// A minute; waits are given in these.
 const MINUTE: u64 = 60;
-
-/// The longest that a `Retry-After` of the provider is obeyed.
-const LONGEST_WAIT: Duration = Duration::from_secs(15 * MINUTE);
 
 /// Meta's own shape, and the older one that some providers still answer with.
 #[derive(Deserialize)]
@@ -291,53 +287,6 @@ pub fn meaning_of(code: i64) -> &'static str {
         137000 => "the customer can't be written to from this number",
         _ => "a code that is not in our table",
     }
-}
-
-/// `first`, then `factor` times as long at each further attempt, at most `longest`; all in seconds.
-fn growing(first: u64, factor: u64, attempt: u32, longest: u64) -> Duration {
-    let grown = factor
-        .saturating_pow(attempt.saturating_sub(1))
-        .saturating_mul(first);
-    Duration::from_secs(grown.min(longest))
-}
-
-/// The provider's own wish to wait prevails over a shorter wait of ours, within reason.
-fn obeying(class: SendClass, response: &HttpResponse) -> SendClass {
-    let wish = response
-        .headers
-        .get(http::header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map_or(Duration::ZERO, |seconds| {
-            Duration::from_secs(seconds).min(LONGEST_WAIT)
-        });
-    match class {
-        SendClass::Retry(wait) => SendClass::Retry(wait.max(wish)),
-        SendClass::SlowPair(wait) => SendClass::SlowPair(wait.max(wish)),
-        SendClass::SlowChannel(wait) => SendClass::SlowChannel(wait.max(wish)),
-        SendClass::StopChannel
-        | SendClass::WindowClosed
-        | SendClass::Unreachable
-        | SendClass::OurFault
-        | SendClass::Ambiguous => class,
-    }
-}
-
-/// Meta's details with every run of seven digits or more (a phone number, an id) blotted out: they end in logs.
-fn without_numbers(text: &str) -> String {
-    let mut out = String::new();
-    let mut digits = String::new();
-    for c in text.chars().take(300).chain(['\0']) {
-        if c.is_ascii_digit() {
-            digits.push(c);
-            continue;
-        }
-        out.push_str(if digits.len() >= 7 { "…" } else { &digits });
-        digits.clear();
-        if c != '\0' {
-            out.push(if c.is_control() { ' ' } else { c });
-        }
-    }
-    out
 }
 
 #[cfg(test)]

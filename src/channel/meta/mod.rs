@@ -31,6 +31,7 @@ pub use errors::meaning_of;
 pub use media::Files;
 pub use route::{BLANKS, Key, Paths, Route};
 
+pub(super) use decode::read_body;
 pub(super) use encode::body_of;
 pub(super) use envelope::decode;
 pub(super) use errors::{holds_errors, interpret};

@@ -1,5 +1,7 @@
 //! A test a code, and a test for each place where a send can fail.
 
+use std::time::Duration;
+
 use http::HeaderMap;
 
 use super::*;
