@@ -7,6 +7,7 @@ use clap::Subcommand;
 
 use super::Exit;
 use super::opened::Format;
+use super::register;
 use crate::server::channels::{self, Listed, Secrets, State, Verified};
 use crate::server::config::Config;
 use crate::server::doctor::Report;
@@ -35,6 +36,11 @@ enum What {
         /// One channel; without it all of them
         id: Option<String>,
     },
+    /// Tell the provider where webhooks go (Qontak's Set Endpoint); the server must run, for the provider checks it
+    Register {
+        /// The channel; at Qontak the address is that of the whole organisation
+        id: String,
+    },
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -54,6 +60,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             Ok(Exit::Good)
         }
         What::Verify { id } => verify(&config, id.as_deref(), args.format),
+        What::Register { id } => register::run(&config, id),
     }
 }
 
@@ -64,17 +71,7 @@ fn verify(config: &Config, id: Option<&str>, format: Format) -> anyhow::Result<E
         .filter(|channel| id.is_none_or(|id| channel.id == id))
         .collect();
     if wanted.is_empty() {
-        let ids: Vec<&str> = config
-            .channels
-            .iter()
-            .map(|channel| channel.id.as_str())
-            .collect();
-        return Err(Exit::Usage.because(match id {
-            Some(id) if !ids.is_empty() => {
-                format!("there is no channel {id:?}; there are {}", ids.join(", "))
-            }
-            Some(_) | None => "no channel is configured; add a [[channel]] table".to_owned(),
-        }));
+        return Err(no_channel(config, id));
     }
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
     let verified: Vec<Verified> = runtime.block_on(async {
@@ -90,6 +87,20 @@ fn verify(config: &Config, id: Option<&str>, format: Format) -> anyhow::Result<E
     }
     let bad = verified.iter().any(|one| one.state.must_be_mended());
     Ok(if bad { Exit::Remote } else { Exit::Good })
+}
+
+pub(super) fn no_channel(config: &Config, id: Option<&str>) -> anyhow::Error {
+    let ids: Vec<&str> = config
+        .channels
+        .iter()
+        .map(|channel| channel.id.as_str())
+        .collect();
+    Exit::Usage.because(match id {
+        Some(id) if !ids.is_empty() => {
+            format!("there is no channel {id:?}; there are {}", ids.join(", "))
+        }
+        Some(_) | None => "no channel is configured; add a [[channel]] table".to_owned(),
+    })
 }
 
 fn listing(listed: &[Listed], config: &Config) -> String {

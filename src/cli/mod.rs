@@ -14,6 +14,7 @@ mod fmt;
 mod graph;
 mod notify;
 mod opened;
+mod register;
 mod serve;
 mod status;
 mod store;

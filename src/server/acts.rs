@@ -8,11 +8,15 @@ use super::mailbox::Item;
 use super::masked::unreadable;
 use super::session::Act;
 use crate::engine::{EventKind, File, Heard, Incoming};
-use crate::message::{Inbound, InboundBody, Media, MediaHandle, MediaKind, Role, clip};
+use crate::message::{
+    Conversation, Inbound, InboundBody, Keeper, Media, MediaHandle, MediaKind, Role, Window, clip,
+};
 use crate::store::{MailboxEvent, Seq};
 
 /// Longest text that a flow is given, in characters. Customers can send sixteen times as much.
 const LONGEST: usize = 4096;
+/// What a provider's inbox says with an event that is late by more than this may be over by now.
+const STALE: SignedDuration = SignedDuration::from_mins(15);
 /// Longest burst that is joined, in bytes.
 const LONGEST_BURST: usize = 8 * 1024;
 
@@ -23,6 +27,9 @@ pub(super) struct Arrived {
     pub seq: Seq,
     pub at: Timestamp,
     pub what: What,
+    /// Who has the chat in the provider's own inbox, and its window.
+    pub keeper: Keeper,
+    pub window: Window,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -45,9 +52,12 @@ pub(super) fn arrived(events: &[MailboxEvent], quiet: Duration) -> Vec<Arrived> 
     let quiet = SignedDuration::try_from(quiet).unwrap_or(SignedDuration::ZERO);
     let mut all: Vec<Arrived> = Vec::new();
     for event in events {
-        let what = match serde_json::from_slice(&event.payload) {
-            Ok(item) => read(item),
-            Err(why) => What::Unreadable(unreadable(&why)),
+        let (what, place) = match serde_json::from_slice(&event.payload) {
+            Ok(item) => {
+                let place = place_of(&item, event.at);
+                (read(item), place)
+            }
+            Err(why) => (What::Unreadable(unreadable(&why)), Conversation::default()),
         };
         if let What::Item(Item::Noted) = what {
             continue;
@@ -59,6 +69,7 @@ pub(super) fn arrived(events: &[MailboxEvent], quiet: Duration) -> Vec<Arrived> 
         {
             last.seq = event.seq;
             last.at = event.at;
+            (last.keeper, last.window) = (place.keeper, place.window);
             if let (What::Customer { message_id, .. }, What::Customer { message_id: new, .. }) =
                 (&mut last.what, &what)
             {
@@ -70,9 +81,21 @@ pub(super) fn arrived(events: &[MailboxEvent], quiet: Duration) -> Vec<Arrived> 
             seq: event.seq,
             at: event.at,
             what,
+            keeper: place.keeper,
+            window: place.window,
         });
     }
     all
+}
+
+/// Where it was said, as far as that is still so.
+fn place_of(item: &Item, at: Timestamp) -> Conversation {
+    match item {
+        Item::Inbound(inbound) if inbound.at.is_none_or(|said| said.duration_until(at) <= STALE) => {
+            inbound.conversation.clone()
+        }
+        _ => Conversation::default(),
+    }
 }
 
 fn text_of(what: &What) -> Option<&str> {
@@ -104,6 +127,9 @@ fn read(item: Item) -> What {
     let Item::Inbound(inbound) = item else {
         return What::Item(item);
     };
+    if let InboundBody::Room { .. } = inbound.body {
+        return What::Item(Item::Inbound(inbound));
+    }
     if inbound.who.role == Role::Agent {
         let agent = "phone".to_owned();
         return What::Item(Item::Said {

@@ -8,7 +8,7 @@ use url::Url;
 use super::config::{ChannelConfig, Config, ProviderConfig};
 use super::doctor::{Check, Level};
 use super::numbers;
-use crate::channel::{HealthCheck, HealthState};
+use crate::channel::{HealthCheck, HealthState, NotRegistered};
 
 /// The group of these checks in a report.
 pub(super) const GROUP: &str = "numbers";
@@ -163,6 +163,52 @@ pub async fn verify(config: &Config, channel: &ChannelConfig) -> Verified {
     verified(State::of(&health.checks), checks)
 }
 
+/// Tells the provider where webhooks of this number go.
+///
+/// # Errors
+/// If the provider does not take it, or has no way to be told; in words, with what to do.
+pub async fn register(config: &Config, channel: &ChannelConfig) -> Result<String, Unregistered> {
+    let by_hand = |why: String, next: String| Unregistered::Here(format!("{why}; {next}"));
+    let address = webhook(config.public_url.as_ref(), channel, Secrets::Hidden);
+    let Some(address) = address else {
+        let why = format!("{} is simulated", channel.id);
+        return Err(by_hand(why, "there is nobody to tell".to_owned()));
+    };
+    let adapter = match numbers::provider(&channel.provider) {
+        Ok(Some((adapter, _))) => adapter,
+        Ok(None) => return Err(Unregistered::Here(format!("{} has no provider", channel.id))),
+        Err(why) => return Err(Unregistered::Here(format!("TLS can't be started: {why}"))),
+    };
+    match adapter.register().await {
+        Ok(()) => Ok(format!("webhooks go to {address} from now on")),
+        Err(why @ NotRegistered::ByHand) => Err(by_hand(
+            why.to_string(),
+            format!("enter {address} there (`switchboard channel list --show-secret` spells it out)"),
+        )),
+        Err(why @ NotRegistered::NoAddress) => Err(by_hand(
+            why.to_string(),
+            "write public_url = \"https://…\"".to_owned(),
+        )),
+        Err(why @ (NotRegistered::Unauthorised(_) | NotRegistered::Refused(_))) => {
+            Err(Unregistered::There(format!(
+                "{why}. The server must run and be reached at {address} while this is done: the provider checks it"
+            )))
+        }
+        Err(why @ NotRegistered::Unreachable(_)) => Err(Unregistered::There(why.to_string())),
+    }
+}
+
+/// Why a provider was not told where webhooks go.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unregistered {
+    /// Something of this side must change, or be done by hand.
+    #[error("{0}")]
+    Here(String),
+    /// The other side does not take it.
+    #[error("{0}")]
+    There(String),
+}
+
 fn level_of(state: HealthState) -> Level {
     match state {
         HealthState::Fine => Level::Good,
@@ -176,7 +222,19 @@ fn next_step(check: &HealthCheck, provider: &ProviderConfig, address: &str) -> O
     if check.state == HealthState::Fine {
         return None;
     }
+    let qontak = matches!(provider, ProviderConfig::Qontak(_));
     let step = match check.name {
+        "token" if qontak => {
+            "set a new token, or check username, password and client in [channel.qontak], and restart".to_owned()
+        }
+        "number" if qontak => {
+            "correct channel_integration_id in [channel.qontak], or switch the channel on at Qontak".to_owned()
+        }
+        "address" if qontak => "write public_url, and run it again".to_owned(),
+        "webhook" if qontak => format!(
+            "run `switchboard channel register` with this channel's id: it makes {address} the endpoint of the whole \
+             organisation"
+        ),
         "token" => {
             "make a new token at the provider, put it where access_token_env or access_token_file points, and restart"
                 .to_owned()
@@ -188,7 +246,10 @@ fn next_step(check: &HealthCheck, provider: &ProviderConfig, address: &str) -> O
             ProviderConfig::Coster(_) => {
                 "check host in [channel.coster] and this machine's network, then run it again".to_owned()
             }
-            ProviderConfig::Meta(_) | ProviderConfig::Compatible(_) | ProviderConfig::Simulator => {
+            ProviderConfig::Meta(_)
+            | ProviderConfig::Compatible(_)
+            | ProviderConfig::Qontak(_)
+            | ProviderConfig::Simulator => {
                 "check api_base and this machine's network, then run it again".to_owned()
             }
         },

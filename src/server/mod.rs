@@ -13,6 +13,7 @@ pub mod config;
 mod desk;
 mod dispatch;
 pub mod doctor;
+mod endpoint;
 pub mod failpoint;
 mod flows;
 #[cfg(test)]

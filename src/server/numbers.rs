@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use super::agreed;
 use super::config::{ChannelConfig, Config, MetaConfig, ProviderConfig};
+use super::endpoint::Endpoint;
 use super::parts::{Gate, Number};
 use super::tokens::Purse;
 use crate::channel::coster::Coster;
 use crate::channel::meta::{Meta, MetaSettings};
+use crate::channel::qontak::Qontak;
 use crate::channel::{Bubble, BubbleSink, Channel, Gate as Proof, NetworkTransport, Simulator, Transport};
 use crate::message::DeliveryState;
 use crate::store::{Status, Store, StoreError};
@@ -31,6 +33,7 @@ pub(super) async fn open(
             autopilot: AtomicBool::new(autopilot),
             gate: Mutex::new(Gate::Open),
             purse: Purse::new(channel.per_second),
+            endpoint: Endpoint::open(channel, store.as_ref()).await?,
         };
         numbers.insert(channel.id.clone(), number);
     }
@@ -51,7 +54,10 @@ fn warn_of(channel: &ChannelConfig) {
             "the Coster provider is experimental: it follows what was seen of an undocumented interface; texts are sure, \
              anything else is off until you switch it on in [channel.coster]"
         ),
-        ProviderConfig::Meta(_) | ProviderConfig::Compatible(_) | ProviderConfig::Simulator => {}
+        ProviderConfig::Meta(_)
+        | ProviderConfig::Compatible(_)
+        | ProviderConfig::Qontak(_)
+        | ProviderConfig::Simulator => {}
     }
 }
 
@@ -91,6 +97,11 @@ pub(super) fn provider(config: &ProviderConfig) -> Result<Option<Connection>, re
             settings.connect_timeout,
             settings.timeout,
         ),
+        ProviderConfig::Qontak(settings) => {
+            let qontak = Qontak::new((**settings).clone())?;
+            let transport = qontak.transport();
+            return Ok(Some((Arc::new(qontak), transport)));
+        }
         ProviderConfig::Simulator => return Ok(None),
     };
     let transport = NetworkTransport::new(connect, total)?;

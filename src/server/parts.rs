@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::calls::Caller;
 use super::config::{ChannelConfig, Config};
 use super::desk::{Desk, Task};
+use super::endpoint::Endpoint;
 use super::flows::Flows;
 use super::listen::Ear;
 use super::metrics::Metrics;
@@ -71,6 +72,7 @@ pub(super) struct Number {
     pub autopilot: AtomicBool,
     pub gate: Mutex<Gate>,
     pub purse: Purse,
+    pub endpoint: Endpoint,
 }
 
 /// Whether a number may send.

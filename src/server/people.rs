@@ -71,7 +71,7 @@ impl People {
             let Ok(Item::Inbound(inbound)) = serde_json::from_slice(&event.payload) else {
                 continue;
             };
-            let aliases = identity::aliases(&inbound.who);
+            let aliases = identity::of_event(&inbound);
             if inbound.who.role == Role::User
                 && let Some((first, also)) = aliases.split_first()
             {

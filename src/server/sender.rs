@@ -141,8 +141,8 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim, asked: Instant) -> Sen
     let slow = takes_time(&ours.step);
     let spoke = !slow || bot_may_speak(shared, claim).await;
     wait_for_delivery(shared, number, claim, &ours.step).await;
-    let step = match uploads::ready(shared, number, &ours.step).await {
-        Ok(step) => step,
+    let request = match uploads::request(shared, number, &ours.step).await {
+        Ok(request) => request,
         Err(error) => return after_failure(shared, number, &error).await,
     };
     failpoint!("after_preparing");
@@ -155,10 +155,6 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim, asked: Instant) -> Sen
             "people took the chat meanwhile",
         );
     }
-    let request = match number.channel.encode(&step) {
-        Ok(request) => request,
-        Err(why) => return dead(why.to_string()),
-    };
     if let Err(wait) = number.purse.take(shared.store.as_ref(), &claim.channel).await {
         return not_yet(shared.store.now(), wait, "the number sends as fast as it may");
     }

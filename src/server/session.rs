@@ -28,6 +28,12 @@ pub struct Session {
     /// The machine was told that people have the chat because Autopilot is off for this number.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub autopilot_off: bool,
+    /// A person has the room in the provider's own inbox.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub assigned: bool,
+    /// The provider says that the 24-hour window is closed, whatever the clock says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub window_closed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +68,8 @@ impl Default for Session {
             listening: None,
             held: Vec::new(),
             autopilot_off: false,
+            assigned: false,
+            window_closed: false,
         }
     }
 }

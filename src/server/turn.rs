@@ -18,7 +18,7 @@ use crate::engine::{
     Closing, Effect, Event, EventKind, Fault, HandedOver, Heard, Memory, Mode, Noted, Outgoing, Position,
     TimerChange, Turn,
 };
-use crate::message::{Address, OutboundBody};
+use crate::message::{Address, InboundBody, Keeper, OutboundBody, RoomNews, Window};
 use crate::store::{Claim, ContactId, Job, JobId, OutboxEntry, Owner, Sender, Seq, TimerId};
 
 /// A short pause after a file, so that what follows arrives after it.
@@ -79,7 +79,7 @@ pub(super) fn play(
 ) -> Outcome {
     let mut table = Table {
         contact: claim.contact,
-        to: identity::address(&claim.aliases),
+        to: identity::address(&claim.aliases, rules.channel.capabilities().rooms),
         owner: claim.owner,
         rules,
         advance,
@@ -87,6 +87,8 @@ pub(super) fn play(
         index: 0,
         at: Timestamp::UNIX_EPOCH,
         pause: SignedDuration::ZERO,
+        for_the_room: None,
+        resolved: false,
         out: Outcome {
             session,
             memory,
@@ -112,12 +114,17 @@ struct Table<'a> {
     index: usize,
     at: Timestamp,
     pause: SignedDuration,
+    /// What the provider's inbox is told after everything that is said.
+    for_the_room: Option<OutboundBody>,
+    /// The room is closed there already.
+    resolved: bool,
     out: Outcome,
 }
 
 impl Table<'_> {
     fn take(&mut self, arrived: Arrived) {
         (self.seq, self.index, self.at) = (arrived.seq, 0, arrived.at);
+        self.hear_the_inbox(&arrived);
         self.settle_who_speaks();
         match arrived.what {
             What::Customer { act, name, .. } => {
@@ -158,6 +165,57 @@ impl Table<'_> {
         }
     }
 
+    /// In a provider's own inbox people take chats and give them back, too: the bot is silent while somebody has the room.
+    fn hear_the_inbox(&mut self, arrived: &Arrived) {
+        let session = &mut self.out.session;
+        match (arrived.window, &arrived.what) {
+            // Whoever writes opens it.
+            (_, What::Customer { .. }) => session.window_closed = false,
+            (Window::Closed, What::Item(_)) => session.window_closed = true,
+            (Window::Open, What::Item(_)) => session.window_closed = false,
+            (Window::Unknown, What::Item(_)) | (_, What::Unreadable(_)) => {}
+        }
+        match arrived.keeper {
+            Keeper::People => {
+                if !session.assigned {
+                    session.assigned = true;
+                    self.note(
+                        NoteKind::Handoff,
+                        "A person has the chat in the provider's inbox.",
+                    );
+                }
+                if self.owner != Owner::Human {
+                    self.owner = Owner::Human;
+                    self.out.owner = Some(Owner::Human);
+                }
+            }
+            Keeper::Bot if session.assigned => {
+                session.assigned = false;
+                self.owner = Owner::Bot;
+                self.out.owner = Some(Owner::Bot);
+                if self.out.session.position.mode == Mode::Human {
+                    self.advance(EventKind::Returned);
+                }
+            }
+            Keeper::Bot | Keeper::Unknown => {}
+        }
+    }
+
+    /// A room was closed in the provider's inbox. Where people had the chat, that ends the session; the bot ends its own.
+    fn room_resolved(&mut self) {
+        self.note(NoteKind::Session, "The room is resolved in the provider's inbox.");
+        let people = self.out.session.assigned || self.out.session.position.mode == Mode::Human;
+        self.out.session.assigned = false;
+        if people {
+            self.owner = Owner::Bot;
+            self.out.owner = Some(Owner::Bot);
+            self.let_go();
+            self.resolved = true;
+            self.advance(EventKind::Close);
+            self.resolved = false;
+        }
+    }
+
     fn item(&mut self, item: Item) {
         match item {
             Item::Timer { id } => self.advance(EventKind::Timer { id }),
@@ -180,7 +238,16 @@ impl Table<'_> {
                 self.let_go();
                 self.advance(EventKind::Close);
             }
-            Item::Inbound(_) | Item::Noted => {}
+            Item::Inbound(inbound) => {
+                // Who has the room was heard already.
+                let resolved = InboundBody::Room {
+                    news: RoomNews::Resolved,
+                };
+                if inbound.body == resolved {
+                    self.room_resolved();
+                }
+            }
+            Item::Noted => {}
         }
     }
 
@@ -275,6 +342,14 @@ impl Table<'_> {
         for outgoing in turn.outbox {
             self.pack(outgoing, sender, None);
         }
+        if let Some(body) = self.for_the_room.take() {
+            let outgoing = Outgoing {
+                body,
+                said_at: None,
+                after_ms: 0,
+            };
+            self.pack(outgoing, sender, None);
+        }
         for change in turn.timers {
             match change {
                 TimerChange::Set { id, due } => {
@@ -322,6 +397,9 @@ impl Table<'_> {
             Effect::Opened { session } => self.note(NoteKind::Session, format!("Session {session} begins.")),
             Effect::Closed { session, why } => {
                 self.out.session.calls = BTreeSet::new();
+                if !self.resolved && !self.out.session.assigned {
+                    self.for_the_room = Some(OutboundBody::Resolve);
+                }
                 let why = match why {
                     Closing::Flow => "the flow closed it",
                     Closing::Silence => "the customer was silent",
@@ -349,6 +427,11 @@ impl Table<'_> {
     fn hand_off(&mut self, handed: HandedOver) {
         self.owner = Owner::Human;
         self.out.owner = Some(Owner::Human);
+        if !self.out.session.assigned {
+            self.for_the_room = Some(OutboundBody::HandOff {
+                team: handed.team.clone(),
+            });
+        }
         let mut text = match handed.team.as_str() {
             "" => "The chat waits for people.".to_owned(),
             team => format!("The chat waits for {team}."),
@@ -392,6 +475,21 @@ impl Table<'_> {
 
     /// Plans a message and queues each of its steps by itself, so that no crash repeats those that are through.
     fn pack(&mut self, outgoing: Outgoing, sender: Sender, agent: Option<String>) {
+        let about_the_room = matches!(
+            outgoing.body,
+            OutboundBody::HandOff { .. } | OutboundBody::Resolve
+        );
+        if about_the_room && !self.rules.channel.capabilities().rooms {
+            return;
+        }
+        let anytime = about_the_room || matches!(outgoing.body, OutboundBody::Template { .. });
+        if self.out.session.window_closed && !anytime {
+            self.note(
+                NoteKind::Sending,
+                "Not sent: the provider says that the customer's 24 hours are over; only a template can be sent.",
+            );
+            return;
+        }
         let Some(to) = self.to.clone() else {
             self.note(
                 NoteKind::Sending,
@@ -400,7 +498,6 @@ impl Table<'_> {
             return;
         };
         self.pause += SignedDuration::from_millis(i64::try_from(outgoing.after_ms).unwrap_or(0));
-        let template = matches!(outgoing.body, OutboundBody::Template { .. });
         let plan = self.rules.channel.plan(&Outbound {
             to,
             reply_to: None,
@@ -414,7 +511,7 @@ impl Table<'_> {
                 outgoing.said_at.clone(),
             ));
         }
-        if plan.steps.is_empty() {
+        if plan.steps.is_empty() && !about_the_room {
             self.out.told.push(Told::Unsendable(plan.losses.len()));
         }
         for mut step in plan.steps {
@@ -433,7 +530,7 @@ impl Table<'_> {
             let not_before = (!self.pause.is_zero()).then(|| self.at + self.pause);
             let line = Line::Ours(Box::new(Ours {
                 step,
-                template,
+                template: anytime,
                 queued_at: self.at,
                 agent: agent.clone(),
                 said_at: outgoing.said_at.clone(),

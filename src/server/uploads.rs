@@ -4,13 +4,25 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::parts::{Number, Shared, lock};
-use crate::channel::{SendClass, SendError, Step, Upload};
+use crate::channel::{EncodeError, HttpRequest, SendClass, SendError, Step, Upload};
 
 /// Meta keeps an upload for 30 days.
 const KEPT_FOR: Duration = Duration::from_secs(25 * 24 * 3600);
 
+/// The request that carries out a step, whatever file it names.
+pub(super) async fn request(shared: &Shared, number: &Number, step: &Step) -> Result<HttpRequest, SendError> {
+    let refused = |why: EncodeError| fault(why.to_string());
+    let channel = &number.channel;
+    if let Some(path) = step.file().filter(|_| channel.capabilities().files_along) {
+        let upload = read(&shared.config.flows, path).await?;
+        return channel.encode_with_file(step, &upload).map_err(refused);
+    }
+    let step = ready(shared, number, step).await?;
+    channel.encode(&step).map_err(refused)
+}
+
 /// The step with its file uploaded. Uploading shows nothing to the customer, so it may be repeated.
-pub(super) async fn ready(shared: &Shared, number: &Number, step: &Step) -> Result<Step, SendError> {
+async fn ready(shared: &Shared, number: &Number, step: &Step) -> Result<Step, SendError> {
     let Some(path) = step.file() else {
         return Ok(step.clone());
     };

@@ -26,7 +26,7 @@ use super::traces::Span;
 use super::worker;
 use crate::channel::{Answer, Delivery, Forged};
 use crate::failpoint;
-use crate::message::{Inbound, InboundBody, MediaKind, Role};
+use crate::message::{Inbound, InboundBody, Keeper, MediaKind, Role};
 use crate::store::{Ingest, Ingested, Owner, Status, StoreError};
 
 /// How long the body of a webhook may take to arrive.
@@ -177,6 +177,11 @@ fn again() -> Response {
 
 /// Reads an authentic webhook and stores all of it.
 async fn accept(shared: &Arc<Shared>, number: &Number, delivery: &Delivery<'_>) -> Result<(), StoreError> {
+    for other in shared.numbers.values() {
+        if other.config.id == number.config.id || same_organisation(number, other) {
+            other.endpoint.reached(shared.store.as_ref()).await;
+        }
+    }
     let decoded = number.channel.decode(delivery.raw);
     for problem in &decoded.problems {
         count(shared, number, Arrival::Quarantined);
@@ -219,13 +224,12 @@ pub(super) async fn deliver(
     for event in events {
         let Some(number) = addressee(shared, number, &event, &trusted) else {
             count(shared, number, Arrival::Foreign);
-            tracing::warn!(
-                channel = number.config.id,
-                "an event for a number that is not configured here"
-            );
+            tell_of_foreign(number);
             continue;
         };
         match &event.body {
+            // What the bot said is in the thread already.
+            _ if event.who.role == Role::BotEcho => count(shared, number, Arrival::Ours),
             InboundBody::Status(status) => statuses.push((number, status.clone())),
             InboundBody::Account { field, .. } => {
                 tracing::warn!(
@@ -273,6 +277,16 @@ pub(super) async fn deliver(
         .await
 }
 
+/// Where a whole organisation has one webhook, most of it may be for others.
+fn tell_of_foreign(number: &Number) {
+    let channel = &number.config.id;
+    if number.channel.organisation().is_some() {
+        tracing::debug!(channel, "an event for a number that is not configured here");
+    } else {
+        tracing::warn!(channel, "an event for a number that is not configured here");
+    }
+}
+
 fn addressee<'a>(
     shared: &'a Shared,
     number: &'a Number,
@@ -285,15 +299,21 @@ fn addressee<'a>(
     shared.numbers.values().find(|other| {
         other.channel.provider() == number.channel.provider()
             && other.channel.account() == event.account
-            && trusted(other)
+            && (trusted(other) || same_organisation(number, other))
     })
+}
+
+/// Whether one webhook speaks for both numbers.
+fn same_organisation(one: &Number, other: &Number) -> bool {
+    let organisation = one.channel.organisation();
+    organisation.is_some() && organisation == other.channel.organisation()
 }
 
 /// An event on its way into a mailbox.
 struct Letter {
     ingest: Ingest,
-    /// Somebody of the business wrote it, from the phone.
-    by_staff: bool,
+    /// Somebody of the business wrote it, from the phone, or has the chat in the provider's inbox.
+    people_have_it: bool,
 }
 
 /// The event as it goes into its contact's mailbox; `None` if it has no place there.
@@ -308,7 +328,7 @@ async fn letter(shared: &Shared, number: &Number, event: Inbound) -> Result<Opti
         );
         return Ok(None);
     }
-    let aliases = identity::aliases(&event.who);
+    let aliases = identity::of_event(&event);
     let Some((first, also)) = aliases.split_first() else {
         return quarantine(shared, number, &event, "nobody is named in it").await;
     };
@@ -319,7 +339,8 @@ async fn letter(shared: &Shared, number: &Number, event: Inbound) -> Result<Opti
         shared.store.resolve_alias(&number.config.id, first, &new).await?;
     }
     let event = shortened(shared, number, event).await?;
-    let by_staff = event.who.role == Role::Agent;
+    let assigned = event.conversation.keeper == Keeper::People && late <= LATE;
+    let people_have_it = event.who.role == Role::Agent || assigned;
     let quiet = quiet(shared, number, &event, late);
     let history = line_of(&event).map(|line| line.to_bytes());
     let (dedupe, said_at) = (event.key.0.clone(), said_at(&event, now));
@@ -340,7 +361,10 @@ async fn letter(shared: &Shared, number: &Number, event: Inbound) -> Result<Opti
         history,
         payload,
     };
-    Ok(Some(Letter { ingest, by_staff }))
+    Ok(Some(Letter {
+        ingest,
+        people_have_it,
+    }))
 }
 
 /// A text too long for a mailbox goes on without its end, which is kept in quarantine: an answer to most of it beats
@@ -418,7 +442,7 @@ pub(super) fn line_of(event: &Inbound) -> Option<Line> {
             body: (**body).clone(),
         }),
         (body, Role::Agent | Role::BotEcho) => Some(Line::Echo { body: body.clone() }),
-        (InboundBody::Status(_) | InboundBody::Account { .. }, _) => None,
+        (InboundBody::Status(_) | InboundBody::Account { .. } | InboundBody::Room { .. }, _) => None,
         (body, Role::User | Role::System) => Some(Line::Customer {
             body: body.clone(),
             message_id: event.message_id.clone(),
@@ -449,11 +473,11 @@ async fn store_all(shared: &Arc<Shared>, letters: Vec<Letter>) -> Result<(), Sto
     if letters.is_empty() {
         return Ok(());
     }
-    let (batch, by_staff): (Vec<Ingest>, Vec<bool>) = letters
+    let (batch, people_have_it): (Vec<Ingest>, Vec<bool>) = letters
         .into_iter()
-        .map(|letter| (letter.ingest, letter.by_staff))
+        .map(|letter| (letter.ingest, letter.people_have_it))
         .unzip();
-    let seat = match (&batch[..], &by_staff[..]) {
+    let seat = match (&batch[..], &people_have_it[..]) {
         ([ingest], [false]) => seat_for(shared, ingest),
         _ => None,
     };
@@ -464,14 +488,14 @@ async fn store_all(shared: &Arc<Shared>, letters: Vec<Letter>) -> Result<(), Sto
     };
     failpoint!("after_ingest");
     let mut full = false;
-    for ((ingest, by_staff), outcome) in batch.iter().zip(by_staff).zip(outcomes) {
+    for ((ingest, people_have_it), outcome) in batch.iter().zip(people_have_it).zip(outcomes) {
         let Ingest { channel, contact, .. } = ingest;
         let arrivals = &shared.metrics.channel(channel).arrivals;
         match outcome {
             Ingested::New(seq) => {
                 arrivals.of(Arrival::New).increment(1);
                 tracing::info!(channel, contact = %Masked(*contact), seq, "received");
-                if by_staff {
+                if people_have_it {
                     // At once, not when the event's turn comes; and not again when the provider repeats itself.
                     shared.store.set_owner(*contact, Owner::Human).await?;
                 }

@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::compatible::Compatible;
 use super::coster::Coster;
+use super::qontak::Qontak;
 use crate::engine::SessionSettings;
 use crate::store::Retention;
 
@@ -229,6 +230,7 @@ pub(super) struct Channel {
     pub webhook_secret_file: Option<Spanned<OneOrMore>>,
     pub compatible: Option<Spanned<Compatible>>,
     pub coster: Option<Spanned<Coster>>,
+    pub qontak: Option<Spanned<Qontak>>,
     #[serde(default = "yes")]
     pub autopilot: bool,
     pub burst_quiet_ms: Option<u64>,
@@ -250,6 +252,8 @@ pub enum Provider {
     Compatible,
     /// Coster; experimental.
     Coster,
+    /// Mekari Qontak.
+    Qontak,
     /// No provider at all: the demo page and tests.
     Simulator,
 }

@@ -4,6 +4,7 @@ mod compatible;
 mod coster;
 mod error;
 mod file;
+mod qontak;
 mod resolve;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use url::Url;
 
 use crate::channel::coster::CosterSettings;
 use crate::channel::meta::CompatibleSettings;
+use crate::channel::qontak::QontakSettings;
 use crate::engine::SessionSettings;
 use crate::store::{Pace, Retention};
 
@@ -104,6 +106,7 @@ pub enum ProviderConfig {
     Meta(Box<MetaConfig>),
     Compatible(Box<CompatibleSettings>),
     Coster(Box<CosterSettings>),
+    Qontak(Box<QontakSettings>),
     Simulator,
 }
 
@@ -114,6 +117,7 @@ impl ProviderConfig {
             ProviderConfig::Meta(_) => "meta",
             ProviderConfig::Compatible(_) => "compatible",
             ProviderConfig::Coster(_) => "coster",
+            ProviderConfig::Qontak(_) => "qontak",
             ProviderConfig::Simulator => "simulator",
         }
     }
@@ -124,6 +128,7 @@ impl ProviderConfig {
             ProviderConfig::Meta(meta) => Some(&meta.phone_number_id),
             ProviderConfig::Compatible(settings) => Some(&settings.phone_number_id),
             ProviderConfig::Coster(settings) => Some(&settings.phone_number_id),
+            ProviderConfig::Qontak(settings) => Some(&settings.channel_integration_id),
             ProviderConfig::Simulator => None,
         }
     }
@@ -133,6 +138,7 @@ impl ProviderConfig {
         match self {
             ProviderConfig::Compatible(settings) => settings.gate.path_secret(),
             ProviderConfig::Coster(settings) => settings.gate.path_secret(),
+            ProviderConfig::Qontak(settings) => settings.gate.path_secret(),
             ProviderConfig::Meta(_) | ProviderConfig::Simulator => None,
         }
     }

@@ -15,6 +15,7 @@ use super::{
     ChannelConfig, Config, ConfigError, MetaConfig, Mistake, ProviderConfig, ServiceConfig, StoreAddress,
     TracesConfig, VoiceConfig,
 };
+use crate::server::channels::{self, Secrets};
 use crate::store::redis::link::{AddressError, Durability};
 use crate::store::{NoStore, Pace, RedisPlace};
 
@@ -102,7 +103,10 @@ impl Reader<'_> {
             language: (voice.language != "auto").then(|| voice.language.clone()),
             longest: Duration::from_secs(u64::from(voice.max_minutes) * 60),
         });
-        let channels = self.channels(&file.channels);
+        let mut channels = self.channels(&file.channels);
+        for channel in &mut channels {
+            set_endpoint(public_url.as_ref(), channel);
+        }
         Some(Config {
             flows: self.path(&file.flows),
             store: store?,
@@ -261,7 +265,7 @@ impl Reader<'_> {
                     channel.provider.name(),
                     channel.provider.account().unwrap_or_default(),
                 );
-                self.wrong(span, says, "remove one of them, or correct its phone_number_id");
+                self.wrong(span, says, "remove one of them, or correct its id");
             }
             channels.push(channel);
         }
@@ -292,6 +296,10 @@ impl Reader<'_> {
                 .coster(channel, span)
                 .map(Box::new)
                 .map(ProviderConfig::Coster),
+            Provider::Qontak => self
+                .qontak(channel, span)
+                .map(Box::new)
+                .map(ProviderConfig::Qontak),
         };
         self.tables_fit(channel);
         Some(ChannelConfig {
@@ -321,6 +329,11 @@ impl Reader<'_> {
                 "coster",
                 channel.coster.as_ref().map(Spanned::span),
                 Provider::Coster,
+            ),
+            (
+                "qontak",
+                channel.qontak.as_ref().map(Spanned::span),
+                Provider::Qontak,
             ),
         ];
         for (name, span, provider) in tables {
@@ -514,6 +527,14 @@ impl Reader<'_> {
 fn pace_of(provider: Provider) -> u32 {
     match provider {
         Provider::Meta | Provider::Compatible | Provider::Simulator => 80,
-        Provider::Coster => 5,
+        Provider::Coster | Provider::Qontak => 5,
+    }
+}
+
+/// Qontak is told by us where webhooks go.
+fn set_endpoint(public_url: Option<&Url>, channel: &mut ChannelConfig) {
+    let address = public_url.and_then(|url| channels::webhook(Some(url), channel, Secrets::Shown));
+    if let ProviderConfig::Qontak(settings) = &mut channel.provider {
+        settings.endpoint = address.map(SecretString::from);
     }
 }

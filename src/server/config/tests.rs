@@ -5,6 +5,7 @@ use secrecy::ExposeSecret;
 use super::compatible::Compatible;
 use super::coster::Coster;
 use super::file::{Channel, File, RetentionDays, Source};
+use super::qontak::Qontak;
 use super::*;
 use crate::store::redis::link::Durability;
 
@@ -81,6 +82,7 @@ fn every_key_is_explained_in_the_reference_with_its_default() {
     );
     assert_eq!(keys(&channel["compatible"]), known::<Compatible>("nonsense = 1"));
     assert_eq!(keys(&channel["coster"]), known::<Coster>("nonsense = 1"));
+    assert_eq!(keys(&channel["qontak"]), known::<Qontak>("nonsense = 1"));
     assert_eq!(
         known::<Source>("nonsense = 1"),
         ["env", "file"].map(str::to_owned).into()
@@ -403,4 +405,71 @@ fn two_channels_with_the_same_number_are_refused_in_one_sentence() {
     let table = "[channel.compatible]\npreset = \"360dialog\"\nwebhook_auth = \"path\"";
     let other = channel("compatible", "", table).replace("\"main\"", "\"other\"");
     parsed(&format!("{META}{other}")).expect("valid");
+}
+
+/// What is wrong in a configuration, and where.
+fn mistakes(text: &str) -> Vec<(Option<usize>, String)> {
+    let error = parsed(text).expect_err("mistakes");
+    let one = |mistake: &Mistake| (error.line(mistake), mistake.says.clone());
+    error.mistakes.iter().map(one).collect()
+}
+
+#[test]
+fn a_number_at_qontak_knows_its_endpoint_its_pace_and_the_base_of_its_generation() {
+    let with = |auth: &str| {
+        let text = format!(
+            "public_url = \"https://bot.example/\"\n[[channel]]\nid = \"main\"\nprovider = \"qontak\"\n\
+             access_token_env = \"TOKEN\"\nwebhook_secret_env = \"HOOK_SECRET\"\n[channel.qontak]\n\
+             channel_integration_id = \"a\"\nclient_id = \"c\"\nclient_secret_env = \"C\"\nusername = \"u\"\n\
+             password_env = \"P\"\nauth = {auth:?}\n"
+        );
+        parsed(&text).expect("valid").channels.remove(0)
+    };
+    let base = |auth: &str| match with(auth).provider {
+        ProviderConfig::Qontak(settings) => settings.base_url,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(base("token"), "https://service-chat.qontak.com/api/open/v1");
+    assert_eq!(base("password"), base("token"));
+    assert_eq!(base("hmac"), "https://api.mekari.com/qontak/chat/v1");
+    let channel = with("token");
+    assert_eq!(channel.per_second, 5);
+    let ProviderConfig::Qontak(settings) = &channel.provider else {
+        panic!("not Qontak")
+    };
+    let endpoint = settings.endpoint.as_ref().expect("an endpoint").expose_secret();
+    assert_eq!(endpoint, "https://bot.example/webhook/main/value-of-HOOK_SECRET");
+    assert!(!format!("{channel:?}").contains("value-of"));
+    assert_eq!(parsed(META).expect("valid").channels[0].per_second, 80);
+}
+
+#[test]
+fn all_mistakes_of_a_number_at_qontak_are_told_at_once() {
+    let told = mistakes(
+        "[[channel]]\nid = \"main\"\nprovider = \"qontak\"\nwebhook_secret_env = \"UNSET\"\n[channel.qontak]\n\
+         auth = \"password\"\nhand_off = \"nobody\"\n[channel.qontak.templates]\nhello = \"hello\"\n\
+         [channel.qontak.agents]\nsupport = \"a/b\"\n",
+    );
+    let says: Vec<&str> = told.iter().map(|(_, says)| says.as_str()).collect();
+    for wanted in [
+        "the channel main has no channel_integration_id",
+        "the channel main has no username",
+        "the channel main has no password",
+        "the channel main has no client_id",
+        "the channel main has no client_secret",
+        "the environment variable UNSET is not set",
+        "\"nobody\" is nobody to hand a room to",
+        "\"hello\" is not the id of the template hello",
+        "\"a/b\" is not the id of an agent for the team support",
+    ] {
+        assert!(says.contains(&wanted), "{wanted}: {says:#?}");
+    }
+    assert_eq!(told.len(), 9, "{told:#?}");
+    let lines: Vec<_> = told.iter().filter_map(|(line, _)| *line).collect();
+    assert!(lines.is_sorted(), "{told:#?}");
+    let auth = mistakes(
+        "[[channel]]\nid = \"main\"\nprovider = \"qontak\"\nwebhook_secret_env = \"HOOK_SECRET\"\n[channel.qontak]\n\
+         channel_integration_id = \"a\"\nauth = \"oauth\"\n",
+    );
+    assert_eq!(auth, [(Some(7), "\"oauth\" is no way to log in".to_owned())]);
 }

@@ -56,6 +56,8 @@ label! {
         TooOld = "too_old",
         /// For a number that is not configured here.
         Foreign = "foreign",
+        /// A message of ours, as a provider with an inbox tells it back.
+        Ours = "ours",
         /// It could not be read, or not whole.
         Quarantined = "quarantined",
     }

@@ -1,3 +1,5 @@
+mod rooms;
+
 use std::cell::RefCell;
 
 use super::*;
