@@ -87,7 +87,7 @@ pub fn config(
          [services.tally]\nurl = \"http://{0}\"\nallow = [\"{0}\"]\n\
          [[channel]]\nid = \"{CHANNEL}\"\nprovider = \"meta\"\nphone_number_id = \"{1}\"\napi_base = \"{2}\"\n\
          access_token_env = \"TOKEN\"\napp_secret_env = \"SECRET\"\nverify_token_env = \"VERIFY\"\n\
-         burst_quiet_ms = 10\n{channel}\n",
+         {channel}\n",
         scales.address, setup.phone_number_id, provider,
     )
 }

@@ -240,8 +240,9 @@ impl Fleet {
             .ok()
             .and_then(|spoke| spoke.elapsed().ok())
             .unwrap_or_default();
+        // And a provider that is slow takes what the dead one had given to its socket.
         let now = Instant::now();
-        self.unwritten.push((now - ago - IN_FLIGHT, now));
+        self.unwritten.push((now - ago - IN_FLIGHT, now + IN_FLIGHT));
         self.kill(worker);
         true
     }

@@ -50,6 +50,8 @@ pub struct Setting {
     pub config: String,
     /// How fast the number may send, of the number's table too.
     pub pace: String,
+    /// How long a bot waits for more before it answers. With none a message is claimed by the step that stores it.
+    pub quiet_ms: u32,
     pub channel: String,
     pub env: Vec<(String, String)>,
     pub double: Setup,
@@ -63,6 +65,7 @@ impl Setting {
             habits: Habits::default(),
             config: String::new(),
             pace: "messages_per_second = 0\npair_every_ms = 0\n".to_owned(),
+            quiet_ms: 10,
             channel: String::new(),
             env: vec![("SWITCHBOARD_HASTE".to_owned(), HASTE.to_owned())],
             double: Setup {
@@ -127,7 +130,10 @@ impl World {
                     store,
                     &provider,
                     &setting.config,
-                    &format!("{}{}", setting.pace, setting.channel),
+                    &format!(
+                        "burst_quiet_ms = {}\n{}{}",
+                        setting.quiet_ms, setting.pace, setting.channel
+                    ),
                 )
             })
             .collect();
@@ -198,6 +204,20 @@ impl World {
         while !self.heard().answers(&taken) && began.elapsed() < self.patience {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Waits until every customer who ever wrote was asked, after the last answer, whether they are there.
+    pub async fn everybody_asked(&self) {
+        let contacts = 0..self.customers_count();
+        let silent: Vec<usize> = contacts
+            .filter(|contact| !self.customers.answers().taken[*contact].is_empty())
+            .collect();
+        let what = "everybody to be asked after the last answer";
+        until(what, Duration::from_secs(180), || {
+            let heard = self.heard();
+            silent.iter().all(|contact| heard.asked_at(*contact).is_some())
+        })
+        .await;
     }
 
     /// Waits until the provider's statuses were taken; `false`: in vain.

@@ -46,12 +46,7 @@ async fn f9_clocks_that_jump_lose_no_timer_and_let_none_come_early() {
     world.more_messages(world.customers_count() * 3).await;
     world.settle().await;
     let contacts = world.customers_count();
-    until(
-        "everybody to be asked after the last answer",
-        Duration::from_secs(180),
-        || (0..contacts).all(|contact| world.heard().asked_at(contact).is_some()),
-    )
-    .await;
+    world.everybody_asked().await;
     let soonest = soonest(&world, 0..contacts);
     let mut verdict = world.verdict(Bounds::default()).await;
     if soonest + TOLERANCE < SILENCE {

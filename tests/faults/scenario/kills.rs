@@ -94,6 +94,8 @@ async fn f1_one_worker_with_a_file_dies_at_every_place_and_nothing_is_lost() {
     let mut world = World::start("F1 kill -9 at 21 places, SQLite", plan, setting).await;
     let times = plan.size(1, 20);
     die_everywhere(&mut world, times).await;
+    world.settle().await;
+    world.everybody_asked().await;
     world.verdict(Bounds::default()).await.holds();
 }
 
@@ -103,8 +105,11 @@ async fn f1_workers_on_redis_die_at_every_place_and_nothing_is_lost() {
     let redis = Server::start(&Options::persist(Persist::EverySecond));
     let mut setting = impatient(Setting::on(Ground::redis(&redis.url(), plan.size(3, 4))));
     setting.habits.contacts = plan.size(60, 1_000);
+    setting.quiet_ms = 0;
     let mut world = World::start("F1 kill -9 at 21 places, Redis", plan, setting).await;
     let times = plan.size(2, 200);
     die_everywhere(&mut world, times).await;
+    world.settle().await;
+    world.everybody_asked().await;
     world.verdict(Bounds::default()).await.holds();
 }
