@@ -315,6 +315,28 @@ async fn asked_to_stop_while_the_store_hangs_a_worker_stops_in_time_and_nothing_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_webhook_that_was_given_up_while_the_store_hung_is_answered_once_it_goes_on() {
+    let (double, server) = (double().await, redis::Server::plain());
+    let mut bot = worker(&double, &server);
+    bot.env("SWITCHBOARD_HASTE", "1");
+    bot.start(&double).await;
+    let sari = double.customer(SARI);
+    sari.says("Hi");
+    heard(&double, SARI, 1).await;
+    double.settled().await;
+    server.freeze();
+    sari.taps("Leave a message");
+    bot.line("a webhook could not be stored")
+        .await
+        .expect("it is given up");
+    server.thaw();
+    let thawed = Instant::now();
+    assert_eq!(heard(&double, SARI, 2).await, [HELLO, STORY]);
+    // A claim that nobody holds would be in the way for twenty.
+    assert!(thawed.elapsed() < Duration::from_secs(15));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn status_and_metrics_show_who_works_on_the_store_and_with_how_much_of_it() {
     let (double, server) = (double().await, redis::Server::plain());
     let worker = || worker(&double, &server).with(&double, "[metrics]\nbind = \"127.0.0.1:0\"\n");

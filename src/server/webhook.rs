@@ -477,13 +477,14 @@ async fn store_all(shared: &Arc<Shared>, letters: Vec<Letter>) -> Result<(), Sto
         .into_iter()
         .map(|letter| (letter.ingest, letter.people_have_it))
         .unzip();
+    let batch: Arc<[Ingest]> = batch.into();
     let seat = match (&batch[..], &people_have_it[..]) {
         ([ingest], [false]) => seat_for(shared, ingest),
         _ => None,
     };
     failpoint!("before_ingest");
     let outcomes = match seat {
-        Some(seat) => worker::take_in(shared, seat, &batch).await?,
+        Some(seat) => worker::take_in(shared, seat, batch.clone()).await?,
         None => shared.store.ingest(&batch).await?,
     };
     failpoint!("after_ingest");

@@ -4,6 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use super::acts::{self, Arrived, What};
 use super::desk::{Seat, Task};
 use super::failpoint::hasty;
@@ -27,40 +29,50 @@ const LEASE: Duration = Duration::from_secs(20);
 
 /// Takes one turn of this contact, if it is due, and sends what the turn says.
 pub(super) async fn take_turn(shared: &Arc<Shared>, seat: &Seat) {
-    if let Some(nonce) = nonce() {
-        take_turn_as(shared, seat, nonce).await;
-    }
+    let Some(nonce) = nonce() else { return };
+    let began = Instant::now();
+    failpoint!("before_claim");
+    let claimed = shared.store.claim(seat.contact, nonce, hasty(LEASE)).await;
+    take_what_came(shared, seat, claimed, began).await;
 }
 
 /// Stores events of the contact of this seat. If it is due at once, its claim comes in the same step, and the turn is taken
-/// here, behind the answer to whoever brought the events.
+/// here, behind the answer to whoever brought the events. All of it goes on although the caller waits no longer, so that no
+/// claim is left that nobody holds.
 pub(super) async fn take_in(
     shared: &Arc<Shared>,
     seat: Seat,
-    events: &[Ingest],
+    events: Arc<[Ingest]>,
 ) -> Result<Vec<Ingested>, StoreError> {
     let Some(nonce) = nonce() else {
-        return shared.store.ingest(events).await;
+        return shared.store.ingest(&events).await;
     };
-    let began = Instant::now();
-    let stored = shared.store.ingest_then_claim(events, nonce, hasty(LEASE)).await;
-    // With an answer a claim may have got lost: only this nonce gets it again.
-    let lost = matches!(stored, Err(StoreError::Unknown(_)));
-    let (outcomes, claim) = match stored {
-        Ok((outcomes, claim)) => (Ok(outcomes), claim),
-        Err(why) => (Err(why), None),
-    };
+    let (tell, told) = oneshot::channel();
     let shared = shared.clone();
     shared.tasks.clone().spawn(async move {
+        let began = Instant::now();
+        let stored = shared.store.ingest_then_claim(&events, nonce, hasty(LEASE)).await;
+        // With an answer a claim may have got lost: only this nonce gets it again.
+        let lost = matches!(stored, Err(StoreError::Unknown(_)));
+        let (outcomes, claim) = match stored {
+            Ok((outcomes, claim)) => (Ok(outcomes), claim),
+            Err(why) => (Err(why), None),
+        };
+        // Nobody may wait for it any more.
+        let _ = tell.send(outcomes);
         match (claim, lost) {
             (Some(claim), _) => take_claimed(&shared, claim, began).await,
-            (None, true) => take_turn_as(&shared, &seat, nonce).await,
+            (None, true) => {
+                let again = || shared.store.claim(seat.contact, nonce, hasty(LEASE));
+                take_what_came(&shared, &seat, repeated(again).await, began).await;
+            }
             (None, false) => {}
         }
         drop(seat);
         dispatch::go_on(&shared, Task::Turn).await;
     });
-    outcomes
+    told.await
+        .unwrap_or_else(|_| Err(StoreError::Unknown("what stores events stopped".to_owned())))
 }
 
 /// What tells the holder of a lease from those before.
@@ -74,16 +86,17 @@ fn nonce() -> Option<Nonce> {
     }
 }
 
-async fn take_turn_as(shared: &Arc<Shared>, seat: &Seat, nonce: Nonce) {
-    let contact = seat.contact;
-    let began = Instant::now();
-    failpoint!("before_claim");
-    let claimed = shared.store.claim(contact, nonce, hasty(LEASE)).await;
+async fn take_what_came(
+    shared: &Arc<Shared>,
+    seat: &Seat,
+    claimed: Result<Option<Claim>, StoreError>,
+    began: Instant,
+) {
     seat.claimed();
     match claimed {
         Ok(Some(claim)) => take_claimed(shared, claim, began).await,
         Ok(None) => {}
-        Err(why) => dispatch::not_claimed(shared, contact, &why),
+        Err(why) => dispatch::not_claimed(shared, seat.contact, &why),
     }
 }
 
