@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use switchboard::store::{Caps, Due, Ingested, Job, JobId, Store, StoreError, TimerId};
+use switchboard::store::{Caps, ContactId, Due, Ingested, Job, JobClaim, JobId, Store, StoreError, TimerId};
 
 use super::Open;
 use super::bed::{Bed, LEASE, bed, bed_with, timer, turn, words};
 
-async fn sets(bed: &Bed, contact: switchboard::store::ContactId, name: &str, in_millis: i64) {
+async fn sets(bed: &Bed, contact: ContactId, name: &str, in_millis: i64) {
     bed.say(contact, "hello").await;
     let mut turn = turn(&bed.claim(contact).await);
     turn.set_timers = vec![timer(name, bed.in_millis(in_millis))];
@@ -157,7 +157,7 @@ pub async fn a_timer_that_fires_during_a_turn_waits_for_its_end(open: Open) {
     assert_eq!(words(&bed.claim(ana).await), ["timer idle"]);
 }
 
-async fn asks(bed: &Bed, contact: switchboard::store::ContactId, id: &str, wait: Option<i64>) {
+async fn asks(bed: &Bed, contact: ContactId, id: &str, wait: Option<i64>) {
     bed.say(contact, "hello").await;
     let mut turn = turn(&bed.claim(contact).await);
     turn.jobs = vec![Job {
@@ -192,13 +192,19 @@ pub async fn a_job_is_done_once_and_its_result_is_an_event(open: Open) {
     assert!(bed.store.job_claim(LEASE).await.unwrap().is_none());
 }
 
-pub async fn a_job_of_a_dead_worker_is_claimed_again_and_the_old_claim_is_void(open: Open) {
-    let bed = bed(open).await;
-    let ana = bed.contact("ana").await;
-    asks(&bed, ana, "j1", None).await;
+/// A claim of a job that ran out, and the one that took over.
+async fn taken_over(bed: &Bed, contact: ContactId) -> (JobClaim, JobClaim) {
+    asks(bed, contact, "j1", None).await;
     let zombie = bed.store.job_claim(LEASE).await.unwrap().unwrap();
     bed.pass(LEASE.as_millis() as u64);
     let heir = bed.store.job_claim(LEASE).await.unwrap().unwrap();
+    (zombie, heir)
+}
+
+pub async fn a_job_of_a_dead_worker_is_claimed_again_and_the_old_claim_is_void(open: Open) {
+    let bed = bed(open).await;
+    let ana = bed.contact("ana").await;
+    let (zombie, heir) = taken_over(&bed, ana).await;
     assert_eq!((heir.id.clone(), heir.attempt), (zombie.id.clone(), 2));
     assert_ne!(heir.nonce, zombie.nonce);
     assert!(!bed.store.job_done(&zombie, b"late".to_vec()).await.unwrap());
@@ -232,10 +238,7 @@ pub async fn a_job_that_takes_long_stays_with_the_worker_that_keeps_its_claim(op
 pub async fn a_claim_that_was_lost_is_not_kept(open: Open) {
     let bed = bed(open).await;
     let ana = bed.contact("ana").await;
-    asks(&bed, ana, "j1", None).await;
-    let zombie = bed.store.job_claim(LEASE).await.unwrap().unwrap();
-    bed.pass(LEASE.as_millis() as u64);
-    let heir = bed.store.job_claim(LEASE).await.unwrap().unwrap();
+    let (zombie, heir) = taken_over(&bed, ana).await;
     bed.pass(1);
     assert!(!bed.store.job_renew(&zombie, LEASE * 2).await.unwrap());
     assert!(!bed.store.job_renew(&zombie, Duration::ZERO).await.unwrap());

@@ -67,17 +67,7 @@ if ARGV[12] ~= '' and f[1] and not leased and run and run <= now and #events == 
   and #events <= tonumber(ARGV[14]) and owned(f[7]) then
   local blobs = redis.pcall('HMGET', KEYS[8], 's', 'm')
   if not blobs.err and reads(blobs[1]) and reads(blobs[2]) then
-    local aliases, n = {}, 0
-    while n < 4 and f[9 + n] do
-      aliases[n + 1] = f[9 + n]
-      n = n + 1
-    end
-    while n >= 4 do
-      local more = call('HGET', KEYS[1], 'a' .. n)
-      if not more then break end
-      aliases[n + 1] = more
-      n = n + 1
-    end
+    local aliases = aliases_of(f, 9)
     leased, nonce, fence, claimed_after, run = true, ARGV[12], fence + 1, takeovers, now + tonumber(ARGV[13])
     claim = {now, fence, nonce, owner, failures, f[8] or '', aliases, blobs[1], blobs[2], events}
   end

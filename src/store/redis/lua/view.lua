@@ -1,21 +1,11 @@
 -- What a claim hands over. The blobs and events are looked at before anything is written.
 local FIELDS = {'v', 'm', 'l', 'o', 'ch', 'a0', 'a1', 'a2', 'a3'}
 local f = call('HMGET', KEYS[1], unpack(FIELDS))
-local aliases = {}
+local aliases
 local function read_contact()
   if f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. f[1]) end
   if not (mailbox(f[2]) and lease(f[3]) and owned(f[4])) then return unreadable(KEYS[1], 'a field of it') end
-  local n = 0
-  while n < 4 and f[6 + n] do
-    aliases[n + 1] = f[6 + n]
-    n = n + 1
-  end
-  while n >= 4 do
-    local more = call('HGET', KEYS[1], 'a' .. n)
-    if not more then break end
-    aliases[n + 1] = more
-    n = n + 1
-  end
+  aliases = aliases_of(f, 6)
 end
 
 local blobs, events
