@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::HttpResponse;
+use super::{HttpResponse, SendFailure};
 
 /// A step that was not accepted, or of which nobody knows whether it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +41,36 @@ impl SendClass {
     /// Whether the step is certain not to have reached the customer.
     pub fn is_certain(self) -> bool {
         self != SendClass::Ambiguous
+    }
+}
+
+/// What a provider answered; `name` is whom to speak of, `attempt` counts from 1.
+///
+/// # Errors
+/// If it did not answer: before the request left it is certain that nothing was sent, after it nobody knows.
+pub(super) fn answer_of(
+    name: &str,
+    outcome: Result<HttpResponse, SendFailure>,
+    attempt: u32,
+) -> Result<HttpResponse, SendError> {
+    outcome.map_err(|failure| match failure {
+        SendFailure::NotSent(why) => SendError {
+            class: SendClass::Retry(growing(1, 2, attempt, 60)),
+            code: None,
+            says: format!("{name} could not be reached: {why}"),
+        },
+        SendFailure::Unanswered(why) => uncertain(format!(
+            "{name} did not answer, the message may have been sent: {why}"
+        )),
+    })
+}
+
+/// Nobody knows whether it was sent.
+pub(super) fn uncertain(says: String) -> SendError {
+    SendError {
+        class: SendClass::Ambiguous,
+        code: None,
+        says,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use crate::channel::failure::{growing, obeying, without_numbers};
+use crate::channel::failure::{answer_of, growing, obeying, uncertain, without_numbers};
 use crate::channel::{HttpResponse, Receipt, SendClass, SendError, SendFailure};
 
 /// A minute; waits are given in these.
@@ -81,22 +81,7 @@ pub(in crate::channel) fn interpret(
     outcome: Result<HttpResponse, SendFailure>,
     attempt: u32,
 ) -> Result<Receipt, SendError> {
-    let response = match outcome {
-        Ok(response) => response,
-        Err(SendFailure::NotSent(why)) => {
-            let class = SendClass::Retry(growing(1, 2, attempt, MINUTE));
-            return Err(SendError {
-                class,
-                code: None,
-                says: format!("{name} could not be reached: {why}"),
-            });
-        }
-        Err(SendFailure::Unanswered(why)) => {
-            return Err(uncertain(format!(
-                "{name} did not answer, the message may have been sent: {why}"
-            )));
-        }
-    };
+    let response = answer_of(name, outcome, attempt)?;
     if (200..300).contains(&response.status) && !holds_errors(&response.body) {
         accepted(name, &response)
     } else {
@@ -123,14 +108,6 @@ fn accepted(name: &str, response: &HttpResponse) -> Result<Receipt, SendError> {
         Err(_) => Err(uncertain(format!(
             "{name} answered 200 with something that is not its JSON"
         ))),
-    }
-}
-
-fn uncertain(says: String) -> SendError {
-    SendError {
-        class: SendClass::Ambiguous,
-        code: None,
-        says,
     }
 }
 

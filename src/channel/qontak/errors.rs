@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::channel::failure::{growing, obeying, without_numbers};
+use crate::channel::failure::{answer_of, growing, obeying, uncertain, without_numbers};
 use crate::channel::{HttpResponse, Receipt, SendClass, SendError, SendFailure};
 
 /// A minute, in seconds.
@@ -16,21 +16,7 @@ pub(super) fn interpret(
     outcome: Result<HttpResponse, SendFailure>,
     attempt: u32,
 ) -> Result<Receipt, SendError> {
-    let response = match outcome {
-        Ok(response) => response,
-        Err(SendFailure::NotSent(why)) => {
-            return Err(SendError {
-                class: SendClass::Retry(growing(1, 2, attempt, MINUTE)),
-                code: None,
-                says: format!("Qontak could not be reached: {why}"),
-            });
-        }
-        Err(SendFailure::Unanswered(why)) => {
-            return Err(uncertain(format!(
-                "Qontak did not answer, the message may have been sent: {why}"
-            )));
-        }
-    };
+    let response = answer_of("Qontak", outcome, attempt)?;
     if (200..300).contains(&response.status) {
         accepted(&response)
     } else {
@@ -57,14 +43,6 @@ fn accepted(response: &HttpResponse) -> Result<Receipt, SendError> {
     Ok(Receipt {
         message_id: of_data("id").or_else(|| of_data("url")),
     })
-}
-
-fn uncertain(says: String) -> SendError {
-    SendError {
-        class: SendClass::Ambiguous,
-        code: None,
-        says,
-    }
 }
 
 fn refused(response: &HttpResponse, attempt: u32) -> SendError {

@@ -39,14 +39,17 @@ pub(super) struct Coster {
     pub answer_message: Option<String>,
 }
 
+/// Where the keys stand, and who gives their values.
+const TABLE: &str = "[channel.coster], as Coster gave it to you";
+
 impl Reader<'_> {
     pub(super) fn coster(&mut self, channel: &Channel, span: Range<usize>) -> Option<CosterSettings> {
         let nothing = Coster::default();
         let table = channel.coster.as_ref().map_or(&nothing, Spanned::get_ref);
         let id = channel.id.get_ref();
         let number = self.phone_number_id(channel, &span);
-        let account = self.of_coster(table.account_id.as_ref(), "account_id", id, &span);
-        let division = self.of_coster(table.division_id.as_ref(), "division_id", id, &span);
+        let account = self.needed(table.account_id.as_ref(), "account_id", id, &span, TABLE);
+        let division = self.needed(table.division_id.as_ref(), "division_id", id, &span, TABLE);
         let token = (&channel.access_token_env, &channel.access_token_file);
         let access_token = self.secret(token, "access_token", id, &span);
         let push_token = match (&table.push_token_env, &table.push_token_file) {
@@ -67,23 +70,6 @@ impl Reader<'_> {
         };
         settings.wire = wire?;
         Some(settings)
-    }
-
-    fn of_coster(
-        &mut self,
-        written: Option<&Spanned<String>>,
-        key: &str,
-        channel: &str,
-        span: &Range<usize>,
-    ) -> Option<String> {
-        let found = written.filter(|written| !written.get_ref().trim().is_empty());
-        if found.is_none() {
-            let span = written.map_or_else(|| span.clone(), Spanned::span);
-            let says = format!("the channel {channel} has no {key}");
-            let help = format!("write {key} = \"…\" in [channel.coster], as Coster gave it to you");
-            self.wrong(span, says, help);
-        }
-        found.map(|written| written.get_ref().trim().to_owned())
     }
 
     fn wire(&mut self, table: &Coster) -> Option<Wire> {

@@ -31,16 +31,20 @@ pub(super) struct Qontak {
     pub resolve_rooms: Option<bool>,
 }
 
+/// Where the keys stand, and who gives their values.
+const TABLE: &str = "[channel.qontak], as Qontak's settings show it";
+
 impl Reader<'_> {
     pub(super) fn qontak(&mut self, channel: &Channel, span: Range<usize>) -> Option<QontakSettings> {
         let nothing = Qontak::default();
         let table = channel.qontak.as_ref().map_or(&nothing, Spanned::get_ref);
         let id = channel.id.get_ref();
-        let integration = self.of_qontak(
+        let integration = self.needed(
             table.channel_integration_id.as_ref(),
             "channel_integration_id",
             id,
             &span,
+            TABLE,
         );
         let credentials = self.qontak_credentials(channel, table, &span);
         let base = self.qontak_base(channel, credentials.as_ref());
@@ -55,23 +59,6 @@ impl Reader<'_> {
         settings.resolve_rooms = table.resolve_rooms.unwrap_or(true);
         settings.media_hosts.extend(channel.media_hosts.iter().cloned());
         Some(settings)
-    }
-
-    fn of_qontak(
-        &mut self,
-        written: Option<&Spanned<String>>,
-        key: &str,
-        channel: &str,
-        span: &Range<usize>,
-    ) -> Option<String> {
-        let found = written.filter(|written| !written.get_ref().trim().is_empty());
-        if found.is_none() {
-            let span = written.map_or_else(|| span.clone(), Spanned::span);
-            let says = format!("the channel {channel} has no {key}");
-            let help = format!("write {key} = \"…\" in [channel.qontak], as Qontak's settings show it");
-            self.wrong(span, says, help);
-        }
-        found.map(|written| written.get_ref().trim().to_owned())
     }
 
     fn qontak_credentials(
@@ -99,10 +86,10 @@ impl Reader<'_> {
                     .map(Credentials::Token)
             }
             "password" => {
-                let username = self.of_qontak(table.username.as_ref(), "username", id, span);
+                let username = self.needed(table.username.as_ref(), "username", id, span, TABLE);
                 let password = (&table.password_env, &table.password_file);
                 let password = self.secret(password, "password", id, span);
-                let client_id = self.of_qontak(table.client_id.as_ref(), "client_id", id, span);
+                let client_id = self.needed(table.client_id.as_ref(), "client_id", id, span, TABLE);
                 let client_secret = self.secret(secret, "client_secret", id, span);
                 let token_url = match &table.token_url {
                     None => Some(TOKEN_URL.to_owned()),
@@ -117,7 +104,7 @@ impl Reader<'_> {
                 })))
             }
             "hmac" => {
-                let client_id = self.of_qontak(table.client_id.as_ref(), "client_id", id, span);
+                let client_id = self.needed(table.client_id.as_ref(), "client_id", id, span, TABLE);
                 let client_secret = self.secret(secret, "client_secret", id, span);
                 Some(Credentials::Hmac {
                     client_id: client_id?,

@@ -360,6 +360,24 @@ impl Reader<'_> {
         channel.phone_number_id.clone()
     }
 
+    /// What a provider's table must hold. `table` says in which one it stands and who gives it.
+    pub(super) fn needed(
+        &mut self,
+        written: Option<&Spanned<String>>,
+        key: &str,
+        channel: &str,
+        span: &Range<usize>,
+        table: &str,
+    ) -> Option<String> {
+        let found = written.filter(|written| !written.get_ref().trim().is_empty());
+        if found.is_none() {
+            let span = written.map_or_else(|| span.clone(), Spanned::span);
+            let says = format!("the channel {channel} has no {key}");
+            self.wrong(span, says, format!("write {key} = \"…\" in {table}"));
+        }
+        found.map(|written| written.get_ref().trim().to_owned())
+    }
+
     /// What both sides know of the webhook. In its address it must be long, and spelled as an address can be.
     pub(super) fn webhook_secrets(
         &mut self,
