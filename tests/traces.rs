@@ -43,7 +43,7 @@ impl Collector {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().route("/v1/traces", post(take));
-        tokio::spawn(async move { axum_serve(listener, router).await });
+        tokio::spawn(double::loopback::serve(listener, router));
         Collector { endpoint, bodies }
     }
 
@@ -59,17 +59,6 @@ impl Collector {
             }
         }
         spans
-    }
-}
-
-async fn axum_serve(listener: tokio::net::TcpListener, router: Router) {
-    use hyper_util::rt::TokioIo;
-    use hyper_util::service::TowerToHyperService;
-    while let Ok((stream, _)) = listener.accept().await {
-        let service = TowerToHyperService::new(router.clone());
-        tokio::spawn(
-            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
-        );
     }
 }
 

@@ -6,46 +6,26 @@
 
 mod bot;
 mod double;
+mod ear;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bot::{PATIENCE, root};
 use double::{Double, Face, Fault, Faulty, Sent, Setup};
+use ear::Ear;
 use serde_json::{Value, json};
 use switchboard::server::channels::{self, Secrets, State};
 use switchboard::server::config::Config;
 use switchboard::server::doctor::Level;
 use switchboard::server::{Handle, Line, NoteKind, Parts, Running, Server};
 use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore};
-use switchboard::voice::audio::Kind;
-use switchboard::voice::{Transcriber, Transcript, VoiceError};
 use tempfile::TempDir;
 
 const SARI: &str = "6281100000011";
 const SECRET: &str = "sixteen-or-more-of-these";
 const NOTE: &[u8] = b"OggS: not really, but nobody here listens";
-
-/// Hears the same words in every note, and keeps what it was given.
-#[derive(Debug, Default)]
-struct Ear {
-    given: Mutex<Vec<Vec<u8>>>,
-}
-
-impl Transcriber for Ear {
-    fn transcribe(&self, note: &[u8], _language: Option<&str>) -> Result<Transcript, VoiceError> {
-        self.given.lock().unwrap().push(note.to_vec());
-        Ok(Transcript {
-            text: "my wheel is bent".to_owned(),
-            language: "en".to_owned(),
-            seconds: 1.0,
-            took: Duration::ZERO,
-            kind: Kind::OggOpus,
-            cut_short: false,
-        })
-    }
-}
 
 /// A server with one number at a double.
 struct Way {

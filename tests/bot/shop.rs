@@ -9,6 +9,8 @@ use axum::response::IntoResponse;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use super::super::double::loopback::serve;
+
 /// One call as it arrived.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -41,7 +43,7 @@ impl Shop {
             open: watch::channel(true).0,
         };
         let router = Router::new().fallback(answer).with_state(shop.clone());
-        tokio::spawn(async move { axum_serve(listener, router).await });
+        tokio::spawn(serve(listener, router));
         shop
     }
 
@@ -96,26 +98,5 @@ async fn answer(State(shop): State<Shop>, request: Request) -> impl IntoResponse
     match head.uri.path() {
         "/orders/A-12345" => (StatusCode::OK, axum::Json(json!({ "status": "on its way" }))),
         _ => (StatusCode::NOT_FOUND, axum::Json(json!({}))),
-    }
-}
-
-async fn axum_serve(listener: tokio::net::TcpListener, router: Router) {
-    use hyper_util::rt::TokioIo;
-    use tower::ServiceExt;
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            return;
-        };
-        let router = router.clone();
-        tokio::spawn(async move {
-            let service =
-                hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-                    router.clone().oneshot(request.map(axum::body::Body::new))
-                });
-            // The other side may go away at any time.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-        });
     }
 }

@@ -59,6 +59,9 @@
 // Each test binary that includes the double uses a part of it.
 #![allow(dead_code, unused_imports)]
 
+#[path = "../loopback/mod.rs"]
+pub mod loopback;
+
 mod clock;
 mod control;
 mod coster;
@@ -111,9 +114,6 @@ pub fn would_take(body: &[u8]) -> Result<(), String> {
     };
     checked.map_err(|refusal| format!("{}: {}", refusal.message, refusal.details.unwrap_or_default()))
 }
-
-/// How long a test waits for something that must come. Only a failure takes that long.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running double. It stops when dropped.
 #[derive(Debug)]

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc};
 
-use super::PATIENCE;
 use super::clock::Clock;
 use super::edges::Kept;
 use super::faults::Fault;
 use super::log::Logged;
+use super::loopback::{PATIENCE, comes};
 use super::media::File;
 use super::rates::Rates;
 use super::setup::Setup;
@@ -280,17 +280,6 @@ impl Inner {
 
     /// Waits for what `wanted` gives, or gives up.
     pub async fn wait<T>(&self, wanted: impl Fn(&State) -> Option<T>) -> Option<T> {
-        let found = async {
-            loop {
-                let changed = self.changed.notified();
-                tokio::pin!(changed);
-                changed.as_mut().enable();
-                if let Some(found) = wanted(&self.state()) {
-                    return found;
-                }
-                changed.await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, found).await.ok()
+        comes(&self.changed, || wanted(&self.state())).await
     }
 }

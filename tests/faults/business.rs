@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 
 use axum::Router;
 use axum::routing::get;
-use hyper_util::rt::TokioIo;
-use tower::ServiceExt;
 
-use super::double::Double;
+use super::double::{Double, loopback};
 
 /// What customers say, before a number. No log may ever have it.
 pub const WORD: &str = "marmalade";
@@ -53,21 +51,7 @@ impl Scales {
         let address = listener.local_addr().expect("an address").to_string();
         let weighed = || async { axum::Json(serde_json::json!({ "grams": "heavy" })) };
         let router = Router::new().route("/weigh/{word}", get(weighed));
-        let serving = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let router = router.clone();
-                tokio::spawn(async move {
-                    let service =
-                        hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-                            router.clone().oneshot(request.map(axum::body::Body::new))
-                        });
-                    // The other side is killed at any time.
-                    let _ = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                });
-            }
-        });
+        let serving = tokio::spawn(loopback::serve(listener, router));
         Scales { address, serving }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use switchboard::store::redis::{RedisClock, RedisSettings, RedisStore};
-use switchboard::store::{Alias, Caps, Due, SqliteStore, Store, SystemClock};
+use switchboard::store::{Alias, Caps, ContactId, Due, HistoryEntry, SqliteStore, Store, SystemClock};
 
 use super::business::{self, CHANNEL, Scales, numbers_in, phone};
 use super::customers::{Customers, Habits};
@@ -299,15 +299,7 @@ impl World {
         let mut states = BTreeMap::new();
         let contacts = self.customers.answers().taken.len();
         for contact in 0..contacts {
-            let alias = Alias(format!("phone:{}", phone(contact)));
-            let known = store
-                .resolve_alias(CHANNEL, &alias, &[])
-                .await
-                .expect("the store answers");
-            let thread = store
-                .history(known.contact(), usize::MAX)
-                .await
-                .expect("the store answers");
+            let thread = thread_of(store.as_ref(), contact).await;
             for (_, state) in thread.into_iter().filter_map(|line| line.status) {
                 *states.entry(state).or_default() += 1;
             }
@@ -321,15 +313,7 @@ impl World {
         let store = self.store().await;
         let mut kept = Vec::new();
         for contact in 0..self.customers_count() {
-            let alias = Alias(format!("phone:{}", phone(contact)));
-            let known = store
-                .resolve_alias(CHANNEL, &alias, &[])
-                .await
-                .expect("the store answers");
-            let thread = store
-                .history(known.contact(), usize::MAX)
-                .await
-                .expect("the store answers");
+            let thread = thread_of(store.as_ref(), contact).await;
             let theirs = thread.iter().filter(|line| line.status.is_none());
             kept.push(
                 theirs
@@ -356,26 +340,15 @@ impl World {
             verdict.findings.push(format!("put aside: {parked:?}"));
         }
         for contact in verdict.unanswered.clone() {
-            let known = store
-                .resolve_alias(CHANNEL, &Alias(format!("phone:{}", phone(contact))), &[])
-                .await
-                .expect("the store answers");
-            let whole = store.whole(known.contact()).await.expect("the store answers");
+            let known = known(store.as_ref(), contact).await;
+            let whole = store.whole(known).await.expect("the store answers");
             verdict
                 .findings
                 .push(format!("contact {contact} is kept as {whole:?}"));
         }
         let taken: Vec<usize> = self.customers.answers().taken.iter().map(Vec::len).collect();
         for (contact, taken) in taken.into_iter().enumerate().filter(|(_, taken)| *taken > 0) {
-            let alias = Alias(format!("phone:{}", phone(contact)));
-            let known = store
-                .resolve_alias(CHANNEL, &alias, &[])
-                .await
-                .expect("the store answers");
-            let thread = store
-                .history(known.contact(), usize::MAX)
-                .await
-                .expect("the store answers");
+            let thread = thread_of(store.as_ref(), contact).await;
             let said: Vec<u32> = thread
                 .iter()
                 .filter(|line| line.status.is_none())
@@ -393,6 +366,18 @@ impl World {
         }
         store.close().await.expect("the store closes");
     }
+}
+
+/// What the store calls this customer.
+pub async fn known(store: &dyn Store, contact: usize) -> ContactId {
+    let alias = Alias(format!("phone:{}", phone(contact)));
+    let known = store.resolve_alias(CHANNEL, &alias, &[]).await;
+    known.expect("the store answers").contact()
+}
+
+async fn thread_of(store: &dyn Store, contact: usize) -> Vec<HistoryEntry> {
+    let thread = store.history(known(store, contact).await, usize::MAX).await;
+    thread.expect("the store answers")
 }
 
 async fn listen(heard: Arc<Mutex<Heard>>, double: Arc<Double>) {

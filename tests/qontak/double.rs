@@ -26,10 +26,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 
+use super::loopback::{PATIENCE, comes};
 use super::serve;
-
-/// How long a test waits for something that must come. Only a failure takes that long.
-pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub const INTEGRATION: &str = "fa914ed7-672d-4530-97bd-1c554ab2e1ee";
 /// Another number of the same organisation.
@@ -330,18 +328,7 @@ impl Inner {
     }
 
     async fn wait<T>(&self, wanted: impl Fn(&State) -> Option<T>) -> Option<T> {
-        let found = async {
-            loop {
-                let changed = self.changed.notified();
-                tokio::pin!(changed);
-                changed.as_mut().enable();
-                if let Some(found) = wanted(&self.state()) {
-                    return found;
-                }
-                changed.await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, found).await.ok()
+        comes(&self.changed, || wanted(&self.state())).await
     }
 }
 

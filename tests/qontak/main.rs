@@ -4,6 +4,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod double;
+#[path = "../ear/mod.rs"]
+mod ear;
+#[path = "../loopback/mod.rs"]
+mod loopback;
 mod office;
 mod refuse;
 mod serve;
@@ -398,7 +402,7 @@ async fn a_refusal_is_waited_out_or_stops_the_number_in_words() {
             let _ = tokio::time::timeout(std::time::Duration::from_millis(200), changes.recv()).await;
         }
     };
-    let why = tokio::time::timeout(double::PATIENCE, stopped).await.unwrap();
+    let why = tokio::time::timeout(loopback::PATIENCE, stopped).await.unwrap();
     assert!(why.contains("HTTP 401") && why.contains("token"), "{why}");
     office.running.shutdown().await;
 }

@@ -1,19 +1,17 @@
 //! A server in this process with numbers at the double of Qontak, whose clock can be moved.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard::server::config::Config;
 use switchboard::server::{Handle, Line, NoteKind, Parts, Running, Server};
 use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore};
-use switchboard::voice::audio::Kind;
-use switchboard::voice::{Transcriber, Transcript, VoiceError};
 use tempfile::TempDir;
 
-use super::double::{
-    CLIENT_ID, CLIENT_SECRET, Double, INTEGRATION, PASSWORD, PATIENCE, TEMPLATE, TOKEN, USERNAME,
-};
+use super::double::{CLIENT_ID, CLIENT_SECRET, Double, INTEGRATION, PASSWORD, TEMPLATE, TOKEN, USERNAME};
+use super::ear::Ear;
+use super::loopback::PATIENCE;
 
 pub const SECRET: &str = "sixteen-or-more-of-these";
 pub const OTHER_SECRET: &str = "another-path-another-secret";
@@ -24,26 +22,6 @@ pub enum Auth {
     Token,
     Password,
     Hmac,
-}
-
-/// Hears the same words in every note, and keeps what it was given.
-#[derive(Debug, Default)]
-pub struct Ear {
-    pub given: Mutex<Vec<Vec<u8>>>,
-}
-
-impl Transcriber for Ear {
-    fn transcribe(&self, note: &[u8], _language: Option<&str>) -> Result<Transcript, VoiceError> {
-        self.given.lock().unwrap().push(note.to_vec());
-        Ok(Transcript {
-            text: "my wheel is bent".to_owned(),
-            language: "en".to_owned(),
-            seconds: 1.0,
-            took: Duration::ZERO,
-            kind: Kind::OggOpus,
-            cut_short: false,
-        })
-    }
 }
 
 pub struct Office {

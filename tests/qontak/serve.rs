@@ -7,15 +7,13 @@ use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tower::ServiceExt;
 
 use super::double::{
     CLIENT_ID, CLIENT_SECRET, INTEGRATION, Inner, Logged, PASSWORD, Room, SECOND, Sent, USERNAME,
 };
-use super::{refuse, signed};
+use super::{loopback, refuse, signed};
 
 /// What can be told over the webhook of messages.
 pub const FLAGS: [&str; 4] = [
@@ -26,23 +24,7 @@ pub const FLAGS: [&str; 4] = [
 ];
 
 pub async fn accept(listener: TcpListener, inner: Arc<Inner>) {
-    let router = Router::new().fallback(answer).with_state(inner);
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            return;
-        };
-        let router = router.clone();
-        tokio::spawn(async move {
-            let service =
-                hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-                    router.clone().oneshot(request.map(axum::body::Body::new))
-                });
-            // The other side may go away at any time.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-        });
-    }
+    loopback::serve(listener, Router::new().fallback(answer).with_state(inner)).await;
 }
 
 /// A request, read whole.

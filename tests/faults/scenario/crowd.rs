@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use switchboard::store::{Alias, Bytes, ContactId, Record, SeenId, Store, WholeContact};
+use switchboard::store::{Bytes, ContactId, Record, SeenId, Store, WholeContact};
 
-use crate::business::{CHANNEL, NUDGE, phone};
+use crate::business::{NUDGE, phone};
 use crate::customers::Habits;
 use crate::heard::Heard;
 use crate::plan::{Plan, until};
 use crate::redis::{Options, Persist, Server};
 use crate::verdict::{Bounds, Verdict};
-use crate::world::{Ground, Setting, World};
+use crate::world::{Ground, Setting, World, known};
 
 const WORKERS: usize = 4;
 /// Customers 1 to this are due at one moment; customer 0 is the one whose conversation is copied.
@@ -189,12 +189,8 @@ async fn f14_a_crowd_at_rest_is_cheap_and_thousands_due_at_once_are_each_asked_o
     world.fleet.stop_all().await;
 
     let store = world.store().await;
-    let alias = Alias(format!("phone:{}", phone(0)));
-    let known = store
-        .resolve_alias(CHANNEL, &alias, &[])
-        .await
-        .expect("the store answers");
-    let whole = store.whole(known.contact()).await.expect("the store answers");
+    let first = known(store.as_ref(), 0).await;
+    let whole = store.whole(first).await.expect("the store answers");
     let mould = Mould::of(whole.expect("the customer is known"));
     let before = used(&redis);
     let began = Instant::now();

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use switchboard::store::{Alias, Store};
+use switchboard::store::Store;
 
-use crate::business::{CHANNEL, phone};
+use crate::business::phone;
 use crate::customers::Habits;
 use crate::double::{Fault, Faulty};
 use crate::plan::{Plan, until};
 use crate::redis::{Options, Persist, Server};
 use crate::verdict::Bounds;
-use crate::world::{Ground, Setting, World};
+use crate::world::{Ground, Setting, World, known};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// So many messages may go to one customer at once, then one in six seconds.
@@ -46,9 +46,7 @@ fn calls(world: &World) -> BTreeMap<String, Vec<(i64, Option<u16>)>> {
 
 /// Waits until nothing is in this customer's mailbox: what is written next is answered apart.
 async fn consumed(store: &dyn Store, contact: usize) {
-    let alias = Alias(format!("phone:{}", phone(contact)));
-    let known = store.resolve_alias(CHANNEL, &alias, &[]).await;
-    let contact = known.expect("the store answers").contact();
+    let contact = known(store, contact).await;
     let began = Instant::now();
     loop {
         let seen = store.peek(contact).await.expect("the store answers");

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use switchboard::store::{Alias, ContactId};
+use switchboard::store::ContactId;
 
-use crate::business::{CHANNEL, binary, phone};
+use crate::business::binary;
 use crate::customers::{envelope, message};
 use crate::plan::{Plan, until};
 use crate::redis::{Options, Persist, Reply, Server};
 use crate::verdict::Bounds;
-use crate::world::{Ground, Setting, World};
+use crate::world::{Ground, Setting, World, known};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f17_a_worker_with_a_file_stops_at_peak_and_nothing_is_lost_or_sent_twice() {
@@ -92,10 +92,7 @@ async fn f17_versions_follow_each_other_and_back_under_load_and_leave_a_newer_re
         "the provider's statuses were not taken"
     );
     let store = world.store().await;
-    let known = store
-        .resolve_alias(CHANNEL, &Alias(format!("phone:{}", phone(guest))), &[])
-        .await;
-    let guest_id = known.expect("the store answers").contact();
+    let guest_id = known(store.as_ref(), guest).await;
     store.close().await.expect("the store closes");
     let record = dumped(&redis, guest_id);
     let (contact, _) = record
