@@ -14,6 +14,7 @@ mod fetch;
 mod form;
 mod gate;
 mod http;
+pub mod linked;
 pub mod meta;
 mod plan;
 pub mod qontak;
