@@ -59,6 +59,8 @@ label! {
         PutSetting = "put_setting",
         Setting = "setting",
         RemoveSetting = "remove_setting",
+        SwapSetting = "swap_setting",
+        Settings = "settings",
         Close = "close",
     }
 }
@@ -361,6 +363,20 @@ impl Store for Measured {
     async fn remove_setting(&self, key: &str) -> Result<(), StoreError> {
         self.time(Step::RemoveSetting, self.store.remove_setting(key))
             .await
+    }
+
+    async fn swap_setting(
+        &self,
+        key: &str,
+        seen: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<bool, StoreError> {
+        self.time(Step::SwapSetting, self.store.swap_setting(key, seen, value))
+            .await
+    }
+
+    async fn settings(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.time(Step::Settings, self.store.settings(prefix)).await
     }
 
     async fn wait_for_work(&self) -> Wake {

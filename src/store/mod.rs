@@ -268,6 +268,17 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// One that is not there is no error.
     async fn remove_setting(&self, key: &str) -> Result<(), StoreError>;
+    /// Writes a setting, or with `None` removes it, if it still is what the caller has `seen` (`None`: it was not there).
+    /// `false`: it is something else by now, and nothing was written. What already is as it shall be counts as written,
+    /// so that a repeated call says what the first one did.
+    async fn swap_setting(
+        &self,
+        key: &str,
+        seen: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<bool, StoreError>;
+    /// All settings whose keys begin with this, in the order of their keys.
+    async fn settings(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
 
     /// Waits until something may have become due since the last call; may wake for nothing. Says where to look: a store that
     /// many processes share names the contacts, so that the usual case costs no look at everything. Meant for one caller, who

@@ -263,6 +263,19 @@ impl Store for Doubtful {
         self.doubt(self.store.remove_setting(key)).await
     }
 
+    async fn swap_setting(
+        &self,
+        key: &str,
+        seen: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<bool, StoreError> {
+        self.doubt(self.store.swap_setting(key, seen, value)).await
+    }
+
+    async fn settings(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.store.settings(prefix).await
+    }
+
     async fn wait_for_work(&self) -> Wake {
         self.store.wait_for_work().await
     }

@@ -138,6 +138,9 @@ async fn life(store: &dyn Store, clock: &StillClock) -> Vec<Record> {
     sure!(store.put_setting("live", b"\0\xff"));
     sure!(store.put_setting("old", b"1"));
     sure!(store.remove_setting("old"));
+    assert!(sure!(store.swap_setting("number", None, Some(b"1"))));
+    assert!(sure!(store.swap_setting("number", Some(b"1"), Some(b"2"))));
+    assert!(sure!(store.swap_setting("number", Some(b"2"), None)));
     sure!(store.erase(gone));
     clock.advance(LEASE * 2);
     let merged = sure!(store.merge(twin, ana));

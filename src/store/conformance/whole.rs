@@ -225,6 +225,76 @@ pub async fn settings_keep_the_last_write(open: Open) {
         .unwrap();
 }
 
+pub async fn a_setting_is_swapped_only_by_who_saw_what_it_is(open: Open) {
+    let bed = bed(open).await;
+    let swap = async |seen: Option<&[u8]>, value: Option<&[u8]>| {
+        bed.store.swap_setting("number", seen, value).await.unwrap()
+    };
+    assert!(!swap(Some(b"1"), Some(b"2")).await, "it is not there");
+    assert!(swap(None, Some(b"")).await);
+    assert!(!swap(None, Some(b"1")).await, "an empty one is there");
+    assert!(swap(Some(b""), Some(b"\0\xff")).await);
+    // A repeated call says what the first one did.
+    assert!(swap(Some(b""), Some(b"\0\xff")).await);
+    assert_eq!(
+        bed.store.setting("number").await.unwrap(),
+        Some(b"\0\xff".to_vec())
+    );
+    assert!(!swap(Some(b"\0"), None).await);
+    assert!(swap(Some(b"\0\xff"), None).await);
+    assert!(swap(Some(b"\0\xff"), None).await);
+    assert_eq!(bed.store.setting("number").await.unwrap(), None);
+}
+
+pub async fn of_many_who_swap_a_setting_at_once_one_does(open: Open) {
+    let bed = bed(open).await;
+    bed.store.put_setting("number", b"before").await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..16u8 {
+        let store = bed.store.clone();
+        tasks.spawn(async move {
+            let done = store.swap_setting("number", Some(b"before"), Some(&[n])).await;
+            done.unwrap().then_some(n)
+        });
+    }
+    let done: Vec<u8> = tasks.join_all().await.into_iter().flatten().collect();
+    let [winner] = done[..] else {
+        panic!("{done:?} all did");
+    };
+    assert_eq!(bed.store.setting("number").await.unwrap(), Some(vec![winner]));
+}
+
+pub async fn settings_are_listed_by_what_their_keys_begin_with(open: Open) {
+    let bed = bed(open).await;
+    for key in [
+        "number/b",
+        "number/a_1",
+        "number/A",
+        "numbers",
+        "number%",
+        "other",
+    ] {
+        bed.store.put_setting(key, key.as_bytes()).await.unwrap();
+    }
+    bed.store.put_setting("number/none", b"").await.unwrap();
+    let listed = async |prefix: &str| -> Vec<String> {
+        let listed = bed.store.settings(prefix).await.unwrap();
+        for (key, value) in &listed {
+            assert!(
+                value == key.as_bytes() || key == "number/none",
+                "{key}: {value:?}"
+            );
+        }
+        listed.into_iter().map(|(key, _)| key).collect()
+    };
+    let under = ["number/A", "number/a_1", "number/b", "number/none"];
+    assert_eq!(listed("number/").await, under);
+    assert_eq!(listed("number%").await, ["number%"]);
+    assert_eq!(listed("number/a_").await, ["number/a_1"]);
+    assert_eq!(listed("nobody/").await, [""; 0]);
+    assert_eq!(listed("number").await.len(), 6);
+}
+
 pub async fn a_clock_set_back_or_forward_an_hour_loses_nothing(open: Open) {
     const HOUR: i64 = 3_600_000;
     let bed = bed(open).await;

@@ -287,6 +287,33 @@ impl Store for ModelStore {
         })
     }
 
+    async fn swap_setting(
+        &self,
+        key: &str,
+        seen: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<bool, StoreError> {
+        self.step(|world, _| {
+            let now = world.settings.get(key).map(Vec::as_slice);
+            if now != seen {
+                return Ok(now == value);
+            }
+            match value {
+                Some(value) => world.settings.insert(key.to_owned(), value.to_vec()),
+                None => world.settings.remove(key),
+            };
+            Ok(true)
+        })
+    }
+
+    async fn settings(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.look(|world, _| {
+            let begins = |(key, _): &(&String, &Vec<u8>)| key.starts_with(prefix);
+            let kept = world.settings.iter().filter(begins);
+            kept.map(|(key, value)| (key.clone(), value.clone())).collect()
+        })
+    }
+
     async fn wait_for_work(&self) -> Wake {
         self.bell.wait(self.clock.as_ref()).await;
         Wake::Look

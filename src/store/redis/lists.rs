@@ -135,6 +135,36 @@ impl RedisStore {
         answer.maybe_blob()
     }
 
+    pub(super) async fn swap_kept(
+        &self,
+        key: &str,
+        seen: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<bool, StoreError> {
+        // What is kept bears its format: nothing at all is none.
+        let word = |value: Option<&[u8]>| value.map(blob).unwrap_or_default();
+        let args = self.args(NOBODY).with("w").with(key);
+        let args = args.with(word(value)).with(word(seen));
+        let mut answer = self.run_plain(&SETTING, "settings", args).await?;
+        answer.int()?;
+        answer.int()?;
+        Ok(answer.int()? == 1)
+    }
+
+    pub(super) async fn kept_under(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let args = self.args(NOBODY).with("l").with(prefix);
+        let mut answer = self.run_plain(&SETTING, "settings", args).await?;
+        answer.int()?;
+        answer.int()?;
+        let mut list = answer.list()?;
+        let mut found = Vec::new();
+        while !list.is_done() {
+            found.push((list.text()?, list.maybe_blob()?.unwrap_or_default()));
+        }
+        found.sort();
+        Ok(found)
+    }
+
     /// A step on a key of the whole installation.
     pub(super) async fn run_plain(
         &self,

@@ -537,6 +537,19 @@ impl Store for RedisStore {
         self.change_setting("d", key, b"").await.map(|_| ())
     }
 
+    async fn swap_setting(
+        &self,
+        key: &str,
+        seen: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<bool, StoreError> {
+        self.swap_kept(key, seen, value).await
+    }
+
+    async fn settings(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.kept_under(prefix).await
+    }
+
     /// Names contacts, never [`Wake::Look`]: it looks at everything itself now and then.
     async fn wait_for_work(&self) -> Wake {
         self.keep_looking();

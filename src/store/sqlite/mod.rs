@@ -445,6 +445,23 @@ impl Store for SqliteStore {
         self.write(move |step| thread::remove_setting(step, &key)).await
     }
 
+    async fn swap_setting(
+        &self,
+        key: &str,
+        seen: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<bool, StoreError> {
+        let (seen, value) = (seen.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
+        let key = key.to_owned();
+        self.write(move |step| thread::swap_setting(step, &key, seen.as_deref(), value.as_deref()))
+            .await
+    }
+
+    async fn settings(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let prefix = prefix.to_owned();
+        self.read(move |step| thread::settings(step, &prefix)).await
+    }
+
     async fn wait_for_work(&self) -> Wake {
         self.bell.wait(self.clock.as_ref()).await;
         Wake::Look

@@ -130,3 +130,29 @@ pub(super) fn setting(step: &Step<'_>, key: &str) -> Result<Option<Vec<u8>>, Sto
         .query_row([key], |row| row.get(0))
         .optional()?)
 }
+
+pub(super) fn swap_setting(
+    step: &Step<'_>,
+    key: &str,
+    seen: Option<&[u8]>,
+    value: Option<&[u8]>,
+) -> Result<bool, StoreError> {
+    let now = setting(step, key)?;
+    if now.as_deref() != seen {
+        return Ok(now.as_deref() == value);
+    }
+    match value {
+        Some(value) => put_setting(step, key, value)?,
+        None => remove_setting(step, key)?,
+    }
+    Ok(true)
+}
+
+pub(super) fn settings(step: &Step<'_>, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    // Not LIKE, which takes some letters of the prefix for patterns and small for capital ones.
+    let mut rows = step.db.prepare_cached(
+        "SELECT key, value FROM setting WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key",
+    )?;
+    let rows = rows.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
