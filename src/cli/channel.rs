@@ -112,6 +112,10 @@ fn listing(listed: &[Listed], config: &Config) -> String {
         line("provider", one.provider);
         line("number", &known(&one.number));
         line("account", &known(one.account.as_deref().unwrap_or_default()));
+        if let Some(agent) = &one.agent {
+            line("agent", agent);
+        }
+        line("flows", one.flows);
         line("autopilot", if one.autopilot { "on" } else { "off" });
         line(
             "webhook",

@@ -80,6 +80,7 @@ fn config(args: &Args, store: PathBuf, shop: SocketAddr) -> anyhow::Result<Confi
         per_second: 0,
         pace: None,
         session: SessionSettings::default(),
+        agent: None,
         provider: ProviderConfig::Simulator,
     };
     Ok(Config {

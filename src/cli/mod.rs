@@ -14,6 +14,7 @@ mod fmt;
 mod graph;
 mod notify;
 mod opened;
+mod publish;
 mod register;
 mod serve;
 mod status;
@@ -58,6 +59,8 @@ enum Command {
     Graph(graph::Args),
     /// Run the server: webhooks in, answers out
     Serve(serve::Args),
+    /// Make the flows those that published numbers answer with, or an earlier version again
+    Publish(publish::Args),
     /// Look at everything that must be right before a customer writes
     Doctor(doctor::Args),
     /// The numbers: what to hand to their providers, and how they are
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Publish(args) => publish::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Channel(args) => channel::run(&args),
         Command::Status(args) => status::run(&args),

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use url::Url;
 
-use super::config::{ChannelConfig, Config, ProviderConfig};
+use super::config::{ChannelConfig, Config, ProviderConfig, Runs};
 use super::doctor::{Check, Level};
 use super::numbers;
 use crate::channel::{HealthCheck, HealthState, NotRegistered};
@@ -30,6 +30,10 @@ pub struct Listed {
     /// What the provider knows the number by.
     pub account: Option<String>,
     pub autopilot: bool,
+    /// Whose number it is, and which; `None`: it stands alone.
+    pub agent: Option<String>,
+    /// The flows that answer there.
+    pub flows: &'static str,
     /// The address to hand to the provider; `None` for a simulated number. Without `public_url` only its path.
     pub webhook: Option<String>,
 }
@@ -42,6 +46,14 @@ pub fn list(config: &Config, secrets: Secrets) -> Vec<Listed> {
         number: channel.number.clone(),
         account: channel.provider.account().map(str::to_owned),
         autopilot: channel.autopilot,
+        agent: channel
+            .agent
+            .as_ref()
+            .map(|of| format!("{}, {}", of.agent, of.side.name())),
+        flows: match channel.runs() {
+            Runs::Folder => "the folder",
+            Runs::Published => "published",
+        },
         webhook: webhook(config.public_url.as_ref(), channel, secrets),
     };
     config.channels.iter().map(listed).collect()

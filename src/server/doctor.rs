@@ -8,8 +8,10 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::channels::{self, GROUP, Secrets};
-use super::config::{ChannelConfig, Config, ConfigError, StoreAddress, VoiceConfig};
+use super::config::{ChannelConfig, Config, ConfigError, Runs, StoreAddress, VoiceConfig};
+use super::door::{Door, DoorError};
 use super::flows;
+use super::versions;
 use crate::flow::program::Program;
 use crate::store::redis::inspect;
 use crate::store::redis::link::Link;
@@ -131,6 +133,7 @@ pub async fn examine(path: &Path) -> Report {
     settings(&mut report, path, &config);
     store(&mut report, &config.store).await;
     let program = program(&mut report, &config);
+    published(&mut report, &config).await;
     voice(&mut report, config.voice.as_ref());
     for channel in &config.channels {
         number(&mut report, &config, channel).await;
@@ -337,6 +340,49 @@ fn program(report: &mut Report, config: &Config) -> Option<Program> {
         }
     }
     Some(program)
+}
+
+/// What answers on published numbers.
+async fn published(report: &mut Report, config: &Config) {
+    if config
+        .channels
+        .iter()
+        .all(|channel| channel.runs() == Runs::Folder)
+    {
+        return;
+    }
+    let publish = "run `switchboard publish` once the flows are tested; the server does not start before";
+    if !config.store.exists() {
+        report.bad("flows", "published", "nothing is published yet", publish);
+        return;
+    }
+    let listed = match Door::open(config).await {
+        Ok(door) => {
+            let listed = versions::list(&door).await;
+            // A failure to close loses nothing: nothing was written.
+            let _ = door.close().await;
+            listed
+        }
+        Err(DoorError::NoToken) => {
+            let says = "a running server has the store; it would not have started without";
+            report.good("flows", "published", says);
+            return;
+        }
+        Err(why) => Err(why.into()),
+    };
+    match listed {
+        Ok(listed) => match listed.published() {
+            Some(version) => {
+                let says = format!("version {} ({}) answers", version.number, version.hash);
+                report.good("flows", "published", says);
+            }
+            None => report.bad("flows", "published", "nothing is published yet", publish),
+        },
+        Err(why) => {
+            let next = "mend what is said about the store, and run `switchboard doctor` again";
+            report.bad("flows", "published", why.to_string(), next);
+        }
+    }
 }
 
 fn voice(report: &mut Report, voice: Option<&VoiceConfig>) {

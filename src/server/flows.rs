@@ -1,5 +1,6 @@
 //! The flows of the business: read, compiled, kept. What doesn't compile never goes live; the last good program stays,
-//! also across a restart, because the store keeps it.
+//! also across a restart, because the store keeps it. The folder answers on numbers that stand alone and on drafts, what
+//! was published on the published numbers of agents.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::agreed;
+use super::config::Runs;
+use super::door::Door;
+use super::versions::{self, Version, VersionError};
 use crate::engine::{Machine, Position};
 use crate::flow::compile::compile;
 use crate::flow::program::Program;
@@ -39,6 +43,12 @@ pub enum FlowsError {
     /// `drawn` shows every mistake.
     #[error("{drawn}\nthe flows have mistakes; they do not go live before they are mended")]
     Mistakes { drawn: String },
+    #[error(
+        "the configuration has a published number, and no flows are published: run `switchboard publish` once they are tested, then start again"
+    )]
+    NothingPublished,
+    #[error("the published flows can't be used: {why}")]
+    Published { why: String },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -48,7 +58,11 @@ pub enum FlowsError {
 pub(super) struct Flows {
     folder: PathBuf,
     store: Arc<dyn Store>,
+    /// Of the folder; of what is published where no number runs the folder.
     live: RwLock<Arc<Machine>>,
+    published: RwLock<Option<(Version, Arc<Machine>)>>,
+    /// Some number runs the folder.
+    folder_runs: bool,
     /// The files as they were just before they were compiled at the start.
     at_start: Stamps,
 }
@@ -57,42 +71,64 @@ pub(super) struct Flows {
 type Stamps = BTreeMap<PathBuf, Option<SystemTime>>;
 
 impl Flows {
-    /// Compiles the files. If they have mistakes, the last good program is used, loudly.
-    pub async fn open(folder: PathBuf, store: Arc<dyn Store>) -> Result<Flows, FlowsError> {
+    /// Compiles the files, if a number runs them, and gets what is published, if a number runs that. If the files have
+    /// mistakes, the last good program is used, loudly.
+    pub async fn open(folder: PathBuf, store: Arc<dyn Store>, runs: &[Runs]) -> Result<Flows, FlowsError> {
         let at_start = stamps(&folder);
-        let program = match compiled(&folder).await {
-            Ok(program) => {
-                keep(store.as_ref(), &program).await?;
-                program
-            }
-            Err(why) => match last_good(store.as_ref()).await? {
-                None => return Err(why),
-                Some(program) => {
-                    tracing::error!(
-                        program = program.hash,
-                        "the flows can't be used; the last good ones stay live:\n{why}"
-                    );
-                    program
-                }
-            },
+        let published = if runs.contains(&Runs::Published) {
+            let door = Door::Here(store.clone());
+            let found = versions::published(&door).await.map_err(unusable)?;
+            let (version, program) = found.ok_or(FlowsError::NothingPublished)?;
+            tracing::info!(
+                version = version.number,
+                program = program.hash,
+                "published flows are live"
+            );
+            Some((version, Arc::new(Machine::load(program))))
+        } else {
+            None
+        };
+        let folder_runs = runs.contains(&Runs::Folder) || published.is_none();
+        let live = match &published {
+            Some((_, machine)) if !folder_runs => machine.clone(),
+            Some(_) | None => Arc::new(Machine::load(of_folder(&folder, store.as_ref()).await?)),
         };
         Ok(Flows {
             folder,
             store,
-            live: RwLock::new(Arc::new(Machine::load(program))),
+            live: RwLock::new(live),
+            published: RwLock::new(published),
+            folder_runs,
             at_start,
         })
     }
 
-    /// The machine that answers now. A turn keeps the one it began with.
+    /// The machine of the folder. A turn keeps the one it began with.
     pub fn live(&self) -> Arc<Machine> {
         self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The machine that answers now on such a number.
+    pub fn machine(&self, runs: Runs) -> Arc<Machine> {
+        let published = match runs {
+            Runs::Folder => None,
+            Runs::Published => self.published().map(|(_, machine)| machine),
+        };
+        // Where a number runs what is published, there is something: see `open`.
+        published.unwrap_or_else(|| self.live())
+    }
+
+    fn published(&self) -> Option<(Version, Arc<Machine>)> {
+        self.published
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     /// The machine for a session. If another program than the live one has put it where it is, that may be a newer one
     /// that another process has published: then it is live here too from now on.
-    pub async fn for_session(&self, position: &Position) -> Arc<Machine> {
-        let live = self.live();
+    pub async fn for_session(&self, position: &Position, runs: Runs) -> Arc<Machine> {
+        let live = self.machine(runs);
         let ours = &live.program().hash;
         if position.frames.iter().all(|frame| frame.program == *ours) {
             return live;
@@ -100,11 +136,15 @@ impl Flows {
         if let Err(why) = self.catch_up().await {
             tracing::debug!(%why, "the live program could not be asked for");
         }
-        self.live()
+        self.machine(runs)
     }
 
     /// Makes live what another process has published.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
+        self.catch_up_published().await;
+        if !self.folder_runs {
+            return Ok(());
+        }
         let Some(hash) = self.store.setting(LIVE).await? else {
             return Ok(());
         };
@@ -121,6 +161,38 @@ impl Flows {
         Ok(())
     }
 
+    /// What is published answers from now on. What can't be used is said, and the version before stays.
+    async fn catch_up_published(&self) {
+        let Some((now, _)) = self.published() else {
+            return;
+        };
+        let door = Door::Here(self.store.clone());
+        match versions::list(&door).await {
+            Ok(listed) if listed.published() == Some(&now) || listed.published().is_none() => return,
+            Ok(_) => {}
+            Err(why) => return tracing::debug!(%why, "the published version could not be asked for"),
+        }
+        match versions::published(&door).await {
+            Ok(Some((version, program))) => {
+                tracing::info!(
+                    version = version.number,
+                    program = program.hash,
+                    "published flows are live"
+                );
+                let machine = Arc::new(Machine::load(program));
+                if !self.folder_runs {
+                    *self.live.write().unwrap_or_else(PoisonError::into_inner) = machine.clone();
+                }
+                let published = Some((version, machine));
+                *self.published.write().unwrap_or_else(PoisonError::into_inner) = published;
+            }
+            Ok(None) => {}
+            Err(why) => {
+                tracing::error!(version = now.number, %why, "what was published can't be used; the version before stays");
+            }
+        }
+    }
+
     fn set_live(&self, program: Program) {
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Machine::load(program));
     }
@@ -129,17 +201,20 @@ impl Flows {
         self.live().program().hash.clone()
     }
 
-    pub fn burst_quiet(&self) -> Duration {
-        Duration::from_millis(self.live().program().business.burst_quiet_ms)
+    pub fn burst_quiet(&self, runs: Runs) -> Duration {
+        Duration::from_millis(self.machine(runs).program().business.burst_quiet_ms)
     }
 
     /// The language that customers most likely speak.
-    pub fn language(&self) -> Option<String> {
-        self.live().program().business.languages.first().cloned()
+    pub fn language(&self, runs: Runs) -> Option<String> {
+        self.machine(runs).program().business.languages.first().cloned()
     }
 
-    /// Compiles the files again and makes them live.
+    /// Compiles the files again and makes them live, where they are run.
     pub async fn reload(&self) -> Result<(), FlowsError> {
+        if !self.folder_runs {
+            return Ok(());
+        }
         let program = compiled(&self.folder).await?;
         if program.hash == self.hash() {
             return Ok(());
@@ -208,6 +283,11 @@ async fn compiled(folder: &Path) -> Result<Program, FlowsError> {
 
 /// Reads and compiles the flows of a folder.
 pub(super) fn compile_folder(folder: &Path) -> Result<Program, FlowsError> {
+    compile_sources(&sources(folder)?)
+}
+
+/// The texts of a folder, named as people name them.
+pub(super) fn sources(folder: &Path) -> Result<Sources, FlowsError> {
     let unreadable = |place: &Path, why| FlowsError::Unreadable {
         place: place.to_owned(),
         why,
@@ -224,10 +304,38 @@ pub(super) fn compile_folder(folder: &Path) -> Result<Program, FlowsError> {
             folder: folder.to_owned(),
         });
     }
-    let compiled = compile(&sources);
+    Ok(sources)
+}
+
+pub(super) fn compile_sources(sources: &Sources) -> Result<Program, FlowsError> {
+    let compiled = compile(sources);
     compiled.program.ok_or_else(|| FlowsError::Mistakes {
-        drawn: render::text(&sources, &compiled.diagnostics, false),
+        drawn: render::text(sources, &compiled.diagnostics, false),
     })
+}
+
+fn unusable(why: VersionError) -> FlowsError {
+    FlowsError::Published { why: why.to_string() }
+}
+
+/// The program of the folder, which is kept; the last good one if it has mistakes.
+async fn of_folder(folder: &Path, store: &dyn Store) -> Result<Program, FlowsError> {
+    match compiled(folder).await {
+        Ok(program) => {
+            keep(store, &program).await?;
+            Ok(program)
+        }
+        Err(why) => match last_good(store).await? {
+            None => Err(why),
+            Some(program) => {
+                tracing::error!(
+                    program = program.hash,
+                    "the flows can't be used; the last good ones stay live:\n{why}"
+                );
+                Ok(program)
+            }
+        },
+    }
 }
 
 fn name_of(hash: &str) -> String {

@@ -24,7 +24,7 @@ use crate::message::{
     Conversation as Place, DedupeKey, Forwarded, Inbound, InboundBody, Media, MediaHandle, MediaKind, Party,
 };
 use crate::store::{
-    Alias, ContactId, Ingest, Ingested, Merged, Owner, Parked, ParkedId, Quarantined, StoreError,
+    Alias, ContactId, Ingest, Ingested, Merged, Owner, Parked, ParkedId, Quarantined, Store, StoreError,
     WholeContact,
 };
 
@@ -109,6 +109,10 @@ impl Handle {
         self.shared.stopping.cancelled().await;
     }
 
+    pub(super) fn store(&self) -> Arc<dyn Store> {
+        self.shared.store.clone()
+    }
+
     pub fn now(&self) -> Timestamp {
         self.shared.store.now()
     }
@@ -117,7 +121,7 @@ impl Handle {
         &self.shared.config
     }
 
-    /// The machine that answers now, with its program.
+    /// The machine that answers now on numbers that run the folder, with its program.
     pub fn machine(&self) -> Arc<Machine> {
         self.shared.flows.live()
     }

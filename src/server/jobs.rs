@@ -230,8 +230,8 @@ async fn result(shared: &Shared, claim: &JobClaim, work: Work) -> Item {
                     why: "Switchboard stopped several times while listening".to_owned(),
                 },
                 (Some(ear), Some(number)) => {
-                    ear.listen(number.channel.as_ref(), &media, shared.flows.language())
-                        .await
+                    let language = shared.flows.language(number.config.runs());
+                    ear.listen(number.channel.as_ref(), &media, language).await
                 }
                 (None, _) => Hearing::Nothing {
                     why: "no speech model is configured".to_owned(),

@@ -13,6 +13,7 @@ pub mod config;
 mod desk;
 mod dispatch;
 pub mod doctor;
+pub mod door;
 mod endpoint;
 pub mod failpoint;
 mod flows;
@@ -48,6 +49,7 @@ mod tokens;
 pub mod traces;
 mod turn;
 mod uploads;
+pub mod versions;
 mod webhook;
 mod work;
 mod worker;
@@ -66,7 +68,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::calls::Caller;
-use self::config::Config;
+use self::config::{ChannelConfig, Config, Runs};
 use self::desk::Desk;
 use self::flows::Flows;
 use self::listen::Ear;
@@ -154,7 +156,8 @@ impl Server {
         ));
         let pulse = Arc::new(Pulse::new(store.server_of(ContactId([0; 16])).is_some()));
         let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.clone(), pulse.clone()));
-        let flows = Flows::open(config.flows.clone(), store.clone()).await?;
+        let runs: Vec<Runs> = config.channels.iter().map(ChannelConfig::runs).collect();
+        let flows = Flows::open(config.flows.clone(), store.clone(), &runs).await?;
         let numbers = numbers::open(&config, &store).await?;
         let (listener, address) = listen(config.bind).await?;
         let watched = match config.metrics {

@@ -18,6 +18,7 @@ use serde_json::{Value as Body, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::door::{self, Ask, DoorError, Told};
 use super::handle::Handle;
 use super::people::Clash;
 use super::readable::{readable, readable_parked, readable_quarantined};
@@ -48,6 +49,10 @@ pub(super) fn routes(handle: Handle, token: SecretString) -> Router {
         .route("/api/conversations/{contact}/return", post(give_back))
         .route("/api/conversations/{contact}/close", post(close))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .route(
+            "/api/settings",
+            post(settings).layer(DefaultBodyLimit::max(door::ASKED_BYTES)),
+        )
         .layer(middleware::from_fn(move |request, next| {
             guard(token.clone(), request, next)
         }))
@@ -259,6 +264,20 @@ async fn dead(State(handle): State<Handle>, Query(page): Query<Page>) -> Result<
     let mut all: Vec<Body> = parked.iter().map(readable_parked).collect();
     all.extend(unread.iter().map(readable_quarantined));
     Ok(Json(all.into()))
+}
+
+/// What commands change in a store that this server holds: versions of the flows, numbers, and their secrets, which are
+/// encrypted.
+async fn settings(State(handle): State<Handle>, Json(ask): Json<Ask>) -> Result<Json<Told>, Refused> {
+    match door::answer(handle.store(), ask).await {
+        Some(Ok(told)) => Ok(Json(told)),
+        Some(Err(DoorError::Store(why))) => Err(why.into()),
+        Some(Err(why)) => Err(Refused(StatusCode::CONFLICT, why.to_string())),
+        None => {
+            let why = "that is not to be reached here";
+            Err(Refused(StatusCode::FORBIDDEN, why.to_owned()))
+        }
+    }
 }
 
 /// Two contacts that are one person, with the call that makes them one.

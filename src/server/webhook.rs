@@ -465,7 +465,7 @@ fn quiet(shared: &Shared, number: &Number, event: &Inbound, late: SignedDuration
         number
             .config
             .burst_quiet
-            .unwrap_or_else(|| shared.flows.burst_quiet())
+            .unwrap_or_else(|| shared.flows.burst_quiet(number.config.runs()))
     }
 }
 

@@ -148,7 +148,8 @@ async fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<
         )
     })?;
     let (session, memory) = Session::of(claim).map_err(|why| why.to_string())?;
-    let live = shared.flows.for_session(&session.position).await;
+    let runs = number.config.runs();
+    let live = shared.flows.for_session(&session.position, runs).await;
     let rules = Rules {
         channel: number.channel.as_ref(),
         autopilot: number.autopilot(),
@@ -156,7 +157,7 @@ async fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<
         quiet: number
             .config
             .burst_quiet
-            .unwrap_or_else(|| shared.flows.burst_quiet()),
+            .unwrap_or_else(|| shared.flows.burst_quiet(runs)),
         timezone: &live.program().business.timezone,
     };
     let arrived = acts::arrived(&claim.events, rules.quiet);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::agent::Agent;
 use super::compatible::Compatible;
 use super::coster::Coster;
 use super::qontak::Qontak;
@@ -41,6 +42,8 @@ pub(super) struct File {
     pub services: BTreeMap<String, Service>,
     #[serde(default, rename = "channel")]
     pub channels: Vec<Spanned<Channel>>,
+    #[serde(default, rename = "agent")]
+    pub agents: Vec<Agent>,
 }
 
 /// How a store in Redis is used; nothing of it matters to one in a file.
@@ -208,6 +211,8 @@ pub(super) struct Service {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Channel {
+    /// Empty: not given.
+    #[serde(default = "no_id")]
     pub id: Spanned<String>,
     pub provider: Provider,
     #[serde(default)]
@@ -273,6 +278,10 @@ impl OneOrMore {
             OneOrMore::More(names) => names,
         }
     }
+}
+
+fn no_id() -> Spanned<String> {
+    Spanned::new(0..0, String::new())
 }
 
 fn flows() -> String {

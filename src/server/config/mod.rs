@@ -1,5 +1,6 @@
 //! `switchboard.toml`: what the operator decides. Read once at the start; secrets are named there and kept elsewhere.
 
+mod agent;
 mod compatible;
 mod coster;
 mod error;
@@ -22,6 +23,7 @@ use crate::engine::SessionSettings;
 use crate::store::{Pace, Retention};
 
 pub use crate::store::StoreAddress;
+pub use agent::{AgentOf, Runs, Side};
 pub use error::{ConfigError, Mistake};
 pub use file::{Limits, Log, LogFormat, Provider};
 
@@ -31,7 +33,7 @@ pub const REFERENCE: &str = include_str!("../switchboard.default.toml");
 /// The configuration with its defaults filled in and its secrets read. `Debug` shows no secret.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The folder with the business file and the flows.
+    /// The folder with the business file and the flows: the draft of what is published.
     pub flows: PathBuf,
     pub store: StoreAddress,
     pub bind: SocketAddr,
@@ -98,7 +100,18 @@ pub struct ChannelConfig {
     /// How fast one customer may be written to.
     pub pace: Option<Pace>,
     pub session: SessionSettings,
+    /// `None`: it stands alone.
+    pub agent: Option<AgentOf>,
     pub provider: ProviderConfig,
+}
+
+impl ChannelConfig {
+    pub fn runs(&self) -> Runs {
+        match &self.agent {
+            Some(of) if of.side == Side::Published => Runs::Published,
+            Some(_) | None => Runs::Folder,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

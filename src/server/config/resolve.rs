@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use toml::Spanned;
 use url::Url;
 
+use super::agent::{AgentOf, Written};
 use super::file::{Channel, File, OneOrMore, Provider, Redis, Service, Source, Sureness, Traces};
 use super::{
     ChannelConfig, Config, ConfigError, MetaConfig, Mistake, ProviderConfig, ServiceConfig, StoreAddress,
@@ -29,7 +30,7 @@ pub(super) fn resolve(
         text: text.to_owned(),
         mistakes,
     };
-    let file: File = toml::from_str(text).map_err(|error| {
+    let mut file: File = toml::from_str(text).map_err(|error| {
         wrong(vec![Mistake {
             span: error.span(),
             says: error.message().to_owned(),
@@ -42,7 +43,8 @@ pub(super) fn resolve(
         env,
         mistakes: Vec::new(),
     };
-    let config = reader.config(&file);
+    let numbers = reader.numbers(&mut file);
+    let config = reader.config(&file, &numbers);
     match config {
         Some(config) if reader.mistakes.is_empty() => Ok(config),
         Some(_) | None => {
@@ -73,7 +75,7 @@ impl Reader<'_> {
         self.folder.join(written)
     }
 
-    fn config(&mut self, file: &File) -> Option<Config> {
+    fn config(&mut self, file: &File, numbers: &[Written]) -> Option<Config> {
         let store = self.store(&file.store, &file.redis);
         let bind = self.listen(&file.bind, "127.0.0.1:8080");
         let metrics = file
@@ -103,7 +105,7 @@ impl Reader<'_> {
             language: (voice.language != "auto").then(|| voice.language.clone()),
             longest: Duration::from_secs(u64::from(voice.max_minutes) * 60),
         });
-        let mut channels = self.channels(&file.channels);
+        let mut channels = self.channels(numbers);
         for channel in &mut channels {
             set_endpoint(public_url.as_ref(), channel);
         }
@@ -241,16 +243,16 @@ impl Reader<'_> {
         }
     }
 
-    fn channels(&mut self, written: &[Spanned<Channel>]) -> Vec<ChannelConfig> {
+    fn channels(&mut self, written: &[Written]) -> Vec<ChannelConfig> {
         let mut channels: Vec<ChannelConfig> = Vec::new();
-        for channel in written {
+        for (channel, agent) in written {
             let id = &channel.get_ref().id;
             if channels.iter().any(|other| other.id == *id.get_ref()) {
                 let says = format!("two channels have the id {:?}", id.get_ref());
                 self.wrong(id.span(), says, "give each channel an id of its own");
             }
             let span = channel.span();
-            let Some(channel) = self.channel(channel) else {
+            let Some(channel) = self.channel(channel, agent.as_ref()) else {
                 continue;
             };
             let same = |other: &&ChannelConfig| {
@@ -272,7 +274,7 @@ impl Reader<'_> {
         channels
     }
 
-    fn channel(&mut self, written: &Spanned<Channel>) -> Option<ChannelConfig> {
+    fn channel(&mut self, written: &Spanned<Channel>, agent: Option<&AgentOf>) -> Option<ChannelConfig> {
         let (channel, span) = (written.get_ref(), written.span());
         let id = channel.id.get_ref();
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
@@ -313,6 +315,7 @@ impl Reader<'_> {
                 burst: channel.pair_burst,
             }),
             session: channel.session.clone(),
+            agent: agent.cloned(),
             provider: provider?,
         })
     }

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use secrecy::ExposeSecret;
 
+use super::agent::Agent;
 use super::compatible::Compatible;
 use super::coster::Coster;
 use super::file::{Channel, File, RetentionDays, Source};
@@ -83,6 +84,7 @@ fn every_key_is_explained_in_the_reference_with_its_default() {
     assert_eq!(keys(&channel["compatible"]), known::<Compatible>("nonsense = 1"));
     assert_eq!(keys(&channel["coster"]), known::<Coster>("nonsense = 1"));
     assert_eq!(keys(&channel["qontak"]), known::<Qontak>("nonsense = 1"));
+    assert_eq!(keys(&table["agent"][0]), known::<Agent>("nonsense = 1"));
     assert_eq!(
         known::<Source>("nonsense = 1"),
         ["env", "file"].map(str::to_owned).into()
@@ -162,7 +164,7 @@ fn a_mistake_is_drawn_with_file_line_and_what_to_do() {
 fn an_unknown_key_is_named_with_those_there_are() {
     let error = parsed("bnid = \"127.0.0.1:1\"").expect_err("a mistake");
     insta::assert_snapshot!(error, @r#"
-    error: unknown field `bnid`, expected one of `flows`, `store`, `redis`, `bind`, `public_url`, `admin_token`, `log`, `limits`, `retention`, `metrics`, `traces`, `voice`, `secrets`, `services`, `channel`
+    error: unknown field `bnid`, expected one of `flows`, `store`, `redis`, `bind`, `public_url`, `admin_token`, `log`, `limits`, `retention`, `metrics`, `traces`, `voice`, `secrets`, `services`, `channel`, `agent`
      --> /etc/switchboard/switchboard.toml:1:1
       |
     1 | bnid = "127.0.0.1:1"
@@ -472,4 +474,56 @@ fn all_mistakes_of_a_number_at_qontak_are_told_at_once() {
          channel_integration_id = \"a\"\nauth = \"oauth\"\n",
     );
     assert_eq!(auth, [(Some(7), "\"oauth\" is no way to log in".to_owned())]);
+}
+
+const AGENT: &str = "[[agent]]\nid = \"shop\"\n[agent.published]\nid = \"main\"\nprovider = \"meta\"\n\
+    phone_number_id = \"106\"\naccess_token_env = \"A\"\napp_secret_env = \"B\"\nverify_token_env = \"C\"\n\
+    [agent.published.session]\nask_after_seconds = 60\n\
+    [agent.draft]\nprovider = \"simulator\"\nautopilot = false\nburst_quiet_ms = 10\n";
+
+#[test]
+fn an_agent_has_two_numbers_each_with_settings_of_its_own() {
+    let config = parsed(AGENT).expect("valid");
+    let [published, draft] = &config.channels[..] else {
+        panic!("{:?}", config.channels);
+    };
+    assert_eq!((published.id.as_str(), draft.id.as_str()), ("main", "shop-draft"));
+    assert_eq!((published.runs(), draft.runs()), (Runs::Published, Runs::Folder));
+    assert_eq!(
+        (published.provider.name(), draft.provider.name()),
+        ("meta", "simulator")
+    );
+    assert_eq!((published.autopilot, draft.autopilot), (true, false));
+    assert_eq!(published.session.ask_after_seconds, 60);
+    assert_eq!(draft.session, SessionSettings::default());
+    assert_eq!(draft.burst_quiet, Some(Duration::from_millis(10)));
+    let side = |channel: &ChannelConfig| channel.agent.as_ref().map(|of| of.side);
+    assert_eq!(
+        (side(published), side(draft)),
+        (Some(Side::Published), Some(Side::Draft))
+    );
+}
+
+#[test]
+fn mistakes_of_agents_are_told_where_they_are() {
+    let twice = AGENT.replace(
+        "[agent.draft]\nprovider = \"simulator\"\n",
+        "[agent.draft]\nprovider = \"meta\"\nphone_number_id = \"106\"\naccess_token_env = \"A\"\n\
+         app_secret_env = \"B\"\nverify_token_env = \"C\"\n",
+    );
+    assert_eq!(
+        mistakes(&twice)[0].1,
+        "the channels main and shop-draft are the same number: meta knows both as 106"
+    );
+    let lone = "[[agent]]\nid = \"shop\"\n[agent.draft]\nprovider = \"simulator\"\n\
+                [[channel]]\nprovider = \"simulator\"\n[[agent]]\nid = \"a\"\n\
+                [agent.published]\nprovider = \"simulator\"\n[[agent]]\nid = \"a\"\n\
+                [agent.published]\nid = \"a-published\"\nprovider = \"simulator\"\n";
+    let said = [
+        (Some(2), "the agent shop has no published number"),
+        (Some(5), "a channel has no id"),
+        (Some(12), "two agents have the id \"a\""),
+        (Some(14), "two channels have the id \"a-published\""),
+    ];
+    assert_eq!(mistakes(lone), said.map(|(line, says)| (line, says.to_owned())));
 }

@@ -1,0 +1,278 @@
+//! An agent's two numbers: the published one keeps the flows that were published and what it knows of a customer, the draft
+//! one has the folder as it is, and neither sees the other's memory.
+
+// Helpers of tests stand outside test functions here; a panic is how they say that a promise was broken.
+#![allow(clippy::unwrap_used)]
+
+mod bot;
+mod double;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use assert_cmd::Command;
+use switchboard::engine::Mode;
+use switchboard::server::config::Config;
+use switchboard::server::door::Door;
+use switchboard::server::versions::{self, Really};
+use switchboard::server::{FlowsError, Handle, Line, Parts, Running, Said, Server, StartError};
+use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore, Store};
+use tempfile::TempDir;
+
+const SARI: &str = "6281100000011";
+
+const NUMBERS: &str = "[[agent]]\nid = \"shop\"\n[agent.published]\nprovider = \"simulator\"\nburst_quiet_ms = 20\n\
+                       [agent.draft]\nprovider = \"simulator\"\nburst_quiet_ms = 20\n";
+const PUBLISHED: &str = "shop-published";
+const DRAFT: &str = "shop-draft";
+
+/// Flows that ask for a name once in a customer's life.
+fn write_flows(folder: &Path, greeting: &str) {
+    std::fs::create_dir_all(folder).unwrap();
+    let business = "business \"Test Bikes\"\ntimezone \"Europe/Lisbon\"\nlanguages en\nstarts with desk\n\n\
+                    team support \"Customer care\"\n\nmemory\n  contact.first_name: text\nend\n\n\
+                    defaults\n  otherwise \"Sorry?\" up to 2 times, then -> handoff to support\nend\n";
+    let desk = format!(
+        "flow desk \"Front desk\"\nstarts on first message\nstarts on \"hi\"\n\nstep hello\n  \
+         if contact.first_name is known -> greet them\n  ask first_name \"{greeting} What's your name?\"\n    as text\n  end\n  \
+         remember first_name as contact.first_name\n  close \"Noted, {{{{ first_name }}}}.\"\n\nstep greet them\n  \
+         close \"Hello again, {{{{ contact.first_name }}}}.\"\n"
+    );
+    std::fs::write(folder.join("business.flow"), business).unwrap();
+    std::fs::write(folder.join("desk.flow"), desk).unwrap();
+}
+
+struct Office {
+    folder: TempDir,
+    store: Arc<SqliteStore>,
+}
+
+impl Office {
+    fn new() -> Office {
+        let folder = tempfile::tempdir().unwrap();
+        write_flows(&folder.path().join("flows"), "Hello!");
+        let clock = Arc::new(MovableClock::default());
+        let store = SqliteStore::open(folder.path().join("store.db"), Caps::default(), clock).unwrap();
+        Office {
+            folder,
+            store: Arc::new(store),
+        }
+    }
+
+    fn flows(&self) -> std::path::PathBuf {
+        self.folder.path().join("flows")
+    }
+
+    async fn publish(&self) -> u32 {
+        let door = Door::Here(self.store.clone());
+        let published = versions::publish(&door, &self.flows(), "", Really::Do).await;
+        published.unwrap().version.number
+    }
+
+    async fn start(&self) -> Result<Running, StartError> {
+        let text = format!("flows = \"flows\"\nbind = \"127.0.0.1:0\"\n{NUMBERS}");
+        let place = self.folder.path().join("switchboard.toml");
+        let config = Config::parse(&text, &place, &|_| None).unwrap();
+        Server::start(config, self.store.clone(), Parts::default()).await
+    }
+}
+
+/// Says it and waits for the answer that begins so. Gives who said it.
+async fn says(handle: &Handle, channel: &str, text: &str, wanted: &str) -> ContactId {
+    let said = Said::Text(text.to_owned());
+    let contact = handle.say(channel, SARI, None, said).await.unwrap();
+    let mut changes = handle.subscribe();
+    let heard = async {
+        loop {
+            let thread = handle.thread(contact, 100).await.unwrap();
+            let last = thread.iter().rev().find_map(|entry| match &entry.line {
+                Some(Line::Ours(ours)) => serde_json::to_value(&ours.step).ok(),
+                _ => None,
+            });
+            let last = last.map(|step| step["show"]["body"].as_str().unwrap_or_default().to_owned());
+            if last.is_some_and(|last| last.starts_with(wanted)) {
+                return;
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(200), changes.recv()).await;
+        }
+    };
+    if tokio::time::timeout(bot::PATIENCE, heard).await.is_err() {
+        panic!(
+            "waited in vain for {wanted:?} on {channel}: {:#?}",
+            handle.thread(contact, 100).await
+        );
+    }
+    contact
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_draft_number_never_sees_what_the_published_one_remembers() {
+    let office = Office::new();
+    office.publish().await;
+    let running = office.start().await.unwrap();
+    let handle = running.handle();
+    let published = says(&handle, PUBLISHED, "hi", "Hello! What's your name?").await;
+    says(&handle, PUBLISHED, "Sari", "Noted, Sari.").await;
+    says(&handle, PUBLISHED, "hi", "Hello again, Sari.").await;
+
+    // The same person, the other number: a stranger there.
+    let draft = says(&handle, DRAFT, "hi", "Hello! What's your name?").await;
+    assert_ne!(published, draft);
+    says(&handle, DRAFT, "Budi", "Noted, Budi.").await;
+    says(&handle, DRAFT, "hi", "Hello again, Budi.").await;
+    says(&handle, PUBLISHED, "hi", "Hello again, Sari.").await;
+    for (contact, theirs, others) in [(published, "Sari", "Budi"), (draft, "Budi", "Sari")] {
+        let whole = office.store.whole(contact).await.unwrap().unwrap();
+        let memory = String::from_utf8(whole.memory.unwrap().0).unwrap();
+        assert!(memory.contains(theirs) && !memory.contains(others), "{memory}");
+    }
+    // Each has a switch of its own.
+    assert!(handle.set_autopilot(DRAFT, false).await.unwrap());
+    let on = |id: &str| {
+        handle
+            .channels()
+            .iter()
+            .any(|channel| channel.id == id && channel.autopilot)
+    };
+    assert!(on(PUBLISHED) && !on(DRAFT));
+    let draft = handle.conversation(draft).await.unwrap().unwrap();
+    assert_ne!(draft.session.position.mode, Mode::Human);
+    running.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_published_number_keeps_its_flows_while_the_folder_changes_until_they_are_published() {
+    let office = Office::new();
+    assert_eq!(office.publish().await, 1);
+    let running = office.start().await.unwrap();
+    let handle = running.handle();
+    write_flows(&office.flows(), "Good day!");
+    running.reload().await.unwrap();
+    let draft = says(&handle, DRAFT, "hi", "Good day!").await;
+    let published = says(&handle, PUBLISHED, "hi", "Hello!").await;
+
+    // A folder with a mistake is not published, and the draft keeps the last good one.
+    std::fs::write(office.flows().join("broken.flow"), "flow broken\nstep a\n  say").unwrap();
+    let door = Door::Here(office.store.clone());
+    let refused = versions::publish(&door, &office.flows(), "", Really::Do).await;
+    assert!(refused.unwrap_err().to_string().contains("broken.flow"));
+    running.reload().await.unwrap_err();
+    std::fs::remove_file(office.flows().join("broken.flow")).unwrap();
+
+    let would = versions::publish(&door, &office.flows(), "", Really::Show)
+        .await
+        .unwrap();
+    assert_eq!((would.version.number, would.new), (2, true));
+    assert_eq!(would.changed, ["desk.flow is changed"]);
+    assert_eq!(versions::list(&door).await.unwrap().published, 1);
+    assert_eq!(office.publish().await, 2);
+    assert_eq!(office.publish().await, 2, "they are published already");
+    // The server hears of it by itself.
+    for contact in [published, draft] {
+        assert!(handle.erase(contact).await.unwrap());
+    }
+    let takes_over = async {
+        loop {
+            let contact = says(&handle, PUBLISHED, "hi", "").await;
+            let thread = format!("{:?}", handle.thread(contact, 10).await.unwrap());
+            assert!(handle.erase(contact).await.unwrap());
+            if thread.contains("Good day!") {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(bot::PATIENCE, takes_over)
+        .await
+        .expect("version 2 answers");
+    running.shutdown().await;
+
+    // And back: the folder is as it was.
+    let door = Door::Here(Arc::new(
+        SqliteStore::open(
+            office.folder.path().join("store.db"),
+            Caps::default(),
+            Arc::new(MovableClock::default()),
+        )
+        .unwrap(),
+    ));
+    let back = versions::go_back(&door, 1, Really::Do).await.unwrap();
+    assert_eq!((back.before, back.version.number), (2, 1));
+    let why = versions::go_back(&door, 7, Really::Do).await.unwrap_err();
+    assert_eq!(why.to_string(), "there is no version 7; there are 1, 2");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_published_number_does_not_start_before_flows_are_published() {
+    let office = Office::new();
+    let refused = office.start().await.unwrap_err();
+    assert!(matches!(refused, StartError::Flows(FlowsError::NothingPublished)));
+    assert!(refused.to_string().contains("`switchboard publish`"), "{refused}");
+}
+
+/// The real binary, with an embedded store that the server holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publishing_reaches_a_server_that_holds_the_store() {
+    let double = double::Double::start().await;
+    let mut bot = bot::Bot::new(&double);
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let text = format!(
+        "bind = \"{free}\"\nstore = \"sqlite:store.db\"\nadmin_token = {{ env = \"ADMIN\" }}\n{NUMBERS}"
+    );
+    write_flows(&bot.flows(), "Hello!");
+    std::fs::write(bot.config(), &text).unwrap();
+    bot.env("ADMIN", "let-me-in");
+    let publish = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        command
+            .arg("publish")
+            .args(arguments)
+            .arg("--config")
+            .arg(bot.config());
+        let done = command.env("ADMIN", "let-me-in").output().unwrap();
+        let both = [done.stdout, done.stderr].concat();
+        (done.status.code(), String::from_utf8(both).unwrap())
+    };
+    assert_eq!(
+        publish(&["--list"]),
+        (Some(0), "Nothing is published yet.\n".to_owned())
+    );
+    let (code, said) = publish(&["--note", "first"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.starts_with("Version 1 ("), "{said}");
+    let config = bot.config();
+    let publish_while_it_runs = |arguments: &[&str], token: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        command
+            .arg("publish")
+            .args(arguments)
+            .arg("--config")
+            .arg(&config);
+        let done = command.env("ADMIN", token).output().unwrap();
+        let both = [done.stdout, done.stderr].concat();
+        (done.status.code(), String::from_utf8(both).unwrap())
+    };
+    let flows = bot.flows();
+    bot.try_start(&double, &[]).await.unwrap();
+    write_flows(&flows, "Good day!");
+    let (code, said) = publish_while_it_runs(&[], "let-me-in");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("desk.flow is changed") && said.contains("shop-published"),
+        "{said}"
+    );
+    bot.line("published flows are live version=2")
+        .await
+        .expect("it takes it over");
+    let (code, said) = publish_while_it_runs(&["--back-to", "1"], "wrong");
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("unauthorized"), "{said}");
+    let (code, said) = publish_while_it_runs(&["--list"], "let-me-in");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("   2  published"), "{said}");
+    let (status, _) = bot.stop();
+    assert!(status.success());
+}
