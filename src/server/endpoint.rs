@@ -1,5 +1,6 @@
 //! Whether a provider's webhooks are known to come here. Qontak has one address for a whole organisation, which somebody
-//! must set; until then the session settings of its numbers are not used. What is known is kept in the store.
+//! must set; until then session settings of its numbers are refused: nobody's silence could be noticed. What is known is
+//! kept in the store.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,12 +14,19 @@ use crate::store::{Store, StoreError};
 pub(super) struct Endpoint {
     channel: String,
     set: AtomicBool,
-    configured: SessionSettings,
-    /// What holds until it is set.
-    meanwhile: SessionSettings,
 }
 
-/// Whether this number's endpoint must be set before its session settings count.
+/// Settings that nobody may make yet.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the session settings of {channel} are refused until Qontak's webhooks come here: leave [channel.session] out, start \
+     the server, run `switchboard channel register {channel}` (Set Endpoint), and write them then"
+)]
+pub struct SessionRefused {
+    pub channel: String,
+}
+
+/// Whether this number's endpoint must be set before it can have session settings.
 fn must_be_set(channel: &ChannelConfig) -> bool {
     match channel.provider {
         ProviderConfig::Qontak(_) => true,
@@ -29,41 +37,29 @@ fn must_be_set(channel: &ChannelConfig) -> bool {
     }
 }
 
-impl Endpoint {
-    pub async fn open(channel: &ChannelConfig, store: &dyn Store) -> Result<Endpoint, StoreError> {
-        let endpoint = Endpoint {
+/// Whether this number's session settings wait for an endpoint that nobody has set.
+pub(super) fn allows_session(channel: &ChannelConfig, kept: Option<&[u8]>) -> Result<(), SessionRefused> {
+    if must_be_set(channel) && kept.is_none() && channel.session != SessionSettings::default() {
+        return Err(SessionRefused {
             channel: channel.id.clone(),
-            set: AtomicBool::new(!must_be_set(channel)),
-            configured: channel.session.clone(),
-            meanwhile: SessionSettings::default(),
-        };
-        endpoint.reread(store).await?;
-        if !endpoint.is_set() && endpoint.configured != endpoint.meanwhile {
-            tracing::warn!(
-                channel = channel.id,
-                "[channel.session] of this number is refused until Qontak's webhooks come here: run `switchboard channel \
-                 register {}`",
-                channel.id
-            );
-        }
-        Ok(endpoint)
+        });
     }
+    Ok(())
+}
 
-    fn setting(&self) -> String {
-        format!("endpoint/{}", self.channel)
-    }
+/// Name of the setting that is there once an endpoint is set.
+pub(super) fn setting(channel: &str) -> String {
+    format!("endpoint/{channel}")
+}
 
-    fn is_set(&self) -> bool {
-        self.set.load(Ordering::Relaxed)
-    }
-
-    /// What silence does on this number.
-    pub fn session(&self) -> &SessionSettings {
-        if self.is_set() {
-            &self.configured
-        } else {
-            &self.meanwhile
-        }
+impl Endpoint {
+    pub async fn open(channel: &ChannelConfig, store: &dyn Store) -> Result<Endpoint, super::StartError> {
+        let kept = store.setting(&setting(&channel.id)).await?;
+        allows_session(channel, kept.as_deref())?;
+        Ok(Endpoint {
+            channel: channel.id.clone(),
+            set: AtomicBool::new(kept.is_some() || !must_be_set(channel)),
+        })
     }
 
     /// A webhook of the provider came: the endpoint is set, whoever did it. Kept once.
@@ -74,10 +70,10 @@ impl Endpoint {
         let channel = self.channel.as_str();
         tracing::info!(
             channel,
-            "the provider's webhooks come here; the session settings count from now on"
+            "the provider's webhooks come here; the number can have session settings from now on"
         );
         let kept = async {
-            store.put_setting(&self.setting(), b"set").await?;
+            store.put_setting(&setting(channel), b"set").await?;
             agreed::turn_page(store).await
         };
         if let Err(why) = kept.await {
@@ -89,7 +85,7 @@ impl Endpoint {
 
     /// What this or another process has seen.
     pub async fn reread(&self, store: &dyn Store) -> Result<(), StoreError> {
-        if !self.is_set() && store.setting(&self.setting()).await?.is_some() {
+        if !self.set.load(Ordering::Relaxed) && store.setting(&setting(&self.channel)).await?.is_some() {
             self.set.store(true, Ordering::Relaxed);
         }
         Ok(())
@@ -113,32 +109,32 @@ mod tests {
         config.expect("valid").channels.remove(0)
     }
 
-    #[tokio::test]
-    async fn session_settings_of_qontak_count_once_its_webhooks_come_here_and_then_for_good() {
-        let folder = tempfile::tempdir().expect("a folder");
+    const QONTAK: &str = "provider = \"qontak\"\naccess_token_env = \"T\"\nwebhook_secret_env = \"S\"\n\
+                          qontak = { channel_integration_id = \"a\", auth = \"token\" }";
+
+    fn store(folder: &tempfile::TempDir) -> SqliteStore {
         let path = folder.path().join("store.db");
-        let store =
-            SqliteStore::open(path, Caps::default(), Arc::new(MovableClock::default())).expect("a store");
-        let qontak = channel(
-            "provider = \"qontak\"\naccess_token_env = \"T\"\nwebhook_secret_env = \"S\"\n\
-             qontak = { channel_integration_id = \"a\", auth = \"token\" }",
-        );
-        let endpoint = Endpoint::open(&qontak, &store).await.expect("opened");
-        assert_eq!(endpoint.session(), &SessionSettings::default());
+        SqliteStore::open(path, Caps::default(), Arc::new(MovableClock::default())).expect("a store")
+    }
+
+    #[tokio::test]
+    async fn session_settings_of_qontak_are_refused_until_its_webhooks_come_here_and_then_taken_for_good() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = store(&folder);
+        let with = channel(QONTAK);
+        let refused = Endpoint::open(&with, &store).await.expect_err("refused");
+        insta::assert_snapshot!(refused, @"the session settings of main are refused until Qontak's webhooks come here: leave [channel.session] out, start the server, run `switchboard channel register main` (Set Endpoint), and write them then");
+        let mut without = with.clone();
+        without.session = SessionSettings::default();
+        let endpoint = Endpoint::open(&without, &store).await.expect("opened");
         endpoint.reached(&store).await;
-        assert_eq!(endpoint.session(), &qontak.session);
-        let after_a_restart = Endpoint::open(&qontak, &store).await.expect("opened");
-        assert_eq!(after_a_restart.session(), &qontak.session);
+        Endpoint::open(&with, &store).await.expect("after a restart");
     }
 
     #[tokio::test]
     async fn other_providers_have_no_endpoint_to_wait_for() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("store.db");
-        let store =
-            SqliteStore::open(path, Caps::default(), Arc::new(MovableClock::default())).expect("a store");
         let simulated = channel("provider = \"simulator\"");
-        let endpoint = Endpoint::open(&simulated, &store).await.expect("opened");
-        assert_eq!(endpoint.session(), &simulated.session);
+        Endpoint::open(&simulated, &store(&folder)).await.expect("opened");
     }
 }

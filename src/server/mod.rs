@@ -81,6 +81,7 @@ use crate::store::{ContactId, MovableClock, Store, StoreError};
 use crate::voice::{Transcriber, Unavailable};
 
 pub use agreed::people_changed;
+pub use endpoint::SessionRefused;
 pub use failpoint::clock;
 pub use flows::FlowsError;
 pub use guard::is_public;
@@ -139,6 +140,8 @@ pub enum StartError {
     Voice(#[from] Unavailable),
     #[error("TLS can't be started: {0}")]
     Tls(#[from] reqwest::Error),
+    #[error(transparent)]
+    Session(#[from] endpoint::SessionRefused),
 }
 
 /// See [`Server::start`].

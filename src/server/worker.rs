@@ -164,9 +164,8 @@ async fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<
     if rules.autopilot && claim.owner.lets_bot_speak(shared.store.now()) {
         show_that_we_read(shared, number, &arrived);
     }
-    let advance = |position: &_, memory: &_, event: &_| {
-        live.advance(number.endpoint.session(), position, memory, event)
-    };
+    let advance =
+        |position: &_, memory: &_, event: &_| live.advance(&number.config.session, position, memory, event);
     let played = catch_unwind(AssertUnwindSafe(|| {
         turn::play(claim, arrived, session, memory, rules, &advance)
     }));
