@@ -125,6 +125,33 @@ impl Office {
         said(&thread)
     }
 
+    /// Somebody of the business writes to Sari with the app on the phone; Meta tells of it.
+    async fn phone_types(&self, double: &Double, id: &str, text: &str) {
+        let setup = double.setup();
+        let echo = json!({ "object": "whatsapp_business_account", "entry": [{
+            "id": setup.business_account_id,
+            "changes": [{ "field": "smb_message_echoes", "value": {
+                "messaging_product": "whatsapp",
+                "metadata": {
+                    "display_phone_number": setup.display_phone_number, "phone_number_id": setup.phone_number_id,
+                },
+                "message_echoes": [{
+                    "from": setup.display_phone_number, "to": SARI, "id": id,
+                    "timestamp": double.now().to_string(), "type": "text", "text": { "body": text },
+                }],
+            }}],
+        }]});
+        let (signature, raw) = double.signed(&echo);
+        let taken = reqwest::Client::new()
+            .post(format!("http://{}/webhook/main", self.running.address()))
+            .header("x-hub-signature-256", signature)
+            .body(raw)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(taken.status(), 200);
+    }
+
     async fn double_s_customer(&self) -> ContactId {
         self.handle.contacts(1).await.unwrap()[0]
     }
@@ -220,6 +247,93 @@ async fn a_person_who_takes_over_silences_the_bot_with_all_it_had_queued() {
         .await;
     sari.says("Hi");
     assert_eq!(heard(&double, SARI, 3).await[2], HELLO);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn staff_pause_the_bot_for_a_time_by_what_they_type_into_a_chat_and_the_customer_never_reads_it() {
+    let office = Office::open(None, "").await;
+    let contact = office.says("Hi").await;
+    office.hears(contact, 1).await;
+    office
+        .handle
+        .say_as_person(contact, "Ana", " .0\n")
+        .await
+        .unwrap();
+    office
+        .until(contact, "the note", |thread| {
+            notes(thread, NoteKind::Handoff)
+                .iter()
+                .any(|note| note.contains("paused in this chat for 60 minutes"))
+        })
+        .await;
+    office
+        .handle
+        .say_as_person(contact, "Ana", "Ana here.")
+        .await
+        .unwrap();
+    office.says("Hello?").await;
+    // Her words begin the hour anew.
+    office.handle.advance_clock(Duration::from_secs(HOUR - 60));
+    office
+        .handle
+        .say_as_person(contact, "Ana", "Still here.")
+        .await
+        .unwrap();
+    office.handle.advance_clock(Duration::from_secs(HOUR - 60));
+    office.says("Are you?").await;
+    assert_eq!(
+        office.hears(contact, 3).await,
+        [HELLO, "Ana here.", "Still here."],
+        "the bot is silent until the hour is over"
+    );
+    office.handle.advance_clock(Duration::from_secs(61));
+    office.says("Hi").await;
+    assert_eq!(office.hears(contact, 4).await[3], HELLO);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn staff_stop_the_bot_from_the_phone_until_they_type_that_it_goes_on() {
+    let double = Double::start().await;
+    let office = Office::open(Some(&double), "").await;
+    let sari = double.customer(SARI);
+    sari.says("Hi");
+    heard(&double, SARI, 1).await;
+    let contact = office.double_s_customer().await;
+    office.phone_types(&double, "wamid.stop", ".00").await;
+    office
+        .phone_types(&double, "wamid.words", "Ana here, I'll look into it.")
+        .await;
+    office.handle.advance_clock(Duration::from_secs(2 * HOUR));
+    sari.says("Track my order");
+    office
+        .until(contact, "the question", |thread| {
+            thread
+                .iter()
+                .filter(|entry| matches!(entry.line, Some(Line::Customer { .. })))
+                .count()
+                == 2
+        })
+        .await;
+    office.phone_types(&double, "wamid.go", ".1").await;
+    // The provider repeats what it said before; nothing is stopped again.
+    office.phone_types(&double, "wamid.stop", ".00").await;
+    let thread = office
+        .until(contact, "the bot's return", |thread| {
+            notes(thread, NoteKind::Returned)
+                .iter()
+                .any(|note| note.starts_with(".1 typed (staff)"))
+        })
+        .await;
+    sari.says("Hi");
+    assert_eq!(heard(&double, SARI, 2).await[1], HELLO);
+    assert!(
+        notes(&thread, NoteKind::Handoff)[0].starts_with(".00 typed (staff)"),
+        "{thread:#?}"
+    );
+    // A customer who types one has typed a text.
+    sari.says(".00");
+    sari.says("Hi");
+    heard(&double, SARI, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

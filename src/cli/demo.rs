@@ -79,6 +79,7 @@ fn config(args: &Args, store: PathBuf, shop: SocketAddr) -> anyhow::Result<Confi
         burst_quiet: Some(BURST_QUIET),
         per_second: 0,
         pace: None,
+        shortcuts: Some(Duration::from_mins(60)),
         session: SessionSettings::default(),
         agent: None,
         provider: ProviderConfig::Simulator,

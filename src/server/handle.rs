@@ -16,6 +16,7 @@ use super::numbers;
 use super::parts::{Gate, Shared, lock};
 use super::people::Clash;
 use super::session::Session;
+use super::shortcut::{self, Shortcut};
 use super::thread::Line;
 use super::webhook;
 use crate::channel::FetchedMedia;
@@ -280,9 +281,26 @@ impl Handle {
         self.post(contact, Item::Taken { agent }).await
     }
 
-    /// A person writes to the customer, and has the chat from then on.
+    /// A person writes to the customer, and has the chat from then on. `.0`, `.00` and `.1` are for the bot: the customer
+    /// is not sent them.
     pub async fn say_as_person(&self, contact: ContactId, agent: &str, text: &str) -> Result<(), StoreError> {
-        self.shared.store.set_owner(contact, Owner::Human).await?;
+        let store = &self.shared.store;
+        let claim = store.peek(contact).await?;
+        let number = claim
+            .as_ref()
+            .and_then(|claim| self.shared.numbers.get(&claim.channel));
+        let pause = number.and_then(|number| number.config.shortcuts);
+        let now = store.now();
+        if let (Some(pause), Some(typed)) = (pause, Shortcut::typed(text)) {
+            store.set_owner(contact, typed.owner(now, pause)).await?;
+            let line = typed.line(agent, pause);
+            return self.post_with(contact, typed.item(agent), Some(line)).await;
+        }
+        let owner = match (claim, pause) {
+            (Some(claim), Some(pause)) => shortcut::after_words(claim.owner, now, pause),
+            (_, None) | (None, _) => Owner::Human,
+        };
+        store.set_owner(contact, owner).await?;
         let (agent, text) = (agent.to_owned(), text.to_owned());
         self.post(contact, Item::Said { agent, text }).await
     }
@@ -299,6 +317,10 @@ impl Handle {
     }
 
     async fn post(&self, contact: ContactId, item: Item) -> Result<(), StoreError> {
+        self.post_with(contact, item, None).await
+    }
+
+    async fn post_with(&self, contact: ContactId, item: Item, line: Option<Line>) -> Result<(), StoreError> {
         let Some(claim) = self.shared.store.peek(contact).await? else {
             return Ok(());
         };
@@ -310,7 +332,7 @@ impl Handle {
             said_at: None,
             quiet: Duration::ZERO,
             quiet_max: Duration::ZERO,
-            history: None,
+            history: line.map(|line| line.to_bytes()),
         };
         let outcome = self.shared.store.ingest(&[letter]).await?;
         self.shared.ring(contact);

@@ -43,6 +43,7 @@ mod readable;
 mod seen;
 mod sender;
 mod session;
+mod shortcut;
 mod shutdown;
 mod thread;
 mod tokens;

@@ -21,14 +21,17 @@ use super::masked::Masked;
 use super::metrics::Arrival;
 use super::parts::{Number, Shared};
 use super::pulse::Part;
+use super::shortcut::{self, Shortcut};
 use super::thread::Line;
 use super::traces::Span;
 use super::worker;
 use crate::channel::{Answer, Delivery, Forged};
 use crate::failpoint;
 use crate::message::{Inbound, InboundBody, Keeper, MediaKind, Role};
-use crate::store::{Ingest, Ingested, Owner, Status, StoreError};
+use crate::store::{ContactId, Ingest, Ingested, Owner, Status, StoreError};
 
+/// Who typed a shortcut that came over a webhook: which of the staff it was, no provider says.
+const ELSEWHERE: &str = "staff";
 /// How long the body of a webhook may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
 /// How long the store may take. After that the provider is asked to come again: what it repeats is recognised.
@@ -312,8 +315,8 @@ fn same_organisation(one: &Number, other: &Number) -> bool {
 /// An event on its way into a mailbox.
 struct Letter {
     ingest: Ingest,
-    /// Somebody of the business wrote it, from the phone, or has the chat in the provider's inbox.
-    people_have_it: bool,
+    /// Who has the chat because of it: somebody of the business wrote it, or has the chat in the provider's inbox.
+    owner: Option<Owner>,
 }
 
 /// The event as it goes into its contact's mailbox; `None` if it has no place there.
@@ -340,11 +343,25 @@ async fn letter(shared: &Shared, number: &Number, event: Inbound) -> Result<Opti
     }
     let event = shortened(shared, number, event).await?;
     let assigned = event.conversation.keeper == Keeper::People && late <= LATE;
-    let people_have_it = event.who.role == Role::Agent || assigned;
     let quiet = quiet(shared, number, &event, late);
-    let history = line_of(&event).map(|line| line.to_bytes());
+    let pause = number.config.shortcuts;
+    let typed = pause.and_then(|pause| Some((Shortcut::in_event(&event)?, pause)));
+    let owner = match typed {
+        Some((typed, pause)) => Some(typed.owner(now, pause)),
+        None if assigned => Some(Owner::Human),
+        None if event.who.role == Role::Agent => Some(kept_by_people(shared, contact, now, pause).await?),
+        None => None,
+    };
+    let line = match typed {
+        Some((typed, pause)) => Some(typed.line(ELSEWHERE, pause)),
+        None => line_of(&event),
+    };
+    let history = line.map(|line| line.to_bytes());
     let (dedupe, said_at) = (event.key.0.clone(), said_at(&event, now));
-    let item = Item::Inbound(Box::new(event));
+    let item = match typed {
+        Some((typed, _)) => typed.item(ELSEWHERE),
+        None => Item::Inbound(Box::new(event)),
+    };
     let payload = item.to_bytes();
     if payload.len() > LARGEST
         && let Item::Inbound(event) = item
@@ -361,10 +378,21 @@ async fn letter(shared: &Shared, number: &Number, event: Inbound) -> Result<Opti
         history,
         payload,
     };
-    Ok(Some(Letter {
-        ingest,
-        people_have_it,
-    }))
+    Ok(Some(Letter { ingest, owner }))
+}
+
+/// Who has the chat once a person wrote into it.
+async fn kept_by_people(
+    shared: &Shared,
+    contact: ContactId,
+    now: Timestamp,
+    pause: Option<Duration>,
+) -> Result<Owner, StoreError> {
+    let Some(pause) = pause else {
+        return Ok(Owner::Human);
+    };
+    let before = shared.store.peek(contact).await?.map(|claim| claim.owner);
+    Ok(shortcut::after_words(before.unwrap_or_default(), now, pause))
 }
 
 /// A text too long for a mailbox goes on without its end, which is kept in quarantine: an answer to most of it beats
@@ -473,13 +501,13 @@ async fn store_all(shared: &Arc<Shared>, letters: Vec<Letter>) -> Result<(), Sto
     if letters.is_empty() {
         return Ok(());
     }
-    let (batch, people_have_it): (Vec<Ingest>, Vec<bool>) = letters
+    let (batch, owners): (Vec<Ingest>, Vec<Option<Owner>>) = letters
         .into_iter()
-        .map(|letter| (letter.ingest, letter.people_have_it))
+        .map(|letter| (letter.ingest, letter.owner))
         .unzip();
     let batch: Arc<[Ingest]> = batch.into();
-    let seat = match (&batch[..], &people_have_it[..]) {
-        ([ingest], [false]) => seat_for(shared, ingest),
+    let seat = match (&batch[..], &owners[..]) {
+        ([ingest], [None]) => seat_for(shared, ingest),
         _ => None,
     };
     failpoint!("before_ingest");
@@ -489,16 +517,16 @@ async fn store_all(shared: &Arc<Shared>, letters: Vec<Letter>) -> Result<(), Sto
     };
     failpoint!("after_ingest");
     let mut full = false;
-    for ((ingest, people_have_it), outcome) in batch.iter().zip(people_have_it).zip(outcomes) {
+    for ((ingest, owner), outcome) in batch.iter().zip(owners).zip(outcomes) {
         let Ingest { channel, contact, .. } = ingest;
         let arrivals = &shared.metrics.channel(channel).arrivals;
         match outcome {
             Ingested::New(seq) => {
                 arrivals.of(Arrival::New).increment(1);
                 tracing::info!(channel, contact = %Masked(*contact), seq, "received");
-                if people_have_it {
+                if let Some(owner) = owner {
                     // At once, not when the event's turn comes; and not again when the provider repeats itself.
-                    shared.store.set_owner(*contact, Owner::Human).await?;
+                    shared.store.set_owner(*contact, owner).await?;
                 }
             }
             Ingested::Duplicate => arrivals.of(Arrival::Duplicate).increment(1),

@@ -244,6 +244,10 @@ pub(super) struct Channel {
     pub pair_every_ms: u64,
     #[serde(default = "forty_five")]
     pub pair_burst: u32,
+    #[serde(default = "yes")]
+    pub shortcuts: bool,
+    #[serde(default = "an_hour")]
+    pub shortcut_pause_minutes: u32,
     #[serde(default)]
     pub session: SessionSettings,
 }
@@ -324,6 +328,10 @@ fn six_seconds() -> u64 {
 
 fn forty_five() -> u32 {
     45
+}
+
+fn an_hour() -> u32 {
+    60
 }
 
 fn ten() -> u32 {

@@ -99,6 +99,8 @@ pub struct ChannelConfig {
     pub per_second: u32,
     /// How fast one customer may be written to.
     pub pace: Option<Pace>,
+    /// How long `.0` pauses a chat; `None`: what staff type into chats is text.
+    pub shortcuts: Option<Duration>,
     pub session: SessionSettings,
     /// `None`: it stands alone.
     pub agent: Option<AgentOf>,

@@ -314,6 +314,9 @@ impl Reader<'_> {
                 every: Duration::from_millis(channel.pair_every_ms),
                 burst: channel.pair_burst,
             }),
+            shortcuts: channel
+                .shortcuts
+                .then(|| Duration::from_mins(u64::from(channel.shortcut_pause_minutes))),
             session: channel.session.clone(),
             agent: agent.cloned(),
             provider: provider?,
