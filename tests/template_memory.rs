@@ -66,7 +66,9 @@ fn bombs() -> Vec<String> {
         // And what is just beyond the rules.
         "{{ (long * 100) * 100 }}".to_owned(),
         "{% for a in list %}{% if (long * 100) == 'x' %}{% endif %}{% endfor %}".to_owned(),
-        "{{ long * 100 }}".to_owned(),
+        "{{ long * 51 }}".to_owned(),
+        // The largest that the rules let through, and stop only as it is written out.
+        format!("{{{{ ({}) * 50 }}}}", vec!["long"; 8].join(" ~ ")),
         "{{ list | join(long) }}".to_owned(),
         format!("{{{{ [{}] }}}}", vec!["long"; 2_000].join(", ")),
         format!("{{{{ x }}}}{}", "y".repeat(SOURCE_CAP)),

@@ -11,7 +11,7 @@ use super::{SOURCE_CAP, fault};
 
 const OPERATORS: usize = 8;
 const LOOP_DEPTH: usize = 2;
-const REPEAT: i64 = 100;
+const REPEAT: i64 = 50;
 const TESTS: [&str; 5] = ["known", "unknown", "empty", "open", "closed"];
 
 /// Something in a text that can't be read or is not allowed.

@@ -13,8 +13,8 @@
 //! - there is no `set`, so nothing carries over from one round of a loop to the next: the largest value is what a
 //!   single expression makes;
 //! - values enter cut to 16 KiB, and every filter gives at most that;
-//! - at most eight `~`, `+` and `*` a text, of them at most one `*`, by a written number up to 100 and outside loops.
-//!   So one expression makes at most (1 + 7) × 16 KiB × 100 = 12.5 MiB, and without `*` 144 KiB;
+//! - at most eight `~`, `+` and `*` a text, of them at most one `*`, by a written number up to 50 and outside loops.
+//!   So one expression makes at most (1 + 7) × 16 KiB × 50 = 6.25 MiB, twice while it is made, and without `*` 144 KiB;
 //! - what is written out stops at 16 KiB with an error, lists are joined lazily and printed up to the same cap;
 //! - there are no functions and no methods, and only the tests `known`, `unknown`, `empty`, `open` and `closed`.
 
