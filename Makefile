@@ -1,5 +1,5 @@
 # The two commands of the README are `make demo` and `make test`.
-.PHONY: demo test test-otlp lint bench audit setup-demo setup-test model help
+.PHONY: demo test test-otlp lint bench audit linked test-linked lint-linked setup-demo setup-test model help
 
 help:
 	@echo "make demo    talk to the sample business on a page of this machine (no account, no Redis)"
@@ -9,6 +9,8 @@ help:
 	@echo "make bench   measure, and print one table"
 	@echo "make faults  show every promise under faults; the long form with FAULTS=long"
 	@echo "make audit   licences, bans and advisories of the dependencies"
+	@echo "make linked  the companion for numbers linked by QR code (its own licence: linked/README.md)"
+	@echo "make test-linked  the companion's stories beside a stand-in on loopback"
 
 demo: setup-demo
 	cargo build --locked
@@ -37,6 +39,18 @@ faults:
 
 audit:
 	scripts/audit
+
+# A package of its own, with a target directory of its own: the main binary has none of what it links.
+linked:
+	cd linked && cargo build --locked --release --package switchboard-linked
+
+test-linked:
+	scripts/test-linked
+
+# Minutes at the first time: clippy reads the whole tree again.
+lint-linked:
+	cd linked && cargo fmt --all --check
+	cd linked && cargo clippy --locked --workspace --all-targets --features switchboard-linked/loopback-test -- -D warnings
 
 setup-demo:
 	@scripts/setup demo

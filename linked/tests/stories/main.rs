@@ -1,0 +1,10 @@
+//! Stories of the companion: the real executable beside a stand-in of WhatsApp's server and of the owner's phone, all on
+//! loopback. They need a build with the feature `loopback-test`; `make test-linked` makes it.
+#![cfg(feature = "loopback-test")]
+
+mod crash;
+mod cycle;
+mod doors;
+mod messages;
+mod rig;
+mod troubles;
