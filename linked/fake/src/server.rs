@@ -149,6 +149,7 @@ impl Shared {
         let outcome = self.connection(line, stream).await;
         let mut world = self.world.lock().await;
         world.lines.remove(&line);
+        world.counted.ended += 1;
         world.refs.retain(|_, owner| *owner != line);
         if world.online.is_some_and(|(online, _)| online == line) {
             world.online = None;

@@ -66,6 +66,8 @@ pub struct Counted {
     pub typing: u64,
     pub read: u64,
     pub swallowed: u64,
+    /// Connections that have ended.
+    pub ended: u64,
 }
 
 pub(crate) struct Device {

@@ -3,6 +3,7 @@
 mod hold;
 mod keeper;
 mod keeping;
+mod telling;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

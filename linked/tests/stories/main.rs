@@ -1,5 +1,7 @@
 //! Stories of the companion: the real executable beside a stand-in of WhatsApp's server and of the owner's phone, all on
 //! loopback. They need a build with the feature `loopback-test`; `make test-linked` makes it.
+// The helpers of stories fail by panicking, too.
+#![allow(clippy::unwrap_used)]
 #![cfg(feature = "loopback-test")]
 
 mod crash;

@@ -19,6 +19,12 @@ async fn a_scan_of_an_old_code_links_nothing() {
         session["link"]["state"] == "awaiting_scan"
     })
     .await;
+    rig.stand_in
+        .until(LIMIT, "the end of the first connection", |counted| {
+            counted.ended == 1
+        })
+        .await
+        .unwrap();
     // The server does not know the old code's reference any more.
     let refused = phone.scan(&old).await.unwrap_err().to_string();
     assert!(refused.contains("expired"), "{refused}");
