@@ -3,7 +3,8 @@
 //!  1. legal words: always, in every mode (`events`)
 //!  2. a person has the chat: nothing is matched (`events`)
 //!  3. a tap on an option, or the old-button rule (`old_buttons`)
-//!  4. an option by exact label, synonym or number (by number only if the question takes no bare numbers)
+//!  4. an option by exact label, synonym or number (by number only if the question takes no bare numbers), and by the
+//!     beginning of one label, cut with `…`: some providers tell of a tap by nothing but what stood on the button
 //!  5. an `on` phrase that *is* the message: the flow's, its callers', the business's
 //!  6. a typed answer with a shape
 //!  7. an option by near spelling: the unique best within one edit (4–7 letters) or two (8 and more)
@@ -204,6 +205,11 @@ impl<'m> Run<'m> {
                 return Some(sent.clone());
             }
         }
+        if said.cut
+            && let Some(sent) = self.option_cut(state, question, &said.whole)
+        {
+            return Some(sent);
+        }
         if question.accept.iter().any(takes_numbers) {
             return None;
         }
@@ -224,6 +230,17 @@ impl<'m> Run<'m> {
             .get(number.checked_sub(1)?)
             .filter(|_| !taken)
             .cloned()
+    }
+
+    /// The only option that begins like this.
+    fn option_cut(&self, state: StateIx, question: &Question, beginning: &str) -> Option<SentOption> {
+        let frame = self.p.frames.last()?;
+        let mut begins = frame
+            .options
+            .iter()
+            .filter(|sent| self.any_name(state, question, sent, |name| name.starts_with(beginning)));
+        let first = begins.next()?;
+        begins.next().is_none().then(|| first.clone())
     }
 
     /// The unique option nearest to what was typed.

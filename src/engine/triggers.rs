@@ -34,13 +34,16 @@ pub(super) struct Said {
     pub whole: String,
     /// Its words, joined with single spaces.
     pub words: String,
+    /// It ends with `…`, as a label does that was too long for its button.
+    pub cut: bool,
 }
 
 impl Said {
     pub fn new(text: &str) -> Said {
         let whole = fold(text);
         let words = key(&whole);
-        Said { whole, words }
+        let cut = text.trim_end().ends_with('…');
+        Said { whole, words, cut }
     }
 }
 

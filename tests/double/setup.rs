@@ -27,6 +27,8 @@ pub struct Setup {
     pub statuses: bool,
     /// The first wait before a webhook comes again; each further wait is twice as long.
     pub retry_after: Duration,
+    /// No wait is longer than this.
+    pub retry_at_most: Duration,
     /// So many webhooks are on their way at once. With one they come in order; with more a slow one holds up nobody, as
     /// with the real provider.
     pub under_way: usize,
@@ -63,6 +65,7 @@ impl Default for Setup {
             reads: true,
             statuses: true,
             retry_after: Duration::from_secs(1),
+            retry_at_most: Duration::MAX,
             under_way: 1,
             pair_burst: Some(45),
             per_second: Some(80),

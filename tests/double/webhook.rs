@@ -138,7 +138,7 @@ async fn again(inner: Arc<Inner>, body: Dressed) {
             break;
         }
         waited += wait;
-        wait *= 2;
+        wait = (wait * 2).min(inner.setup.retry_at_most);
     }
     taken(&inner);
 }

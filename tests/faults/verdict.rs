@@ -18,6 +18,8 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 pub struct Bounds {
     /// Messages that may reach a customer twice besides those accepted when they could not be written down.
     pub duplicated: usize,
+    /// Events that may have been put aside, because three workers died one after the other while they had them.
+    pub put_aside: usize,
 }
 
 /// See the module.
@@ -31,6 +33,8 @@ pub struct Verdict {
     pub replies_out: usize,
     /// Taken and never answered.
     pub lost: usize,
+    /// Events that met the deaths of three workers, and are kept for a person to look at.
+    pub put_aside: usize,
     /// Sent again, word for word, under the same id.
     pub duplicated: usize,
     /// Those of them that no fault explains, each with the place to look for it in the logs.
@@ -59,8 +63,16 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Reads the conversations. `taken` says by contact when each of its messages was taken.
-    pub fn of(name: &str, seed: u64, taken: &[Vec<Instant>], heard: &Heard, fleet: &Fleet) -> Verdict {
+    /// Reads the conversations. `taken` says by contact when each of its messages was taken; `aside` are contacts and
+    /// numbers of messages that were put aside.
+    pub fn of(
+        name: &str,
+        seed: u64,
+        taken: &[Vec<Instant>],
+        aside: &BTreeSet<(usize, u32)>,
+        heard: &Heard,
+        fleet: &Fleet,
+    ) -> Verdict {
         let mut verdict = Verdict {
             name: name.to_owned(),
             seed,
@@ -69,7 +81,12 @@ impl Verdict {
             ..Verdict::default()
         };
         for (contact, taken) in taken.iter().enumerate() {
-            verdict.read(contact, taken, heard.of(contact), fleet);
+            let aside: BTreeSet<u32> = aside
+                .iter()
+                .filter(|(whose, _)| *whose == contact)
+                .map(|(_, number)| *number)
+                .collect();
+            verdict.read(contact, taken, &aside, heard.of(contact), fleet);
         }
         verdict
     }
@@ -81,7 +98,14 @@ impl Verdict {
         }
     }
 
-    fn read(&mut self, contact: usize, taken: &[Instant], replies: &[Reply], fleet: &Fleet) {
+    fn read(
+        &mut self,
+        contact: usize,
+        taken: &[Instant],
+        aside: &BTreeSet<u32>,
+        replies: &[Reply],
+        fleet: &Fleet,
+    ) {
         let mut by_id: BTreeMap<&str, (&str, Instant)> = BTreeMap::new();
         // By number; 0 is the greeting.
         let mut answered: BTreeMap<u32, Instant> = BTreeMap::new();
@@ -148,6 +172,9 @@ impl Verdict {
         }
         for (number, taken) in taken.iter().enumerate() {
             let Some(at) = answered.get(&(number as u32)) else {
+                if aside.contains(&(number as u32)) {
+                    continue;
+                }
                 self.lost += 1;
                 self.unanswered.insert(contact);
                 self.finds(format!(
@@ -186,6 +213,12 @@ impl Verdict {
             ));
             unexplained.into_iter().for_each(|one| self.finds(one));
         }
+        if self.put_aside > bounds.put_aside {
+            self.finds(format!(
+                "{} events were put aside, {} at most may be",
+                self.put_aside, bounds.put_aside
+            ));
+        }
         if self.slowest_refusal > ANSWERED_WITHIN + SLACK {
             self.finds(format!(
                 "a webhook was refused only after {:?}",
@@ -218,6 +251,9 @@ impl Verdict {
             self.refused,
             self.slowest_refusal.as_millis(),
         );
+        if self.put_aside > 0 {
+            let _ = write!(line, " · put aside {}", self.put_aside);
+        }
         for (name, value) in &self.more {
             let _ = write!(line, " · {name} {value}");
         }
@@ -233,7 +269,7 @@ impl Verdict {
             .collect();
         serde_json::json!({
             "scenario": self.name, "seed": self.seed, "messages_in": self.messages_in, "replies_out": self.replies_out,
-            "lost": self.lost, "duplicated": self.duplicated, "out_of_order": self.out_of_order, "wrong": self.wrong,
+            "lost": self.lost, "put_aside": self.put_aside, "duplicated": self.duplicated, "out_of_order": self.out_of_order, "wrong": self.wrong,
             "kills": self.kills, "fenced_commits": self.fenced, "recovery_ms": self.recovery.as_millis() as u64,
             "slowest_answer_ms": self.slowest.as_millis() as u64, "p99_ack_ms": self.p99.as_millis() as u64,
             "refused": self.refused, "slowest_refusal_ms": self.slowest_refusal.as_millis() as u64, "more": more,

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use switchboard::store::redis::{RedisClock, RedisSettings, RedisStore};
-use switchboard::store::{Alias, Caps, ContactId, Due, HistoryEntry, SqliteStore, Store, SystemClock};
+use switchboard::store::{
+    Alias, Caps, ContactId, Due, HistoryEntry, Parked, SqliteStore, Store, SystemClock,
+};
 
 use super::business::{self, CHANNEL, Scales, numbers_in, phone};
 use super::customers::{Customers, Habits};
@@ -72,6 +74,8 @@ impl Setting {
                 delivered_after: Duration::ZERO,
                 reads: false,
                 retry_after: Duration::from_millis(200),
+                // Where workers die again and again, a status would be told long after all is quiet.
+                retry_at_most: Duration::from_secs(5),
                 under_way: 32,
                 pair_burst: None,
                 per_second: None,
@@ -245,12 +249,14 @@ impl World {
     }
 
     async fn judged(&self, bounds: Bounds, settled: bool, longest: Duration) -> Verdict {
+        let (put_aside, aside) = self.put_aside().await;
         let mut verdict = {
             let answers = self.customers.answers();
             let mut verdict = Verdict::of(
                 self.name,
                 self.plan.seed,
                 &answers.taken,
+                &aside,
                 &self.heard(),
                 &self.fleet,
             );
@@ -259,6 +265,7 @@ impl World {
             verdict.slowest_refusal = answers.slowest_bad();
             verdict
         };
+        verdict.put_aside = put_aside;
         verdict.kills = self.fleet.kills;
         verdict.fenced = self.fleet.said_how_often("the lease was lost");
         if !settled {
@@ -325,7 +332,26 @@ impl World {
         kept
     }
 
-    /// Nothing is left to do, nothing was put aside, and every message stands in its thread once, in order.
+    /// What three workers had when they died, and the store keeps for a person to look at: how many events, and of the
+    /// messages among them contact and number.
+    async fn put_aside(&self) -> (usize, BTreeSet<(usize, u32)>) {
+        let store = self.store().await;
+        let mut parked = store.parked(1_000).await.expect("the store answers");
+        parked.retain(by_deaths);
+        let mut messages = BTreeSet::new();
+        for parked in &parked {
+            let payload = String::from_utf8_lossy(&parked.payload);
+            for contact in 0..self.customers_count() {
+                if known(store.as_ref(), contact).await == parked.contact {
+                    messages.extend(numbers_in(&payload).into_iter().map(|number| (contact, number)));
+                }
+            }
+        }
+        store.close().await.expect("the store closes");
+        (parked.len(), messages)
+    }
+
+    /// Nothing is left to do, nothing else was put aside, and every message stands in its thread once, in order.
     async fn look_into_the_store(&self, verdict: &mut Verdict) {
         let store = self.store().await;
         for kind in [Due::Run, Due::Send, Due::Job] {
@@ -335,7 +361,8 @@ impl World {
                     .push(format!("{kind:?} is due at {at}, though all is quiet"));
             }
         }
-        let parked = store.parked(10).await.expect("the store answers");
+        let mut parked = store.parked(10).await.expect("the store answers");
+        parked.retain(|parked| !by_deaths(parked));
         if !parked.is_empty() {
             verdict.findings.push(format!("put aside: {parked:?}"));
         }
@@ -366,6 +393,10 @@ impl World {
         }
         store.close().await.expect("the store closes");
     }
+}
+
+fn by_deaths(parked: &Parked) -> bool {
+    parked.why.starts_with("its worker died or hung 3 times")
 }
 
 /// What the store calls this customer.

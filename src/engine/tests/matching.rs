@@ -59,6 +59,24 @@ fn line_4_a_number_is_no_option_where_numbers_are_answers() {
 }
 
 #[test]
+fn line_4_an_option_is_known_by_the_beginning_that_stood_on_its_button() {
+    let flow = "flow cars\nstarts on \"cars\"\nstep a\n  menu car \"Which?\"\n    \"Blue estate\"\n    \"Blue saloon\"\n    \"Red van\"\n  end\n  say \"{{ car }}\"\n  done\n";
+    Talk::plus(flow)
+        .says("cars")
+        .skips()
+        .says("Blue es…")
+        .sees(&["Blue estate"]);
+    // Two begin like this, and what is typed without the mark is no beginning.
+    for said in ["Blue…", "Blue es"] {
+        Talk::plus(flow)
+            .says("cars")
+            .skips()
+            .says(said)
+            .sees(&["Sorry? [Blue estate] [Blue saloon] [Red van]"]);
+    }
+}
+
+#[test]
 fn line_5_an_on_phrase_that_is_the_whole_message_interrupts() {
     let mut talk = Talk::new();
     talk.says("track").skips().says("Agent!");

@@ -45,7 +45,12 @@ async fn run(plan: Plan, mutant: Option<&Mutant>) -> Verdict {
     world.fleet.start(0, &[]).await;
     world.more_messages(30).await;
     world.fleet.fault();
-    world.verdict(Bounds { duplicated: 1 }).await
+    world
+        .verdict(Bounds {
+            duplicated: 1,
+            ..Bounds::default()
+        })
+        .await
 }
 
 async fn caught(mutant: &Mutant) {
