@@ -121,8 +121,10 @@ impl Customer<'_> {
         if let Some(wacore_binary::node::NodeContent::Nodes(children)) = &mut node.content {
             for child in children.iter_mut() {
                 if let Some(wacore_binary::node::NodeContent::Bytes(bytes)) = &mut child.content {
-                    let middle = bytes.len() / 2;
-                    bytes[middle] ^= 0x55;
+                    // The end is the seal: the shape stays, and the seal is broken.
+                    if let Some(last) = bytes.last_mut() {
+                        *last ^= 0x55;
+                    }
                 }
             }
         }

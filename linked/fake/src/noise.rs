@@ -1,4 +1,5 @@
-//! The server's half of the Noise handshake: XX for a device that knows no server, IK for one that has met us before.
+//! The server's half of the Noise handshake: XX for a device that knows no server, IK for one that has met us before, and
+//! XXfallback for one that remembers keys we no longer have.
 //!
 //! The certificate chain is shaped like the real one but signed by nobody, so a client that checks signatures refuses us.
 //! That refusal is what the guard tests of the shippable build look for.
@@ -8,7 +9,7 @@ use bytes::BytesMut;
 use wacore::framing::{FrameDecoder, encode_frame};
 use wacore::handshake::{NoiseCipher, NoiseHandshake};
 use wacore::libsignal::protocol::KeyPair;
-use wacore_binary::consts::{NOISE_PATTERN_IK, NOISE_PATTERN_XX, WA_CONN_HEADER};
+use wacore_binary::consts::{NOISE_PATTERN_IK, NOISE_PATTERN_XX, NOISE_PATTERN_XXFALLBACK, WA_CONN_HEADER};
 use waproto::buffa::{Message as _, MessageField};
 use waproto::whatsapp::{self as wa, cert_chain::NoiseCertificate, cert_chain::noise_certificate};
 
@@ -24,9 +25,18 @@ pub(crate) struct ServerKeys {
 pub(crate) struct Greeted {
     pub(crate) payload: wa::ClientPayload,
     pub(crate) noise_key: [u8; 32],
-    /// Whether the device greeted us as an old acquaintance.
-    pub(crate) resumed: bool,
+    pub(crate) how: Greeting,
     pub(crate) line: Line,
+}
+
+/// How the two came to know each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Greeting {
+    Met,
+    /// The device greeted us as an old acquaintance.
+    Resumed,
+    /// It did, but our keys are not the ones it remembered.
+    FellBack,
 }
 
 /// The two ciphers of a connection and how far each has counted.
@@ -64,10 +74,11 @@ impl ServerKeys {
         let hello = hello_of(&first_frame(socket, frames).await?)?;
         let theirs = key(hello.ephemeral.as_deref())?;
         match (hello.r#static, hello.payload) {
-            (Some(sealed_static), Some(sealed_payload)) => {
-                self.resume(socket, theirs, &sealed_static, &sealed_payload).await
-            }
-            _ => self.meet(socket, frames, theirs).await,
+            (Some(sealed_static), Some(sealed_payload)) => match self.recognised(theirs, &sealed_static) {
+                Ok(noise) => self.resume(socket, noise, theirs, &sealed_payload).await,
+                Err(_) => self.meet(socket, frames, theirs, Greeting::FellBack).await,
+            },
+            _ => self.meet(socket, frames, theirs, Greeting::Met).await,
         }
     }
 
@@ -77,8 +88,14 @@ impl ServerKeys {
         socket: &mut Socket,
         frames: &mut FrameDecoder,
         theirs: [u8; 32],
+        how: Greeting,
     ) -> Result<Greeted> {
-        let mut noise = NoiseHandshake::new(NOISE_PATTERN_XX, &WA_CONN_HEADER)?;
+        let pattern = if how == Greeting::FellBack {
+            NOISE_PATTERN_XXFALLBACK
+        } else {
+            NOISE_PATTERN_XX
+        };
+        let mut noise = NoiseHandshake::new(pattern, &WA_CONN_HEADER)?;
         noise.authenticate(&theirs);
         let ours = KeyPair::generate(&mut rand::rng());
         noise.authenticate(&public(&ours));
@@ -102,17 +119,11 @@ impl ServerKeys {
             .context("the client's key is not 32 bytes long")?;
         noise.mix_shared_secret(ours.private_key.serialize(), &noise_key)?;
         let payload = noise.decrypt(&finish.payload.context("the ClientFinish carries no payload")?)?;
-        greeted(noise, &payload, noise_key, false)
+        greeted(noise, &payload, noise_key, how)
     }
 
-    /// IK: the client knows our static key and sent everything at once.
-    async fn resume(
-        &self,
-        socket: &mut Socket,
-        theirs: [u8; 32],
-        sealed_static: &[u8],
-        sealed_payload: &[u8],
-    ) -> Result<Greeted> {
+    /// The beginning of IK: the client's static key, sealed for the key it believes is ours.
+    fn recognised(&self, theirs: [u8; 32], sealed_static: &[u8]) -> Result<(NoiseHandshake, [u8; 32])> {
         let mut noise = NoiseHandshake::new(NOISE_PATTERN_IK, &WA_CONN_HEADER)?;
         noise.authenticate(&public(&self.identity));
         noise.authenticate(&theirs);
@@ -122,6 +133,17 @@ impl ServerKeys {
             .try_into()
             .ok()
             .context("the client's key is not 32 bytes long")?;
+        Ok((noise, noise_key))
+    }
+
+    /// IK: the client knows our static key and sent everything at once.
+    async fn resume(
+        &self,
+        socket: &mut Socket,
+        (mut noise, noise_key): (NoiseHandshake, [u8; 32]),
+        theirs: [u8; 32],
+        sealed_payload: &[u8],
+    ) -> Result<Greeted> {
         noise.mix_shared_secret(self.identity.private_key.serialize(), &noise_key)?;
         let payload = noise.decrypt(sealed_payload)?;
 
@@ -131,17 +153,17 @@ impl ServerKeys {
         noise.mix_shared_secret(ours.private_key.serialize(), &noise_key)?;
         let sealed_chain = noise.encrypt(&self.chain)?;
         socket.send(server_hello(&ours, None, sealed_chain)?).await?;
-        greeted(noise, &payload, noise_key, true)
+        greeted(noise, &payload, noise_key, Greeting::Resumed)
     }
 }
 
-fn greeted(noise: NoiseHandshake, payload: &[u8], noise_key: [u8; 32], resumed: bool) -> Result<Greeted> {
+fn greeted(noise: NoiseHandshake, payload: &[u8], noise_key: [u8; 32], how: Greeting) -> Result<Greeted> {
     // The client writes with the first of the two keys, so it is the one we read with.
     let (read, write) = noise.finish()?;
     Ok(Greeted {
         payload: wa::ClientPayload::decode_from_slice(payload)?,
         noise_key,
-        resumed,
+        how,
         line: Line {
             write,
             read,

@@ -1,7 +1,7 @@
 //! The server: one listener on loopback, one task a connection, one world behind them all.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
@@ -16,7 +16,7 @@ use wacore_binary::{Node, NodeRef};
 
 use crate::controls::{LoginAnswer, login_failure};
 use crate::customer::Customer;
-use crate::noise::{Greeted, Line, ServerKeys};
+use crate::noise::{Greeted, Greeting, Line, ServerKeys};
 use crate::party::Party;
 use crate::phone::Phone;
 use crate::socket::Socket;
@@ -32,7 +32,8 @@ pub struct StandIn {
 }
 
 struct Shared {
-    keys: ServerKeys,
+    /// Rotated by a test.
+    keys: std::sync::RwLock<Arc<ServerKeys>>,
     world: Mutex<World>,
     changes: watch::Sender<u64>,
 }
@@ -43,7 +44,7 @@ impl StandIn {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
-            keys: ServerKeys::new(),
+            keys: std::sync::RwLock::new(Arc::new(ServerKeys::new())),
             world: Mutex::new(World::new()?),
             changes: watch::Sender::new(0),
         });
@@ -89,6 +90,11 @@ impl StandIn {
             server: self,
             number: number.to_owned(),
         })
+    }
+
+    /// The server gets new keys: devices that remember the old ones have to be met again.
+    pub fn rotate_keys(&self) {
+        *self.shared.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ServerKeys::new());
     }
 
     pub(crate) async fn world(&self) -> MutexGuard<'_, World> {
@@ -177,7 +183,8 @@ impl Shared {
         }
         let mut socket = Socket::accept(stream).await?;
         let mut frames = FrameDecoder::new();
-        let greeted = self.keys.greet(&mut socket, &mut frames).await?;
+        let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
+        let greeted = keys.greet(&mut socket, &mut frames).await?;
         let (orders, mut waiting) = unbounded_channel();
         let wait = {
             let mut world = self.world.lock().await;
@@ -231,7 +238,8 @@ impl Shared {
             return Ok(());
         }
         world.counted.logins += 1;
-        world.counted.resumed += u64::from(greeted.resumed);
+        world.counted.resumed += u64::from(greeted.how == Greeting::Resumed);
+        world.counted.fell_back += u64::from(greeted.how == Greeting::FellBack);
         world.online = Some((line, false));
         let lid = world
             .device

@@ -52,7 +52,7 @@ pub(crate) async fn message(world: &mut World, line: u64, node: &NodeRef<'_>) ->
         let bytes = enc.content_bytes().unwrap_or_default();
         match world.party(&number)?.open(&address, &kind, bytes).await {
             Ok(message) => {
-                reached |= number != OWNER;
+                reached |= number != OWNER || addressed == OWNER;
                 hear(world, &number, &id, &addressed, message);
             }
             Err(fault) => world

@@ -59,6 +59,7 @@ pub struct Counted {
     pub connections: u64,
     pub logins: u64,
     pub resumed: u64,
+    pub fell_back: u64,
     pub unlink_requests: u64,
     pub retries_asked: u64,
     pub pings: u64,

@@ -68,7 +68,14 @@ pub(super) async fn show(
 ) -> Result<Json<Value>, Refusal> {
     let instance = sessions.named(&name).await?;
     let mut session = shown(&instance);
-    session["link"]["backlog"] = json!(instance.backlog().await?);
+    let health = instance.health().await?;
+    session["link"]["health"] = json!({
+        "healthy": health.healthy,
+        "heard": health.heard.map(|heard| heard.to_string()),
+        "refused": health.troubles.refused,
+        "undecryptable": health.troubles.undecryptable,
+        "backlog": health.backlog,
+    });
     Ok(Json(session))
 }
 

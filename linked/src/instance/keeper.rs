@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::keeping::Keeping;
 use super::telling::restored;
-use super::{Acks, Change, ChangeRefused, House, View};
+use super::{Acks, Change, ChangeRefused, House, Troubles, View};
 use crate::place::Place;
 use crate::records::Records;
 use crate::session::{Happening, Opening, Receipt};
@@ -85,6 +85,7 @@ impl Keeper {
                     me: saved.me.as_ref().and_then(Me::from_json),
                     config: config.unwrap_or(saved.config),
                     code: None,
+                    troubles: Troubles::default(),
                     session: None,
                 };
                 (view, saved.wanted)
@@ -96,6 +97,7 @@ impl Keeper {
                     me: None,
                     config: config.unwrap_or_else(|| json!({})),
                     code: None,
+                    troubles: Troubles::default(),
                     session: None,
                 };
                 (view, false)
@@ -240,7 +242,10 @@ impl Keeper {
         };
         self.happenings = Some(receiver);
         match opened {
-            Ok(session) => self.view.send_modify(|view| view.session = Some(session)),
+            Ok(session) => self.view.send_modify(|view| {
+                view.troubles = Troubles::default();
+                view.session = Some(session);
+            }),
             Err(error) => {
                 // The receiver is ours, so it hears this.
                 let _ = own.send(Happening::Broken {
@@ -329,6 +334,9 @@ impl Keeper {
     async fn take(&mut self, happening: Happening) {
         match &happening {
             Happening::Acked { id, refusal } => {
+                if refusal.is_some() {
+                    self.view.send_modify(|view| view.troubles.refused += 1);
+                }
                 self.acked(id, refusal.map_or(1, |_| -1), *refusal).await;
                 self.acks.answer(id, *refusal);
             }
@@ -343,6 +351,7 @@ impl Keeper {
                 }
             }
             Happening::Undecryptable { id, chat } => {
+                self.view.send_modify(|view| view.troubles.undecryptable += 1);
                 let event = self.framed(|frame| frame.waiting(id, chat));
                 self.tell(event).await;
             }

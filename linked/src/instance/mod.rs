@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -26,6 +26,9 @@ use keeper::{Ask, Keeper};
 
 /// How long a message may wait for the server's answer before nobody knows.
 const ACK_LIMIT: Duration = Duration::from_secs(10);
+
+/// A line that has been silent for so long is not healthy: the server answers a ping every 15 to 30 seconds.
+const SILENCE_LIMIT: SignedDuration = SignedDuration::from_secs(45);
 
 /// How a session is run, whatever its name.
 #[derive(Clone)]
@@ -61,7 +64,27 @@ pub struct View {
     pub config: Value,
     /// The code that is good now. It is never written anywhere.
     pub code: Option<String>,
+    pub troubles: Troubles,
     pub(crate) session: Option<Arc<dyn LinkedSession>>,
+}
+
+/// What went wrong since this line began, so that people see it before customers complain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Troubles {
+    /// Messages of ours that WhatsApp refused.
+    pub refused: u32,
+    /// Messages that could not be read at first.
+    pub undecryptable: u32,
+}
+
+/// How a session is.
+#[derive(Clone, Debug)]
+pub struct Health {
+    pub healthy: bool,
+    pub heard: Option<Timestamp>,
+    pub troubles: Troubles,
+    /// Events that no webhook has taken yet.
+    pub backlog: i64,
 }
 
 /// A change of the connection that is under way.
@@ -338,8 +361,17 @@ impl Instance {
         self.records.audited().await
     }
 
-    pub async fn backlog(&self) -> anyhow::Result<i64> {
-        self.records.backlog().await
+    /// Connected, and heard from lately.
+    pub async fn health(&self) -> anyhow::Result<Health> {
+        let view = self.view();
+        let heard = view.session.as_ref().and_then(|session| session.heard());
+        let lately = heard.is_some_and(|heard| Timestamp::now().duration_since(heard) < SILENCE_LIMIT);
+        Ok(Health {
+            healthy: view.standing.state == State::Connected && lately,
+            heard,
+            troubles: view.troubles,
+            backlog: self.records.backlog().await?,
+        })
     }
 
     /// Disconnects, and leaves everything as it is for the next start of this server.

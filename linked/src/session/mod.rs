@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -221,6 +222,9 @@ pub trait Engine: Send + Sync {
 pub trait LinkedSession: Send + Sync {
     /// An id for a message that will be sent.
     fn new_id(&self) -> String;
+
+    /// When the server was last heard on this line.
+    fn heard(&self) -> Option<Timestamp>;
 
     async fn send(&self, id: &str, message: Outgoing) -> Result<(), SendFailure>;
 

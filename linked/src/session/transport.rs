@@ -3,12 +3,13 @@
 //! In a build for the tests an address that is not loopback is refused here, so that no test can reach a live server.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 use wacore::net::{Transport, TransportEvent, TransportFactory};
-use whatsapp_rust::async_channel;
+use whatsapp_rust::async_channel::{self, Receiver};
 use whatsapp_rust_tokio_transport::TokioWebSocketTransportFactory;
 
 use super::Happening;
@@ -21,17 +22,43 @@ pub(super) struct CountedTransport {
     happenings: UnboundedSender<Happening>,
 }
 
-/// Attempts since the last login.
+/// What is known of the line: attempts since the last login, and when the server was last heard.
 #[derive(Default)]
-pub(super) struct Attempts(AtomicU32);
+pub(super) struct Attempts {
+    since_login: AtomicU32,
+    /// Seconds since 1970; 0 is never.
+    heard: AtomicI64,
+}
 
 impl Attempts {
     pub(super) fn good(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        self.since_login.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn heard(&self) -> Option<Timestamp> {
+        let heard = Some(self.heard.load(Ordering::Relaxed)).filter(|heard| *heard != 0)?;
+        Timestamp::from_second(heard).ok()
     }
 
     fn next(&self) -> u32 {
-        self.0.fetch_add(1, Ordering::Relaxed) + 1
+        self.since_login.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The same events, looked at as they pass.
+    fn watched(self: &Arc<Self>, events: Receiver<TransportEvent>) -> Receiver<TransportEvent> {
+        let (onward, watched) = async_channel::bounded(1);
+        let line = Arc::clone(self);
+        tokio::spawn(async move {
+            while let Ok(event) = events.recv().await {
+                if matches!(event, TransportEvent::DataReceived(_)) {
+                    line.heard.store(Timestamp::now().as_second(), Ordering::Relaxed);
+                }
+                if onward.send(event).await.is_err() {
+                    return;
+                }
+            }
+        });
+        watched
     }
 }
 
@@ -61,19 +88,17 @@ impl CountedTransport {
 
 #[async_trait]
 impl TransportFactory for CountedTransport {
-    async fn create_transport(
-        &self,
-    ) -> anyhow::Result<(Arc<dyn Transport>, async_channel::Receiver<TransportEvent>)> {
+    async fn create_transport(&self) -> anyhow::Result<(Arc<dyn Transport>, Receiver<TransportEvent>)> {
         let attempt = self.attempts.next();
         #[cfg(feature = "loopback-test")]
         crate::loopback::only(&self.url)?;
         match self.inner.create_transport().await {
-            Ok(made) => {
+            Ok((transport, events)) => {
                 // A socket that opens is not yet a login: the third in a row without one is worth a word.
                 if attempt >= 3 {
                     self.tell(attempt, "the server answers, but no login follows");
                 }
-                Ok(made)
+                Ok((transport, self.attempts.watched(events)))
             }
             Err(error) => {
                 self.tell(attempt, &error.to_string());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 use wacore::download::{Downloadable, MediaType};
@@ -43,6 +44,7 @@ struct Session {
     client: Arc<Client>,
     /// Gone once the session has been stopped.
     running: Mutex<Option<BotHandle>>,
+    line: Arc<Attempts>,
 }
 
 #[async_trait]
@@ -76,7 +78,7 @@ impl Engine for WhatsApp {
             .with_device_props(wacore::store::DevicePropsOverride::new().with_os("Switchboard"))
             .with_event_handler(Ear {
                 happenings: opening.happenings,
-                attempts,
+                attempts: Arc::clone(&attempts),
             });
         // A test has no place to ask for the current version, and fewer keys are made sooner.
         #[cfg(feature = "loopback-test")]
@@ -92,6 +94,7 @@ impl Engine for WhatsApp {
         Ok(Arc::new(Session {
             client: running.client(),
             running: Mutex::new(Some(running)),
+            line: attempts,
         }))
     }
 }
@@ -237,6 +240,10 @@ fn logged_out(reason: ConnectFailureReason) -> &'static str {
 impl LinkedSession for Session {
     fn new_id(&self) -> String {
         self.client.generate_message_id()
+    }
+
+    fn heard(&self) -> Option<Timestamp> {
+        self.line.heard()
     }
 
     async fn send(&self, id: &str, message: Outgoing) -> Result<(), SendFailure> {

@@ -65,7 +65,7 @@ async fn webhooks_that_nobody_takes_are_kept_and_told_after_in_order() {
         sari.says(text).await.unwrap();
     }
     rig.until_that("three that wait", |session| {
-        session["link"]["backlog"]
+        session["link"]["health"]["backlog"]
             .as_i64()
             .is_some_and(|count| count >= 3)
     })

@@ -107,6 +107,25 @@ async fn a_message_that_whatsapp_refuses_is_told_with_its_code_at_once() {
         assert_eq!(told["ack"], -1);
     }
     rig.exchange("And now?", "Now it works.").await;
+    let health = rig.session().await["link"]["health"].clone();
+    assert_eq!(
+        (&health["healthy"], &health["refused"]),
+        (&json!(true), &json!(2)),
+        "{health}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_message_to_the_own_number_is_taken_and_delivered() {
+    let rig = Rig::linked().await;
+    let phone = rig.stand_in.phone();
+    let id = rig.say(&format!("{}@c.us", phone.number()), "A test").await;
+    assert_eq!(phone.hears(LIMIT).await.unwrap().text, "A test");
+    rig.ear
+        .hears("message.ack", |payload| {
+            payload["ack"] == 2 && payload["id"].as_str().unwrap().ends_with(&id)
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -312,3 +312,18 @@ async fn a_line_that_is_open_but_dead_is_found_out_and_replaced() {
     rig.until("connected").await;
     rig.exchange("Still you?", "Still me.").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_new_keys_or_a_slow_one_is_met_again() {
+    let rig = Rig::linked().await;
+    rig.exchange("Hi", "Hello!").await;
+    rig.stand_in.rotate_keys();
+    rig.stand_in.delay_first_frame(Duration::from_secs(2)).await;
+    rig.stand_in.drop_connection().await;
+    rig.stand_in
+        .until(LIMIT, "a login", |counted| counted.fell_back == 1)
+        .await
+        .unwrap();
+    rig.until("connected").await;
+    rig.exchange("Still you?", "Still me.").await;
+}
