@@ -82,6 +82,7 @@ fn config(args: &Args, store: PathBuf, shop: SocketAddr) -> anyhow::Result<Confi
         shortcuts: Some(Duration::from_mins(60)),
         session: SessionSettings::default(),
         agent: None,
+        stored: false,
         provider: ProviderConfig::Simulator,
     };
     Ok(Config {
@@ -90,6 +91,7 @@ fn config(args: &Args, store: PathBuf, shop: SocketAddr) -> anyhow::Result<Confi
         bind: args.bind.unwrap_or_else(free_address),
         public_url: None,
         admin_token: None,
+        store_key: None,
         log: log(),
         limits: Limits {
             drain_seconds: 3,

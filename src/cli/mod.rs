@@ -13,6 +13,7 @@ mod files;
 mod fmt;
 mod graph;
 mod notify;
+mod numbers;
 mod opened;
 mod publish;
 mod register;

@@ -11,6 +11,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::{Exit, demo, notify};
 use crate::server::config::{Config, Log, LogFormat, REFERENCE};
+use crate::server::door::Door;
+use crate::server::stored::Written;
 use crate::server::{self, Parts, Running, Server, traces};
 use crate::store::{self, Caps};
 
@@ -60,7 +62,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             let traces = traces::start(config.traces.as_ref())?;
             let (layer, sending) = traces.unzip();
             log_to_stderr(&config.log, layer);
-            let served = serve(config, args.watch).await;
+            let path = args.config.clone();
+            let served = serve(Written { config, path }, args.watch).await;
             if let Some(sending) = sending {
                 sending.stop().await;
             }
@@ -78,33 +81,68 @@ fn in_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<
     done
 }
 
-async fn serve(config: Config, watch: bool) -> anyhow::Result<()> {
+async fn serve(mut written: Written, watch: bool) -> anyhow::Result<()> {
     let mut reload = server::asked_to_reload()?;
     let stop = server::asked_to_stop()?;
-    let store = store::open(&config.store, Caps::default(), server::clock()).await?;
-    let parts = Parts {
-        voice: server::ear(&config)?,
+    let voice = server::ear(&written.config)?;
+    let parts = || Parts {
+        voice: voice.clone(),
         ..Parts::default()
     };
-    let running = Server::start(config, store, parts).await?;
-    eprintln!("listening on http://{}", running.address());
-    if let Some(address) = running.metrics_address() {
-        eprintln!("metrics on http://{address}/metrics");
-    }
-    if watch {
-        running.watch();
-    }
-    notify::ready();
+    let mut store = store::open(&written.config.store, Caps::default(), server::clock()).await?;
+    let (mut config, mut seen) = written.with_stored(&Door::Here(store.clone())).await?;
+    let mut before: Option<Config> = None;
     tokio::pin!(stop);
+    // Once, and again each time the numbers of the store have changed.
     loop {
-        tokio::select! {
-            () = &mut stop => break,
-            Some(()) = reload.recv() => reload_flows(&running).await,
+        let started = Server::start(config.clone(), store.clone(), parts()).await;
+        let running = match (started, before.take()) {
+            (Ok(running), _) => running,
+            (Err(why), None) => return Err(why.into()),
+            (Err(why), Some(before)) => {
+                tracing::error!(
+                    "the numbers that were changed in the store can't start; those before go on:
+{why}"
+                );
+                config = before;
+                Server::start(config.clone(), store.clone(), parts()).await?
+            }
+        };
+        // Where the system chose the port, it stays that one.
+        written.config.bind = running.address();
+        written.config.metrics = running.metrics_address();
+        (config.bind, config.metrics) = (written.config.bind, written.config.metrics);
+        eprintln!("listening on http://{}", running.address());
+        if let Some(address) = running.metrics_address() {
+            eprintln!("metrics on http://{address}/metrics");
         }
+        if watch {
+            running.watch();
+        }
+        notify::ready();
+        let door = Door::Here(store.clone());
+        let changed = written.changed(&door, seen);
+        tokio::pin!(changed);
+        let anew = loop {
+            tokio::select! {
+                () = &mut stop => break None,
+                Some(()) = reload.recv() => reload_flows(&running).await,
+                changed = &mut changed => break Some(changed),
+            }
+        };
+        let Some(changed) = anew else {
+            notify::stopping();
+            running.shutdown().await;
+            return Ok(());
+        };
+        tracing::info!(
+            "the numbers of the store have changed: they start anew, and providers repeat what comes meanwhile"
+        );
+        running.shutdown().await;
+        store = store::open(&written.config.store, Caps::default(), server::clock()).await?;
+        before = Some(std::mem::replace(&mut config, changed.0));
+        seen = changed.1;
     }
-    notify::stopping();
-    running.shutdown().await;
-    Ok(())
 }
 
 async fn reload_flows(running: &Running) {

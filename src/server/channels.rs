@@ -32,6 +32,8 @@ pub struct Listed {
     pub autopilot: bool,
     /// Whose number it is, and which; `None`: it stands alone.
     pub agent: Option<String>,
+    /// The store holds it, not the configuration.
+    pub stored: bool,
     /// The flows that answer there.
     pub flows: &'static str,
     /// The address to hand to the provider; `None` for a simulated number. Without `public_url` only its path.
@@ -50,6 +52,7 @@ pub fn list(config: &Config, secrets: Secrets) -> Vec<Listed> {
             .agent
             .as_ref()
             .map(|of| format!("{}, {}", of.agent, of.side.name())),
+        stored: channel.stored,
         flows: match channel.runs() {
             Runs::Folder => "the folder",
             Runs::Published => "published",

@@ -10,7 +10,9 @@ use serde::Serialize;
 use super::channels::{self, GROUP, Secrets};
 use super::config::{ChannelConfig, Config, ConfigError, Runs, StoreAddress, VoiceConfig};
 use super::door::{Door, DoorError};
+use super::endpoint;
 use super::flows;
+use super::stored::{StoredError, Written};
 use super::versions;
 use crate::flow::program::Program;
 use crate::store::redis::inspect;
@@ -22,6 +24,7 @@ const GGML: &[u8; 4] = b"lmgg";
 /// With less than this, in KiB, the store will soon be full.
 const LITTLE_ROOM: u64 = 1024 * 1024;
 const NO_ROOM: u64 = 100 * 1024;
+const PUBLISH: &str = "run `switchboard publish` once the flows are tested; the server does not start before";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -133,7 +136,7 @@ pub async fn examine(path: &Path) -> Report {
     settings(&mut report, path, &config);
     store(&mut report, &config.store).await;
     let program = program(&mut report, &config);
-    published(&mut report, &config).await;
+    let config = of_store(&mut report, path, config).await;
     voice(&mut report, config.voice.as_ref());
     for channel in &config.channels {
         number(&mut report, &config, channel).await;
@@ -342,45 +345,65 @@ fn program(report: &mut Report, config: &Config) -> Option<Program> {
     Some(program)
 }
 
-/// What answers on published numbers.
-async fn published(report: &mut Report, config: &Config) {
-    if config
-        .channels
-        .iter()
-        .all(|channel| channel.runs() == Runs::Folder)
-    {
-        return;
-    }
-    let publish = "run `switchboard publish` once the flows are tested; the server does not start before";
-    if !config.store.exists() {
-        report.bad("flows", "published", "nothing is published yet", publish);
-        return;
-    }
-    let listed = match Door::open(config).await {
-        Ok(door) => {
-            let listed = versions::list(&door).await;
-            // A failure to close loses nothing: nothing was written.
-            let _ = door.close().await;
-            listed
-        }
-        Err(DoorError::NoToken) => {
-            let says = "a running server has the store; it would not have started without";
-            report.good("flows", "published", says);
-            return;
-        }
-        Err(why) => Err(why.into()),
+/// What the store knows of numbers: those that it holds, and what answers on published ones. Gives all numbers.
+async fn of_store(report: &mut Report, path: &Path, config: Config) -> Config {
+    let written = Written {
+        config,
+        path: path.to_owned(),
     };
-    match listed {
-        Ok(listed) => match listed.published() {
-            Some(version) => {
-                let says = format!("version {} ({}) answers", version.number, version.hash);
-                report.good("flows", "published", says);
+    let Written { config, .. } = &written;
+    if !config.store.exists() {
+        let runs_published = config.channels.iter().any(|one| one.runs() == Runs::Published);
+        if runs_published {
+            report.bad("flows", "published", "nothing is published yet", PUBLISH);
+        }
+        return written.config;
+    }
+    let door = match Door::open(config).await {
+        Ok(door) => door,
+        // What is wrong with the store has been said; a server that has it says the rest.
+        Err(DoorError::NoToken) => {
+            let says = "a running server has the store; numbers that it may hold are not looked at here (an admin_token in the \
+                        configuration lets it be asked)";
+            report.good(GROUP, "store", says);
+            return written.config;
+        }
+        Err(_) => return written.config,
+    };
+    let looked = async {
+        let (config, _) = written.with_stored(&door).await?;
+        for channel in &config.channels {
+            let kept = door.get(&endpoint::setting(&channel.id)).await?;
+            if let Err(why) = endpoint::allows_session(channel, kept.as_deref()) {
+                let next = "the server does not start with them before";
+                report.bad(GROUP, format!("{} session", channel.id), why.to_string(), next);
             }
-            None => report.bad("flows", "published", "nothing is published yet", publish),
-        },
+        }
+        if config.channels.iter().any(|one| one.runs() == Runs::Published) {
+            match versions::list(&door).await?.published() {
+                Some(version) => {
+                    let says = format!("version {} ({}) answers", version.number, version.hash);
+                    report.good("flows", "published", says);
+                }
+                None => report.bad("flows", "published", "nothing is published yet", PUBLISH),
+            }
+        }
+        Ok::<Config, StoredError>(config)
+    };
+    let looked = looked.await;
+    // A failure to close loses nothing: nothing was written.
+    let _ = door.close().await;
+    match looked {
+        Ok(config) => config,
+        Err(StoredError::Door(why)) => {
+            let next = "see that bind and admin_token are those of the server that runs";
+            report.look(GROUP, "store", why.to_string(), next);
+            written.config
+        }
         Err(why) => {
-            let next = "mend what is said about the store, and run `switchboard doctor` again";
-            report.bad("flows", "published", why.to_string(), next);
+            let next = "mend that with `switchboard channel set`, `apply` or `secret`; the server does not start before";
+            report.bad(GROUP, "store", why.to_string(), next);
+            written.config
         }
     }
 }

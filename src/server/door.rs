@@ -13,8 +13,10 @@ use super::agreed;
 use super::config::Config;
 use crate::store::{self, Bytes, Caps, Store, StoreError};
 
-/// What may be reached through a server: nothing of a customer is among it.
+/// What may be changed through a server: nothing of a customer is among it.
 const OPEN: [&str; 3] = ["flows/", "number/", "secret/"];
+/// What may be read besides.
+const SHOWN: &str = "endpoint/";
 /// A whole published version fits.
 pub(super) const ASKED_BYTES: usize = 32 * 1024 * 1024;
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
@@ -219,11 +221,12 @@ impl Remote {
 
 /// A step that somebody asks a running server for. `None`: that is not to be reached this way.
 pub(super) async fn answer(store: Arc<dyn Store>, ask: Ask) -> Option<Result<Told, DoorError>> {
-    let place = match &ask {
-        Ask::Get { key } | Ask::Swap { key, .. } => key,
-        Ask::List { prefix } => prefix,
+    let (place, shown) = match &ask {
+        Ask::Get { key } => (key, key.starts_with(SHOWN)),
+        Ask::Swap { key, .. } => (key, false),
+        Ask::List { prefix } => (prefix, false),
     };
-    if !OPEN.iter().any(|open| place.starts_with(open)) {
+    if !shown && !OPEN.iter().any(|open| place.starts_with(open)) {
         return None;
     }
     let door = Door::Here(store);

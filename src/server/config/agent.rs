@@ -1,10 +1,10 @@
 //! `[[agent]]`: two numbers that belong together, one for customers and one to try changes on. Each is a number like any
 //! other, with provider, settings, memory and Autopilot of its own; what differs is which flows answer there.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::file::{Channel, File};
+use super::file::Channel;
 use super::resolve::Reader;
 
 #[derive(Debug, Deserialize)]
@@ -22,7 +22,8 @@ pub struct AgentOf {
     pub side: Side,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Side {
     /// Customers write to it.
     Published,
@@ -53,10 +54,15 @@ pub enum Runs {
 pub(super) type Written = (Spanned<Channel>, Option<AgentOf>);
 
 impl Reader<'_> {
-    /// All numbers of the file: those that stand alone, then those of agents. A number of an agent need not be named.
-    pub(super) fn numbers(&mut self, file: &mut File) -> Vec<Written> {
+    /// All numbers: those that stand alone, then those of agents. A number of an agent need not be named.
+    pub(super) fn numbers(
+        &mut self,
+        channels: Vec<Spanned<Channel>>,
+        agents: Vec<Agent>,
+        mut known: Vec<String>,
+    ) -> Vec<Written> {
         let mut numbers = Vec::new();
-        for channel in std::mem::take(&mut file.channels) {
+        for channel in channels {
             if channel.get_ref().id.get_ref().is_empty() {
                 let help = "write id = \"main\", or whatever it shall be called";
                 self.wrong(channel.span(), "a channel has no id", help);
@@ -64,8 +70,7 @@ impl Reader<'_> {
             }
             numbers.push((channel, None));
         }
-        let mut known: Vec<String> = Vec::new();
-        for agent in std::mem::take(&mut file.agents) {
+        for agent in agents {
             let id = agent.id.get_ref().clone();
             if known.contains(&id) {
                 let says = format!("two agents have the id {id:?}");

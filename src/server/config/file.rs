@@ -27,6 +27,7 @@ pub(super) struct File {
     pub bind: Spanned<String>,
     pub public_url: Option<Spanned<String>>,
     pub admin_token: Option<Spanned<Source>>,
+    pub store_key: Option<Spanned<Source>>,
     #[serde(default)]
     pub log: Log,
     #[serde(default)]
@@ -40,6 +41,16 @@ pub(super) struct File {
     pub secrets: BTreeMap<String, Spanned<Source>>,
     #[serde(default)]
     pub services: BTreeMap<String, Service>,
+    #[serde(default, rename = "channel")]
+    pub channels: Vec<Spanned<Channel>>,
+    #[serde(default, rename = "agent")]
+    pub agents: Vec<Agent>,
+}
+
+/// Numbers alone, as the store holds them and `channel apply` takes them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Numbers {
     #[serde(default, rename = "channel")]
     pub channels: Vec<Spanned<Channel>>,
     #[serde(default, rename = "agent")]

@@ -22,6 +22,8 @@ use crate::channel::qontak::QontakSettings;
 use crate::engine::SessionSettings;
 use crate::store::{Pace, Retention};
 
+use super::sealed::SealingKeys;
+
 pub use crate::store::StoreAddress;
 pub use agent::{AgentOf, Runs, Side};
 pub use error::{ConfigError, Mistake};
@@ -41,6 +43,8 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// Opens the pages of an operator.
     pub admin_token: Option<SecretString>,
+    /// Opens secrets that the store holds.
+    pub store_key: Option<SealingKeys>,
     pub log: Log,
     pub limits: Limits,
     pub retention: Retention,
@@ -104,6 +108,8 @@ pub struct ChannelConfig {
     pub session: SessionSettings,
     /// `None`: it stands alone.
     pub agent: Option<AgentOf>,
+    /// The store holds it, not the file.
+    pub stored: bool,
     pub provider: ProviderConfig,
 }
 
@@ -205,6 +211,29 @@ impl Config {
     ) -> Result<Config, ConfigError> {
         resolve::resolve(text, path, env)
     }
+
+    /// This with further numbers, of a text that has nothing else; `shown` is where people find it. Files that it names are
+    /// looked for in `folder`.
+    ///
+    /// # Errors
+    /// As [`Config::load`]; also if two numbers are one, wherever they come from.
+    pub fn with_numbers(
+        &self,
+        text: &str,
+        shown: &Path,
+        folder: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, ConfigError> {
+        let channels = resolve::numbers(self, text, shown, folder, env)?;
+        let mut config = self.clone();
+        config.channels.extend(channels);
+        Ok(config)
+    }
+}
+
+/// Whether a `[[channel]]` may be written so, as far as its keys and their kinds go.
+pub(super) fn is_a_number(text: &str) -> bool {
+    toml::from_str::<file::Channel>(text).is_ok()
 }
 
 #[cfg(test)]

@@ -11,12 +11,14 @@ use toml::Spanned;
 use url::Url;
 
 use super::agent::{AgentOf, Written};
-use super::file::{Channel, File, OneOrMore, Provider, Redis, Service, Source, Sureness, Traces};
+use super::file::{Channel, File, Numbers, OneOrMore, Provider, Redis, Service, Source, Sureness, Traces};
 use super::{
     ChannelConfig, Config, ConfigError, MetaConfig, Mistake, ProviderConfig, ServiceConfig, StoreAddress,
     TracesConfig, VoiceConfig,
 };
 use crate::server::channels::{self, Secrets};
+use crate::server::sealed::SealingKeys;
+use crate::server::stored::IN_STORE;
 use crate::store::redis::link::{AddressError, Durability};
 use crate::store::{NoStore, Pace, RedisPlace};
 
@@ -43,7 +45,11 @@ pub(super) fn resolve(
         env,
         mistakes: Vec::new(),
     };
-    let numbers = reader.numbers(&mut file);
+    let (channels, agents) = (
+        std::mem::take(&mut file.channels),
+        std::mem::take(&mut file.agents),
+    );
+    let numbers = reader.numbers(channels, agents, Vec::new());
     let config = reader.config(&file, &numbers);
     match config {
         Some(config) if reader.mistakes.is_empty() => Ok(config),
@@ -52,6 +58,50 @@ pub(super) fn resolve(
             reader.mistakes.sort_by_key(place);
             Err(wrong(reader.mistakes))
         }
+    }
+}
+
+/// Further numbers, beside those of a configuration.
+pub(super) fn numbers(
+    config: &Config,
+    text: &str,
+    shown: &Path,
+    folder: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<ChannelConfig>, ConfigError> {
+    let wrong = |mistakes| ConfigError {
+        path: shown.display().to_string(),
+        text: text.to_owned(),
+        mistakes,
+    };
+    let written: Numbers = toml::from_str(text).map_err(|error| {
+        wrong(vec![Mistake {
+            span: error.span(),
+            says: error.message().to_owned(),
+            help: "write [[channel]] and [[agent]] tables; `switchboard serve --print-config` explains their keys"
+                .to_owned(),
+        }])
+    })?;
+    let mut reader = Reader {
+        folder,
+        env,
+        mistakes: Vec::new(),
+    };
+    let agents = config
+        .channels
+        .iter()
+        .filter_map(|channel| channel.agent.as_ref());
+    let known = agents.map(|of| of.agent.clone()).collect();
+    let numbers = reader.numbers(written.channels, written.agents, known);
+    let mut channels = reader.channels(&config.channels, &numbers);
+    for channel in &mut channels {
+        channel.stored = true;
+        set_endpoint(config.public_url.as_ref(), channel);
+    }
+    if reader.mistakes.is_empty() {
+        Ok(channels)
+    } else {
+        Err(wrong(reader.mistakes))
     }
 }
 
@@ -88,6 +138,7 @@ impl Reader<'_> {
             .admin_token
             .as_ref()
             .and_then(|source| self.secret_of(source, "admin_token"));
+        let store_key = file.store_key.as_ref().and_then(|source| self.store_key(source));
         let mut secrets = BTreeMap::new();
         for (name, source) in &file.secrets {
             if let Some(secret) = self.secret_of(source, &format!("the secret {name}")) {
@@ -105,7 +156,7 @@ impl Reader<'_> {
             language: (voice.language != "auto").then(|| voice.language.clone()),
             longest: Duration::from_secs(u64::from(voice.max_minutes) * 60),
         });
-        let mut channels = self.channels(numbers);
+        let mut channels = self.channels(&[], numbers);
         for channel in &mut channels {
             set_endpoint(public_url.as_ref(), channel);
         }
@@ -115,6 +166,7 @@ impl Reader<'_> {
             bind: bind?,
             public_url,
             admin_token,
+            store_key,
             log: file.log.clone(),
             limits: file.limits.clone(),
             retention: file.retention.resolved(),
@@ -243,13 +295,19 @@ impl Reader<'_> {
         }
     }
 
-    fn channels(&mut self, written: &[Written]) -> Vec<ChannelConfig> {
+    /// `known` are numbers from elsewhere.
+    fn channels(&mut self, known: &[ChannelConfig], written: &[Written]) -> Vec<ChannelConfig> {
         let mut channels: Vec<ChannelConfig> = Vec::new();
         for (channel, agent) in written {
             let id = &channel.get_ref().id;
             if channels.iter().any(|other| other.id == *id.get_ref()) {
                 let says = format!("two channels have the id {:?}", id.get_ref());
                 self.wrong(id.span(), says, "give each channel an id of its own");
+            }
+            if known.iter().any(|other| other.id == *id.get_ref()) {
+                let says = format!("the configuration has the channel {:?}, too", id.get_ref());
+                let help = "let it stand in the configuration or in the store, not in both";
+                self.wrong(id.span(), says, help);
             }
             let span = channel.span();
             let Some(channel) = self.channel(channel, agent.as_ref()) else {
@@ -259,7 +317,11 @@ impl Reader<'_> {
                 let (one, other) = (&channel.provider, &other.provider);
                 one.name() == other.name() && one.account().is_some() && one.account() == other.account()
             };
-            if let Some(other) = channels.iter().find(same) {
+            let both = |other: &&ChannelConfig| {
+                let digits = digits(&channel);
+                digits.is_some() && digits == self::digits(other)
+            };
+            if let Some(other) = known.iter().chain(&channels).find(same) {
                 let says = format!(
                     "the channels {} and {} are the same number: {} knows both as {}",
                     other.id,
@@ -268,6 +330,14 @@ impl Reader<'_> {
                     channel.provider.account().unwrap_or_default(),
                 );
                 self.wrong(span, says, "remove one of them, or correct its id");
+            } else if let Some(other) = known.iter().chain(&channels).find(both) {
+                let says = format!(
+                    "the channels {} and {} are the same number: both are {}",
+                    other.id, channel.id, channel.number
+                );
+                let help =
+                    "a number is with one provider at a time; remove one of them, or correct its number";
+                self.wrong(span, says, help);
             }
             channels.push(channel);
         }
@@ -319,6 +389,7 @@ impl Reader<'_> {
                 .then(|| Duration::from_mins(u64::from(channel.shortcut_pause_minutes))),
             session: channel.session.clone(),
             agent: agent.cloned(),
+            stored: false,
             provider: provider?,
         })
     }
@@ -510,7 +581,28 @@ impl Reader<'_> {
         }
     }
 
+    fn store_key(&mut self, source: &Spanned<Source>) -> Option<SealingKeys> {
+        let written = self.secret_of(source, "store_key")?;
+        match SealingKeys::parse(&written) {
+            Ok(keys) => Some(keys),
+            Err(why) => {
+                let help = "put 64 hexadecimal digits there, as `openssl rand -hex 32` gives";
+                self.wrong(source.span(), why.to_string(), help);
+                None
+            }
+        }
+    }
+
     fn read_env(&mut self, name: &Spanned<String>) -> Option<SecretString> {
+        if let Some(secret) = name.get_ref().strip_prefix(IN_STORE)
+            && (self.env)(name.get_ref()).is_none()
+        {
+            let help = format!(
+                "put it there with `switchboard channel secret {secret}`; only numbers that the store holds can name it"
+            );
+            self.wrong(name.span(), format!("the store holds no secret {secret}"), help);
+            return None;
+        }
         match (self.env)(name.get_ref()).filter(|value| !value.trim().is_empty()) {
             Some(value) => Some(SecretString::from(value.trim().to_owned())),
             None => {
@@ -545,6 +637,16 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// The number as people write it, if it is one that a provider has.
+fn digits(channel: &ChannelConfig) -> Option<String> {
+    if matches!(channel.provider, ProviderConfig::Simulator) {
+        return None;
+    }
+    let digits: String = channel.number.chars().filter(char::is_ascii_digit).collect();
+    // Less is an extension, or a word with a number in it.
+    (digits.len() >= 7).then_some(digits)
 }
 
 /// Messages a second where nothing is written: what Meta allows a number that was not raised, and less where nobody knows.

@@ -166,7 +166,7 @@ fn a_mistake_is_drawn_with_file_line_and_what_to_do() {
 fn an_unknown_key_is_named_with_those_there_are() {
     let error = parsed("bnid = \"127.0.0.1:1\"").expect_err("a mistake");
     insta::assert_snapshot!(error, @r#"
-    error: unknown field `bnid`, expected one of `flows`, `store`, `redis`, `bind`, `public_url`, `admin_token`, `log`, `limits`, `retention`, `metrics`, `traces`, `voice`, `secrets`, `services`, `channel`, `agent`
+    error: unknown field `bnid`, expected one of `flows`, `store`, `redis`, `bind`, `public_url`, `admin_token`, `store_key`, `log`, `limits`, `retention`, `metrics`, `traces`, `voice`, `secrets`, `services`, `channel`, `agent`
      --> /etc/switchboard/switchboard.toml:1:1
       |
     1 | bnid = "127.0.0.1:1"
