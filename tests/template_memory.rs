@@ -68,7 +68,7 @@ fn bombs() -> Vec<String> {
         "{% for a in list %}{% if (long * 100) == 'x' %}{% endif %}{% endfor %}".to_owned(),
         "{{ long * 51 }}".to_owned(),
         // The largest that the rules let through, and stop only as it is written out.
-        format!("{{{{ ({}) * 50 }}}}", vec!["long"; 8].join(" ~ ")),
+        format!("{{{{ ({}) * 50 }}}}", ["long"; 8].join(" ~ ")),
         "{{ list | join(long) }}".to_owned(),
         format!("{{{{ [{}] }}}}", vec!["long"; 2_000].join(", ")),
         format!("{{{{ x }}}}{}", "y".repeat(SOURCE_CAP)),
