@@ -271,7 +271,7 @@ impl Records {
         self.step(move |file| {
             let mut query = file.prepare_cached(
                 "SELECT id, event, body, taken, attempts FROM outbox
-                 WHERE id IN (SELECT min(id) FROM outbox GROUP BY chat) AND next_at <= ?1 ORDER BY id LIMIT 16",
+                 WHERE id IN (SELECT min(id) FROM outbox GROUP BY chat) AND next_at <= ?1 ORDER BY id LIMIT 64",
             )?;
             let rows = query.query_map([now], |row| {
                 let taken: String = row.get(3)?;

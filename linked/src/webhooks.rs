@@ -3,6 +3,7 @@
 //! At least once and in order within a chat: an event leaves the file only after a 2xx. An address that does not answer
 //! holds up its chat and nothing else.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -10,11 +11,15 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sha2::Sha512;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::records::{Records, Waiting};
 
 /// The longest pause between two attempts, in seconds.
 const LONGEST_PAUSE: i64 = 60;
+
+/// So many events, each of another chat, are on their way at once.
+const AT_ONCE: usize = 16;
 
 /// An address that events go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,10 +92,13 @@ pub fn signature(key: &str, body: &str) -> String {
 
 /// Posts until the session is taken down. `config` always holds the configuration of now.
 pub async fn deliver(records: Records, mut config: watch::Receiver<Value>, mut wake: watch::Receiver<u64>) {
+    let mut posting = JoinSet::new();
+    // Which task has which event in hand.
+    let mut in_hand: HashMap<tokio::task::Id, i64> = HashMap::new();
     loop {
         wake.borrow_and_update();
         let targets = targets(&config.borrow_and_update()).unwrap_or_default();
-        if targets.is_empty() {
+        if targets.is_empty() && posting.is_empty() {
             // What happens before anybody listens is kept until somebody does.
             if config.changed().await.is_err() {
                 return;
@@ -104,19 +112,27 @@ pub async fn deliver(records: Records, mut config: watch::Receiver<Value>, mut w
                 Vec::new()
             }
         };
-        let any = !waiting.is_empty();
         for event in waiting {
-            if let Err(error) = post(&records, &targets, event).await {
-                tracing::error!("what became of an event cannot be written down: {error:#}");
+            if in_hand.len() >= AT_ONCE || in_hand.values().any(|id| *id == event.id) {
+                continue;
             }
+            let (records, targets, id) = (records.clone(), targets.clone(), event.id);
+            let task = posting.spawn(async move {
+                if let Err(error) = post(&records, &targets, event).await {
+                    tracing::error!("what became of an event cannot be written down: {error:#}");
+                }
+            });
+            in_hand.insert(task.id(), id);
         }
-        if !any {
-            let again = tokio::time::sleep(Duration::from_secs(1));
-            tokio::select! {
-                changed = wake.changed() => if changed.is_err() { return },
-                changed = config.changed() => if changed.is_err() { return },
-                () = again => {}
+        tokio::select! {
+            Some(done) = posting.join_next_with_id() => {
+                let task = done.map_or_else(|error| error.id(), |(task, ())| task);
+                in_hand.remove(&task);
             }
+            changed = wake.changed() => if changed.is_err() { return },
+            changed = config.changed() => if changed.is_err() { return },
+            // Something that was put off may be due.
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
     }
 }

@@ -158,7 +158,8 @@ impl Keeper {
         match change {
             Change::Start if state.is_running() => {}
             Change::Start => self.start(who, "start").await?,
-            Change::Stop if matches!(state, State::Unlinked | State::Stopped) => {}
+            // A ban stays one: a stop must not be the way around its end.
+            Change::Stop if matches!(state, State::Unlinked | State::Stopped | State::Banned { .. }) => {}
             Change::Stop => {
                 self.end().await;
                 let standing = self.standing_when_stopped(format!("stopped by {who}"), now);

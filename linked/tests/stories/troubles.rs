@@ -68,6 +68,8 @@ async fn a_ban_names_its_end_and_is_not_tried_before_it() {
     assert_eq!(banned["status"], "FAILED");
     assert!(banned["link"]["until"].is_string(), "{banned}");
     let connections = rig.stand_in.counted().await.connections;
+    let (_, stopped) = rig.post("/api/sessions/main/stop", json!({})).await;
+    assert_eq!(stopped["link"]["state"], "banned", "a stop is no way around it");
     let (status, refused) = rig.post("/api/sessions/main/start", json!({})).await;
     assert_eq!(status, 422);
     assert!(
