@@ -52,22 +52,27 @@ impl Me {
     }
 }
 
+/// A time of ours: to the second, in UTC.
+pub fn rfc3339(at: Timestamp) -> String {
+    format!("{at:.0}")
+}
+
 /// The part of a session that a WAHA server does not have.
 pub fn link(standing: &Standing, generation: u32) -> Value {
     let mut link = json!({
         "state": standing.state.name(),
-        "since": standing.since.to_string(),
+        "since": rfc3339(standing.since),
         "reason": standing.reason,
         "next_action": standing.state.next_action(),
         "generation": generation,
     });
     match &standing.state {
-        State::AwaitingScan { expires, .. } => link["expires"] = json!(expires.to_string()),
+        State::AwaitingScan { expires, .. } => link["expires"] = json!(rfc3339(*expires)),
         State::Reconnecting { attempt, next_at } => {
             link["attempt"] = json!(attempt);
-            link["next_at"] = json!(next_at.map(|at| at.to_string()));
+            link["next_at"] = json!(next_at.map(rfc3339));
         }
-        State::Banned { until } => link["until"] = json!(until.map(|until| until.to_string())),
+        State::Banned { until } => link["until"] = json!(until.map(rfc3339)),
         State::Unlinked
         | State::Stopped
         | State::Starting
@@ -458,7 +463,7 @@ mod tests {
             (&session["status"], &session["link"]["state"]),
             (&json!("FAILED"), &json!("banned"))
         );
-        assert_eq!(session["link"]["until"], until.to_string());
+        assert_eq!(session["link"]["until"], "2025-11-26T02:00:00Z");
         assert_eq!(session["link"]["generation"], 3);
     }
 }

@@ -71,7 +71,7 @@ pub(super) async fn show(
     let health = instance.health().await?;
     session["link"]["health"] = json!({
         "healthy": health.healthy,
-        "heard": health.heard.map(|heard| heard.to_string()),
+        "heard": health.heard.map(waha::rfc3339),
         "refused": health.troubles.refused,
         "undecryptable": health.troubles.undecryptable,
         "backlog": health.backlog,

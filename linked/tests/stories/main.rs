@@ -9,4 +9,5 @@ mod cycle;
 mod doors;
 mod messages;
 mod rig;
+mod switchboard;
 mod troubles;

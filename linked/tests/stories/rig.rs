@@ -214,24 +214,24 @@ async fn hear(State(heard): State<Arc<Hearing>>, headers: HeaderMap, body: Bytes
 
 impl Rig {
     pub async fn start() -> Self {
-        Self::start_with(&[]).await
+        let rig = Self::bare().await;
+        let body = json!({"name": "main", "config": rig.config()});
+        let (status, answer) = rig.post("/api/sessions", body).await;
+        assert_eq!(status, 201, "{answer}");
+        rig
     }
 
-    pub async fn start_with(set: &[(&str, &str)]) -> Self {
+    /// A rig without a session.
+    pub async fn bare() -> Self {
         let stand_in = StandIn::start().await.unwrap();
         let data = tempfile::tempdir().unwrap();
-        let companion = Companion::start(&data.path().join("data"), &stand_in, set);
-        let rig = Self {
+        let companion = Companion::start(&data.path().join("data"), &stand_in, &[]);
+        Self {
             stand_in,
             ear: Ear::start().await,
             data,
             companion,
-        };
-        let (status, answer) = rig
-            .post("/api/sessions", json!({"name": "main", "config": rig.config()}))
-            .await;
-        assert_eq!(status, 201, "{answer}");
-        rig
+        }
     }
 
     /// A rig whose device is linked and connected.
