@@ -1,12 +1,11 @@
-//! One conversation over each way in: the same flow, the same server, another provider's double. What differs in what the
-//! customer reads is printed and stands here word for word.
+//! What is special of each provider that speaks as Meta does: how it proves itself, what it shows, how its number is. The one
+//! conversation over all ways in is in `tests/linked/ways.rs`.
 
 // Helpers of tests stand outside test functions here; a panic is how they say that a promise was broken.
 #![allow(clippy::unwrap_used)]
 
 mod bot;
 mod double;
-mod ear;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,25 +13,22 @@ use std::time::Duration;
 
 use bot::{PATIENCE, root};
 use double::{Double, Face, Fault, Faulty, Sent, Setup};
-use ear::Ear;
 use serde_json::{Value, json};
 use switchboard::server::channels::{self, Secrets, State};
 use switchboard::server::config::Config;
 use switchboard::server::doctor::Level;
-use switchboard::server::{Handle, Line, NoteKind, Parts, Running, Server};
+use switchboard::server::{Handle, Parts, Running, Server};
 use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore};
 use tempfile::TempDir;
 
 const SARI: &str = "6281100000011";
 const SECRET: &str = "sixteen-or-more-of-these";
-const NOTE: &[u8] = b"OggS: not really, but nobody here listens";
 
 /// A server with one number at a double.
 struct Way {
     double: Double,
     running: Running,
     handle: Handle,
-    ear: Arc<Ear>,
     _folder: TempDir,
 }
 
@@ -94,10 +90,8 @@ impl Way {
         let clock = Arc::new(MovableClock::default());
         let path = folder.path().join("store.db");
         let store = Arc::new(SqliteStore::open(path, Caps::default(), clock.clone()).unwrap());
-        let ear = Arc::new(Ear::default());
         let parts = Parts {
             clock: Some(clock),
-            voice: Some(ear.clone()),
             ..Parts::default()
         };
         let running = Server::start(config, store, parts).await.unwrap();
@@ -106,7 +100,6 @@ impl Way {
             double,
             handle: running.handle(),
             running,
-            ear,
             _folder: folder,
         }
     }
@@ -118,15 +111,6 @@ impl Way {
             .wait_until(&format!("{count} messages"), |sent| sent.len() >= count)
             .await;
         sent.iter().map(shown).collect()
-    }
-
-    async fn notes(&self, contact: ContactId, kind: NoteKind) -> Vec<String> {
-        let thread = self.handle.thread(contact, 200).await.unwrap();
-        let note = |line: Option<Line>| match line {
-            Some(Line::Note { kind: of, text, .. }) if of == kind => Some(text),
-            _ => None,
-        };
-        thread.into_iter().filter_map(|entry| note(entry.line)).collect()
     }
 
     /// Waits until it is written that nobody knows of a message.
@@ -149,65 +133,6 @@ impl Way {
             .await
             .expect("the message is in doubt");
     }
-
-    /// Waits until the team has so many notes of a kind.
-    async fn noted(&self, contact: ContactId, kind: NoteKind, count: usize) -> Vec<String> {
-        let mut changes = self.handle.subscribe();
-        let enough = async {
-            loop {
-                let notes = self.notes(contact, kind).await;
-                if notes.len() >= count {
-                    return notes;
-                }
-                let _ = tokio::time::timeout(Duration::from_millis(200), changes.recv()).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, enough)
-            .await
-            .expect("the team has a note")
-    }
-
-    /// The whole story: text, menu, voice note, handoff, return, an end, silence, the session's end. Gives what the
-    /// customer was shown.
-    async fn is_lived_through(&self, pick: impl Fn(&str)) -> Vec<String> {
-        let sari = self.double.customer(SARI).named("Sari");
-        sari.says("Hi");
-        self.reads(1).await;
-        pick("Leave a message");
-        self.reads(2).await;
-        sari.sends_voice(NOTE.to_vec());
-        self.reads(3).await;
-        assert_eq!(*self.ear.given.lock().unwrap(), [NOTE.to_vec()]);
-        let contact = self.handle.contacts(2).await.unwrap();
-        assert_eq!(contact.len(), 1, "one customer is one contact");
-        let contact = contact[0];
-        sari.says("agent");
-        self.noted(contact, NoteKind::Handoff, 1).await;
-        let before = self.double.sent().len();
-        sari.says("hello? anybody?");
-        self.double.settled().await;
-        self.handle.give_back(contact).await.unwrap();
-        self.noted(contact, NoteKind::Returned, 1).await;
-        assert_eq!(self.double.sent().len(), before, "the bot spoke over a person");
-        sari.says("Hi");
-        self.reads(before + 1).await;
-        pick("Nothing, thanks");
-        self.reads(before + 2).await;
-        sari.says("Hi");
-        self.reads(before + 3).await;
-        let sessions = self.notes(contact, NoteKind::Session).await.len();
-        self.handle.advance_clock(Duration::from_secs(301));
-        self.reads(before + 4).await;
-        self.handle.advance_clock(Duration::from_secs(601));
-        let ended = self.noted(contact, NoteKind::Session, sessions + 1).await;
-        assert!(
-            ended.last().unwrap().ends_with("the customer was silent."),
-            "{ended:?}"
-        );
-        let all = self.reads(before + 4).await;
-        println!("{}\n", all.join("\n"));
-        all
-    }
 }
 
 /// A message as it looks on the customer's screen.
@@ -220,67 +145,9 @@ fn shown(sent: &Sent) -> String {
     }
 }
 
-/// What every customer of this story reads; only the menu looks as its provider allows.
-fn story(menu: &str) -> Vec<String> {
-    [
-        menu,
-        "Tell me, typed or as a voice note.",
-        "Noted: my wheel is bent",
-        menu,
-        "Ride safely!",
-        menu,
-        "Are you still there? Is there anything else I can help with?",
-    ]
-    .map(str::to_owned)
-    .to_vec()
-}
-
 const BUTTONS: &str = "Hello! What can I do for you? [Track my order | Leave a message | Nothing, thanks]";
 const NUMBERS: &str =
     "Hello! What can I do for you?\n\n1. Track my order\n2. Leave a message\n3. Nothing, thanks";
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_conversation_passes_through_360dialog_with_buttons_and_a_file_from_its_own_host() {
-    let way = Way::open(Setup::of(Face::Dialog360), dialog360).await;
-    let sari = way.double.customer(SARI);
-    let read = way
-        .is_lived_through(|wanted| {
-            sari.taps(wanted);
-        })
-        .await;
-    assert_eq!(read, story(BUTTONS));
-    let log = way.double.log();
-    assert!(log.iter().all(|asked| asked.authorised), "{log:#?}");
-    assert!(
-        log.iter()
-            .all(|asked| !asked.path.contains(&way.double.setup().phone_number_id))
-    );
-    way.running.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_conversation_passes_through_coster_with_its_menu_as_numbered_text() {
-    let way = Way::open(Setup::of(Face::Coster), |double| coster(double, "")).await;
-    let sari = way.double.customer(SARI);
-    let read = way
-        .is_lived_through(|wanted| {
-            let number = NUMBERS
-                .lines()
-                .find_map(|line| line.strip_suffix(wanted))
-                .unwrap();
-            sari.says(number.trim_end_matches(". "));
-        })
-        .await;
-    assert_eq!(read, story(NUMBERS));
-    let refused: Vec<_> = way
-        .double
-        .log()
-        .into_iter()
-        .filter(|asked| asked.answered != Some(200))
-        .collect();
-    assert_eq!(refused.len(), 0, "{refused:#?}");
-    way.running.shutdown().await;
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn coster_shows_buttons_once_the_operator_has_switched_them_on() {

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use super::Exit;
 use super::numbers::{self, Numbers};
 use super::opened::{Format, Missing};
-use super::register;
+use super::{pair, register};
 use crate::server::channels::{self, Listed, Secrets, State, Verified};
 use crate::server::config::Config;
 use crate::server::doctor::Report;
@@ -20,6 +20,7 @@ use crate::server::stored::{self, Changes};
 use crate::server::versions::Really;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = pair::EXIT_CODES)]
 pub(super) struct Args {
     #[command(subcommand)]
     what: What,
@@ -89,6 +90,14 @@ enum What {
     },
     /// Seal all secrets of the store with the first key of store_key
     Reseal,
+    /// Link the phone of a channel: shows a QR code to scan, and sends a test message to the number itself
+    Pair(pair::PairArgs),
+    /// Stop Engine: nothing leaves a linked number any more, and the phone stays linked
+    Stop(pair::StopArgs),
+    /// Let go what a stop has kept
+    Resume(pair::ResumeArgs),
+    /// Reset Login: unlink the phone and link it anew; asks for the channel's name first
+    Reset(pair::ResetArgs),
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -102,7 +111,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             | What::Remove { .. }
             | What::Secret { .. }
             | What::RotateSecret { .. }
-            | What::Reseal => Missing::Make,
+            | What::Reseal
+            | What::Pair(_)
+            | What::Stop(_)
+            | What::Resume(_)
+            | What::Reset(_) => Missing::Make,
         };
         let numbers = Numbers::open(&args.config, missing).await?;
         let done = work(args, &numbers).await;
@@ -121,7 +134,9 @@ async fn work(args: &Args, numbers: &Numbers) -> anyhow::Result<Exit> {
                 Secrets::Hidden
             };
             let config = numbers.all().await?;
-            let listed = channels::list(&config, secrets);
+            let mut listed = channels::list(&config, secrets);
+            // Nothing in the configuration says whether a phone is linked.
+            channels::see_links(&config, &mut listed).await;
             match format {
                 Format::Json => println!("{}", serde_json::to_string_pretty(&listed)?),
                 Format::Text => print!("{}", listing(&listed, &config)),
@@ -203,6 +218,10 @@ async fn work(args: &Args, numbers: &Numbers) -> anyhow::Result<Exit> {
             println!("{done} of {all} secrets were sealed anew; the former keys can go from store_key.");
             Ok(Exit::Good)
         }
+        What::Pair(args) => pair::pair(&numbers.all().await?, numbers.to_change()?.1, args).await,
+        What::Stop(args) => pair::stop(&numbers.all().await?, numbers.to_change()?.1, args).await,
+        What::Resume(args) => pair::resume(&numbers.all().await?, numbers.to_change()?.1, args).await,
+        What::Reset(args) => pair::reset(&numbers.all().await?, numbers.to_change()?.1, args).await,
     }
 }
 
@@ -317,6 +336,9 @@ fn listing(listed: &[Listed], config: &Config) -> String {
             line("stands", "in the store");
         }
         line("autopilot", if one.autopilot { "on" } else { "off" });
+        if let Some(link) = &one.link {
+            line("link", link);
+        }
         line(
             "webhook",
             one.webhook.as_deref().unwrap_or("none: it is simulated"),

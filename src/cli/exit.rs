@@ -12,6 +12,17 @@ pub enum Exit {
     Environment = 3,
     /// The other side refused or could not be reached.
     Remote = 4,
+    /// Of a link: nobody scanned the code in time.
+    NotScanned = 10,
+    /// Another number was linked than the one that is planned.
+    OtherNumber = 11,
+    /// It is linked, and nobody knows whether the test message arrived.
+    NotTested = 12,
+    Replaced = 13,
+    LoggedOut = 14,
+    Banned = 15,
+    Outdated = 16,
+    LinkFailed = 17,
     /// A fault of ours.
     OurFault = 70,
 }

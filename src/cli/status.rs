@@ -194,6 +194,9 @@ fn in_words(overview: &Overview) -> String {
             "number",
             format!("{} ({}): {autopilot}, {sends}", number.id, number.provider),
         );
+        if let Some(link) = &number.link {
+            line("link", link.clone());
+        }
     }
     text
 }

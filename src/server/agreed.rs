@@ -82,6 +82,9 @@ async fn read(shared: &Shared, people: &mut Option<Vec<u8>>) -> Result<(), Store
     for number in shared.numbers.values() {
         numbers::read_autopilot(shared.store.as_ref(), number).await?;
         number.endpoint.reread(shared.store.as_ref()).await?;
+        if let Some(link) = &number.link {
+            link.reread(shared.store.as_ref()).await?;
+        }
         if let Some(value) = shared.store.setting(&gate_of(number)).await?
             && let Ok(rest) = serde_json::from_slice::<Rest>(&value)
         {

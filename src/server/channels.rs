@@ -8,6 +8,7 @@ use url::Url;
 use super::config::{ChannelConfig, Config, ProviderConfig, Runs};
 use super::doctor::{Check, Level};
 use super::numbers;
+use crate::channel::linked::{Link, LinkState, LinkedDevice};
 use crate::channel::{HealthCheck, HealthState, NotRegistered};
 
 /// The group of these checks in a report.
@@ -38,6 +39,9 @@ pub struct Listed {
     pub flows: &'static str,
     /// The address to hand to the provider; `None` for a simulated number. Without `public_url` only its path.
     pub webhook: Option<String>,
+    /// How the link of a linked number is, once it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 /// All numbers, in the order of the configuration.
@@ -58,8 +62,36 @@ pub fn list(config: &Config, secrets: Secrets) -> Vec<Listed> {
             Runs::Published => "published",
         },
         webhook: webhook(config.public_url.as_ref(), channel, secrets),
+        link: None,
     };
     config.channels.iter().map(listed).collect()
+}
+
+/// Whether it is a phone that is linked, with no provider.
+pub fn is_linked(channel: &ChannelConfig) -> bool {
+    matches!(channel.provider, ProviderConfig::Linked(_))
+}
+
+/// Asks how the links of linked numbers are.
+pub async fn see_links(config: &Config, listed: &mut [Listed]) {
+    for (channel, listed) in config.channels.iter().zip(listed) {
+        let ProviderConfig::Linked(settings) = &channel.provider else {
+            continue;
+        };
+        let link = match LinkedDevice::new((**settings).clone()) {
+            Ok(device) => device.session().look().await,
+            Err(why) => Link::bare(LinkState::Unreachable, why.to_string()),
+        };
+        let says = link.held(&settings.number).unwrap_or_else(|| link.in_words());
+        let generation = link.generation.map(|count| format!(", link number {count}"));
+        let since = link.since.map(|since| format!(", since {since}"));
+        let next = link.state.next_step(&channel.id).map(|next| format!("; {next}"));
+        let parts = [since, generation, next]
+            .into_iter()
+            .flatten()
+            .collect::<String>();
+        listed.link = Some(format!("{says}{parts}"));
+    }
 }
 
 /// The address that the provider must be given.
@@ -87,6 +119,8 @@ pub enum State {
     NotRegistered,
     Unreachable,
     NoWebhook,
+    /// No phone is linked, or the link is not up.
+    NotLinked,
     Broken,
 }
 
@@ -98,9 +132,11 @@ impl State {
                 "token" => State::TokenRefused,
                 "number" => State::NotRegistered,
                 "reach" => State::Unreachable,
+                name if LinkState::named(name).is_some() => State::NotLinked,
                 _ => State::Broken,
             },
             (None, Some(check)) if check.name == "webhook" => State::NoWebhook,
+            (None, Some(check)) if LinkState::named(check.name).is_some() => State::NotLinked,
             (None, Some(_)) => State::LookAtIt,
             (None, None) => State::Ready,
         }
@@ -114,6 +150,7 @@ impl State {
             State::NotRegistered => "the provider does not let this number send",
             State::Unreachable => "the provider can't be reached, or refuses every call",
             State::NoWebhook => "it can send, and nobody has told the provider where webhooks go",
+            State::NotLinked => "the phone is not linked, or the link is not up: nothing leaves",
             State::Broken => "it can't be used as it is",
         }
     }
@@ -171,7 +208,7 @@ pub async fn verify(config: &Config, channel: &ChannelConfig) -> Verified {
                 format!("{} {}", channel.id, found.name),
                 level_of(found.state),
                 found.says.clone(),
-                next_step(found, &channel.provider, &address),
+                next_step(found, channel, &address),
             )
         })
         .collect();
@@ -233,12 +270,30 @@ fn level_of(state: HealthState) -> Level {
 }
 
 /// What to do about a check, by its name: the same for every provider, but for where things stand.
-fn next_step(check: &HealthCheck, provider: &ProviderConfig, address: &str) -> Option<String> {
+fn next_step(check: &HealthCheck, channel: &ChannelConfig, address: &str) -> Option<String> {
     if check.state == HealthState::Fine {
         return None;
     }
+    let (provider, id) = (&channel.provider, &channel.id);
+    if let Some(step) = LinkState::named(check.name).and_then(|state| state.next_step(id)) {
+        return Some(step);
+    }
+    let linked = matches!(provider, ProviderConfig::Linked(_));
     let qontak = matches!(provider, ProviderConfig::Qontak(_));
     let step = match check.name {
+        "token" if linked => {
+            "put the key of the server that holds the link where access_token_env or access_token_file points, and restart"
+                .to_owned()
+        }
+        "number" if linked => format!(
+            "unlink the wrong phone with `switchboard channel reset {id}` and scan with the right one, or correct phone in \
+             [channel.linked]"
+        ),
+        "address" if linked => "write public_url, and run it again".to_owned(),
+        "webhook" if linked => format!(
+            "run `switchboard channel register {id}`, which has the session send them to {address}; if its server sends the \
+             webhooks of all sessions to one address, see that it is this one"
+        ),
         "token" if qontak => {
             "set a new token, or check username, password and client in [channel.qontak], and restart".to_owned()
         }
@@ -264,6 +319,7 @@ fn next_step(check: &HealthCheck, provider: &ProviderConfig, address: &str) -> O
             ProviderConfig::Meta(_)
             | ProviderConfig::Compatible(_)
             | ProviderConfig::Qontak(_)
+            | ProviderConfig::Linked(_)
             | ProviderConfig::Simulator => {
                 "check api_base and this machine's network, then run it again".to_owned()
             }
@@ -312,6 +368,7 @@ mod tests {
             (vec![check("number", Broken)], State::NotRegistered),
             (vec![check("reach", Broken)], State::Unreachable),
             (vec![check("webhook", Doubtful)], State::NoWebhook),
+            (vec![check("replaced", Broken)], State::NotLinked),
             (vec![check("else", Broken)], State::Broken),
         ] {
             assert_eq!(State::of(&checks), state, "{checks:?}");
@@ -322,8 +379,29 @@ mod tests {
         }
     }
 
+    fn channels(provider: &str) -> ChannelConfig {
+        let text = format!("[[channel]]\nid = \"main\"\n{provider}\n");
+        let config = Config::parse(&text, std::path::Path::new("x.toml"), &|_| {
+            Some("secret".to_owned())
+        });
+        config.expect("valid").channels.remove(0)
+    }
+
     #[test]
     fn whatever_is_not_well_has_a_next_step() {
+        let simulator = channels("provider = \"simulator\"");
+        let linked = channels(
+            "provider = \"linked\"\napi_base = \"http://127.0.0.1:1\"\naccess_token_env = \"K\"\n\
+             webhook_secret_env = \"S\"\nlinked = { phone = \"+62 811 0000 0011\" }",
+        );
+        for name in [
+            "token", "number", "reach", "webhook", "address", "unlinked", "replaced", "banned",
+        ] {
+            let step = next_step(&check(name, HealthState::Broken), &linked, "/webhook/main");
+            assert!(step.is_some_and(|step| !step.is_empty()), "{name}");
+        }
+        let replaced = next_step(&check("replaced", HealthState::Broken), &linked, "").unwrap();
+        assert!(replaced.contains("switchboard channel pair main"), "{replaced}");
         let names = [
             "token",
             "number",
@@ -337,11 +415,11 @@ mod tests {
         ];
         for name in names {
             for state in [HealthState::Doubtful, HealthState::Broken] {
-                let step = next_step(&check(name, state), &ProviderConfig::Simulator, "/webhook/main");
+                let step = next_step(&check(name, state), &simulator, "/webhook/main");
                 assert!(step.is_some_and(|step| !step.is_empty()), "{name}");
             }
             let fine = check(name, HealthState::Fine);
-            assert_eq!(next_step(&fine, &ProviderConfig::Simulator, ""), None);
+            assert_eq!(next_step(&fine, &simulator, ""), None);
         }
     }
 }

@@ -38,6 +38,13 @@ pub struct Remote {
     client: reqwest::Client,
 }
 
+impl Remote {
+    /// Where it listens.
+    pub fn at(&self) -> SocketAddr {
+        self.at
+    }
+}
+
 /// One step, as a server is asked for it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

@@ -33,6 +33,7 @@ fn must_be_set(channel: &ChannelConfig) -> bool {
         ProviderConfig::Meta(_)
         | ProviderConfig::Compatible(_)
         | ProviderConfig::Coster(_)
+        | ProviderConfig::Linked(_)
         | ProviderConfig::Simulator => false,
     }
 }

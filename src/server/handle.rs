@@ -10,10 +10,11 @@ use tokio::sync::broadcast;
 use super::agreed;
 use super::config::Config;
 use super::identity;
+use super::link::{LinkView, NotOrdered, Order};
 use super::mailbox::Item;
 use super::masked::Masked;
 use super::numbers;
-use super::parts::{Gate, Shared, lock};
+use super::parts::{Shared, lock};
 use super::people::Clash;
 use super::session::Session;
 use super::shortcut::{self, Shortcut};
@@ -130,19 +131,47 @@ impl Handle {
     pub fn channels(&self) -> Vec<ChannelView> {
         let view = |config: &super::config::ChannelConfig| {
             let number = self.shared.numbers.get(&config.id)?;
-            let stopped = match &*lock(&number.gate) {
-                Gate::Stopped { why, .. } => Some(why.clone()),
-                Gate::Open | Gate::Held(_) => None,
-            };
             Some(ChannelView {
                 id: config.id.clone(),
                 number: config.number.clone(),
                 provider: number.channel.provider(),
                 autopilot: number.autopilot(),
-                stopped,
+                stopped: number.stopped(),
             })
         };
         self.shared.config.channels.iter().filter_map(view).collect()
+    }
+
+    /// How the link of a number is; `None` for a number that is not linked.
+    ///
+    /// # Errors
+    /// If the store can't be asked.
+    pub async fn link(&self, channel: &str) -> Result<Option<LinkView>, StoreError> {
+        match self
+            .shared
+            .numbers
+            .get(channel)
+            .and_then(|number| number.link.as_ref())
+        {
+            Some(link) => link.view(self.shared.store.as_ref()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Carries out what a person wants done to a link; `false` for a number that is not linked.
+    ///
+    /// # Errors
+    /// If this person may not, if another is at it, or if the store fails.
+    pub async fn order(&self, channel: &str, order: &Order) -> Result<bool, NotOrdered> {
+        match self
+            .shared
+            .numbers
+            .get(channel)
+            .and_then(|number| number.link.as_ref())
+        {
+            Some(link) => link.order(self.shared.store.as_ref(), order).await.map(|()| true),
+            None => Ok(false),
+        }
     }
 
     /// Every contact whose conversation changed, as it happens. A slow reader misses some and should then read anew.

@@ -26,6 +26,7 @@ mod http;
 mod identity;
 mod jobs;
 mod keeper;
+pub mod link;
 mod listen;
 mod mailbox;
 mod masked;
@@ -226,6 +227,9 @@ impl Server {
         shared.tasks.spawn(dispatch::run(shared.clone()));
         shared.tasks.spawn(agreed::keep_up(shared.clone()));
         shared.tasks.spawn(keeper::run(shared.clone()));
+        for link in shared.numbers.values().filter_map(|number| number.link.clone()) {
+            shared.tasks.spawn(link::run(shared.clone(), link));
+        }
         shared.tasks.spawn(metrics::upkeep(shared.clone()));
         let promises = shared.store.promises();
         tracing::info!(

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex};
 use super::agreed;
 use super::config::{ChannelConfig, Config, MetaConfig, ProviderConfig};
 use super::endpoint::Endpoint;
+use super::link::Watch;
 use super::parts::{Gate, Number};
 use super::tokens::Purse;
 use crate::channel::coster::Coster;
+use crate::channel::linked::LinkedDevice;
 use crate::channel::meta::{Meta, MetaSettings};
 use crate::channel::qontak::Qontak;
 use crate::channel::{Bubble, BubbleSink, Channel, Gate as Proof, NetworkTransport, Simulator, Transport};
@@ -32,8 +34,9 @@ pub(super) async fn open(
             simulator,
             autopilot: AtomicBool::new(autopilot),
             gate: Mutex::new(Gate::Open),
-            purse: Purse::new(channel.per_second),
+            purse: purse(channel),
             endpoint: Endpoint::open(channel, store.as_ref()).await?,
+            link: Watch::open(channel, store.as_ref()).await?,
         };
         numbers.insert(channel.id.clone(), number);
     }
@@ -54,10 +57,28 @@ fn warn_of(channel: &ChannelConfig) {
             "the Coster provider is experimental: it follows what was seen of an undocumented interface; texts are sure, \
              anything else is off until you switch it on in [channel.coster]"
         ),
+        ProviderConfig::Linked(_) => tracing::warn!(
+            channel = channel_id,
+            "this number is linked as WhatsApp Web is, which WhatsApp does not allow to programs: it may ban the number. Only \
+             reply, and keep another way to your customers"
+        ),
         ProviderConfig::Meta(_)
         | ProviderConfig::Compatible(_)
         | ProviderConfig::Qontak(_)
         | ProviderConfig::Simulator => {}
+    }
+}
+
+/// How fast it may send: so many a second, or, where a person's pace is to be kept, so many a minute.
+fn purse(channel: &ChannelConfig) -> Purse {
+    match &channel.provider {
+        ProviderConfig::Linked(settings) if channel.per_second == 0 => Purse::slow(settings.per_minute),
+        ProviderConfig::Linked(_)
+        | ProviderConfig::Meta(_)
+        | ProviderConfig::Compatible(_)
+        | ProviderConfig::Coster(_)
+        | ProviderConfig::Qontak(_)
+        | ProviderConfig::Simulator => Purse::new(channel.per_second),
     }
 }
 
@@ -101,6 +122,11 @@ pub(super) fn provider(config: &ProviderConfig) -> Result<Option<Connection>, re
             let qontak = Qontak::new((**settings).clone())?;
             let transport = qontak.transport();
             return Ok(Some((Arc::new(qontak), transport)));
+        }
+        ProviderConfig::Linked(settings) => {
+            let linked = LinkedDevice::new((**settings).clone())?;
+            let transport = Arc::new(linked.paced()?);
+            return Ok(Some((Arc::new(linked), transport)));
         }
         ProviderConfig::Simulator => return Ok(None),
     };

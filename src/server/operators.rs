@@ -20,6 +20,7 @@ use subtle::ConstantTimeEq;
 
 use super::door::{self, Ask, DoorError, Told};
 use super::handle::Handle;
+use super::link::{LinkView, NotOrdered, Order};
 use super::people::Clash;
 use super::readable::{readable, readable_parked, readable_quarantined};
 use crate::store::{ContactId, Merged, Owner, ParkedId, StoreError};
@@ -36,6 +37,7 @@ pub(super) fn routes(handle: Handle, token: SecretString) -> Router {
     Router::new()
         .route("/api/channels", get(channels))
         .route("/api/channels/{id}/autopilot", post(autopilot))
+        .route("/api/channels/{id}/link", get(link).post(order))
         .route("/api/conversations", get(conversations))
         .route("/api/conversations/{contact}", get(conversation).delete(erase))
         .route("/api/conversations/{contact}/export", get(export))
@@ -102,6 +104,28 @@ async fn autopilot(
     }
     tracing::info!(channel = id, on, "Autopilot was switched by an operator");
     Ok(Json(json!({ "id": id, "autopilot": on })))
+}
+
+async fn link(State(handle): State<Handle>, Path(id): Path<String>) -> Result<Json<LinkView>, Refused> {
+    let view = handle.link(&id).await?;
+    view.map(Json).ok_or_else(|| not_linked(&id))
+}
+
+/// An order of the link, and how the link is after it.
+async fn order(
+    State(handle): State<Handle>,
+    Path(id): Path<String>,
+    Json(order): Json<Order>,
+) -> Result<Json<LinkView>, Refused> {
+    if !handle.order(&id, &order).await? {
+        return Err(not_linked(&id));
+    }
+    link(State(handle), Path(id)).await
+}
+
+fn not_linked(id: &str) -> Refused {
+    let why = format!("there is no number {id} that is linked as a device");
+    Refused(StatusCode::NOT_FOUND, why)
 }
 
 #[derive(Deserialize)]
@@ -338,6 +362,18 @@ struct Refused(StatusCode, String);
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         (self.0, Json(json!({ "error": self.1 }))).into_response()
+    }
+}
+
+impl From<NotOrdered> for Refused {
+    fn from(why: NotOrdered) -> Refused {
+        let status = match &why {
+            NotOrdered::Nobody => StatusCode::BAD_REQUEST,
+            NotOrdered::NotYours { .. } => StatusCode::FORBIDDEN,
+            NotOrdered::Busy(_) | NotOrdered::Crowded => StatusCode::CONFLICT,
+            NotOrdered::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Refused(status, why.to_string())
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::health::readiness;
 use super::metrics::Queue;
-use super::parts::{Gate, Shared, lock};
+use super::parts::Shared;
 use crate::store::{AtWork, Due, Store, StoreError};
 
 /// How long the store may take. The rest is shown without it.
@@ -85,6 +85,9 @@ pub struct OneNumber {
     pub autopilot: bool,
     /// Why nothing leaves it, if so.
     pub stopped: Option<String>,
+    /// How the link of a linked number is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 impl InForce {
@@ -121,15 +124,12 @@ async fn show(State(shared): State<Arc<Shared>>) -> Json<Overview> {
 }
 
 fn one_number((id, number): (&String, &super::parts::Number)) -> OneNumber {
-    let stopped = match &*lock(&number.gate) {
-        Gate::Stopped { why, .. } => Some(why.clone()),
-        Gate::Open | Gate::Held(_) => None,
-    };
     OneNumber {
         id: id.clone(),
         provider: number.channel.provider().to_owned(),
         autopilot: number.autopilot(),
-        stopped,
+        stopped: number.stopped(),
+        link: number.link.as_ref().map(|link| link.in_words()),
     }
 }
 

@@ -14,6 +14,7 @@ use super::config::{ChannelConfig, Config};
 use super::desk::{Desk, Task};
 use super::endpoint::Endpoint;
 use super::flows::Flows;
+use super::link::Watch;
 use super::listen::Ear;
 use super::metrics::Metrics;
 use super::people::People;
@@ -73,6 +74,8 @@ pub(super) struct Number {
     pub gate: Mutex<Gate>,
     pub purse: Purse,
     pub endpoint: Endpoint,
+    /// Of a number that is linked like WhatsApp Web.
+    pub link: Option<Arc<Watch>>,
 }
 
 /// Whether a number may send.
@@ -89,6 +92,9 @@ pub(super) enum Gate {
 impl Number {
     /// How long a message has to wait before this number may send it.
     pub fn wait(&self) -> Option<Duration> {
+        if let Some(wait) = self.link.as_ref().and_then(|link| link.wait()) {
+            return Some(wait);
+        }
         let until = match &*lock(&self.gate) {
             Gate::Open => return None,
             Gate::Held(until) | Gate::Stopped { again: until, .. } => *until,
@@ -96,6 +102,17 @@ impl Number {
         until
             .checked_duration_since(Instant::now())
             .filter(|wait| !wait.is_zero())
+    }
+
+    /// Why nothing leaves it until something changes.
+    pub fn stopped(&self) -> Option<String> {
+        if let Some(why) = self.link.as_ref().and_then(|link| link.held()) {
+            return Some(why);
+        }
+        match &*lock(&self.gate) {
+            Gate::Stopped { why, .. } => Some(why.clone()),
+            Gate::Open | Gate::Held(_) => None,
+        }
     }
 
     pub fn autopilot(&self) -> bool {

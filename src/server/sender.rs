@@ -133,7 +133,12 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim, asked: Instant) -> Sen
         return dead(why);
     }
     if let Some(wait) = number.wait() {
-        return not_yet(now, wait, "the number may not send now");
+        let why = number.stopped();
+        return not_yet(
+            now,
+            wait,
+            why.unwrap_or_else(|| "the number may not send now".to_owned()),
+        );
     }
     if let Some(outcome) = doubt(claim, now) {
         return outcome;

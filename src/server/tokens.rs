@@ -8,14 +8,18 @@ use crate::store::{Rate, Store, StoreError, Tokens};
 
 /// Tokens that lie unused for longer are thrown away: they belong to another moment.
 const FRESH: Duration = Duration::from_secs(1);
+/// So many messages may follow each other where only a few a minute may leave: one answer may be several.
+const SLOW_BURST: u32 = 5;
 /// So many are taken at once at most.
 const LARGEST_BATCH: u32 = 500;
 
 /// The tokens of one number that this process has.
 #[derive(Debug)]
 pub(super) struct Purse {
-    /// Messages a second; 0: as many as there are.
+    /// Tokens a second; 0: as many as there are.
     per_second: u32,
+    /// So many are one message.
+    price: u32,
     inside: Mutex<Inside>,
     /// Held by whoever asks the store. The others wait for what that brings, for each of them would take a batch.
     asking: tokio::sync::Mutex<()>,
@@ -34,12 +38,24 @@ impl Purse {
         let now = Instant::now();
         Purse {
             per_second,
+            price: 1,
             inside: Mutex::new(Inside {
                 left: 0,
                 taken_at: now,
                 crowded_until: now,
             }),
             asking: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// For a number that may send so few messages that they are counted by the minute; 0: as many as there are.
+    pub fn slow(per_minute: u32) -> Purse {
+        if per_minute == 0 {
+            return Purse::new(0);
+        }
+        Purse {
+            price: 60_u32.div_ceil(per_minute),
+            ..Purse::new(per_minute.div_ceil(60))
         }
     }
 
@@ -66,15 +82,21 @@ impl Purse {
         if self.has_one() {
             return Ok(());
         }
-        let batch = (self.per_second / 40).clamp(1, LARGEST_BATCH);
+        let lacks = self.price.saturating_sub(lock(&self.inside).left);
+        let batch = (self.per_second / 40).clamp(lacks.max(1), LARGEST_BATCH.max(lacks));
         match ask(batch).await {
-            Ok(tokens) if tokens.granted > 0 => {
-                let mut inside = lock(&self.inside);
-                inside.left += tokens.granted - 1;
-                inside.taken_at = Instant::now();
-                Ok(())
+            Ok(tokens) => {
+                {
+                    let mut inside = lock(&self.inside);
+                    inside.left += tokens.granted;
+                    inside.taken_at = Instant::now();
+                    if inside.left >= self.price {
+                        inside.left -= self.price;
+                        return Ok(());
+                    }
+                }
+                Err(self.send_away(tokens.wait.unwrap_or_default()))
             }
-            Ok(tokens) => Err(self.send_away(tokens.wait.unwrap_or_default())),
             // The provider counts too: a store that is away for a moment is no reason to be silent.
             Err(_) => Ok(()),
         }
@@ -82,16 +104,25 @@ impl Purse {
 
     fn has_one(&self) -> bool {
         let mut inside = lock(&self.inside);
+        // Where a message costs several, less than one message is no burst, whatever moment it is of.
         if inside.taken_at.elapsed() > FRESH {
-            inside.left = 0;
+            inside.left = inside.left.min(self.price - 1);
         }
-        let has = inside.left > 0;
-        inside.left = inside.left.saturating_sub(1);
+        let has = inside.left >= self.price;
+        if has {
+            inside.left -= self.price;
+        }
         has
     }
 
     /// A twentieth may leave at once after a pause, and is not in the rate: so no second ever has more than it may.
     fn rate(&self) -> Rate {
+        if self.price > 1 {
+            return Rate {
+                per_second: self.per_second,
+                burst: self.price * SLOW_BURST,
+            };
+        }
         let burst = (self.per_second / 20).max(1);
         Rate {
             per_second: self.per_second.saturating_sub(burst).max(1),
@@ -101,7 +132,7 @@ impl Purse {
 
     fn send_away(&self, wait: Duration) -> Duration {
         let now = Instant::now();
-        let each = Duration::from_secs(1) / self.rate().per_second;
+        let each = Duration::from_secs(1) * self.price / self.rate().per_second;
         let mut inside = lock(&self.inside);
         inside.crowded_until = inside.crowded_until.max(now + wait) + each;
         inside.crowded_until - now
@@ -155,6 +186,32 @@ mod tests {
         let all = futures_util::future::join_all((0..50).map(|_| purse.take_or_ask(&grant))).await;
         assert!(all.iter().all(Result::is_ok), "{all:?}");
         assert_eq!(asked.get(), 2, "batches of 25");
+    }
+
+    #[tokio::test]
+    async fn a_few_messages_a_minute_are_a_few_a_minute() {
+        let clock = Arc::new(StillClock::at(jiff::Timestamp::UNIX_EPOCH));
+        let store = ModelStore::new(Caps::default(), clock.clone());
+        let purses = [Purse::slow(20), Purse::slow(20)];
+        let mut sent = Vec::new();
+        for second in 0..600u32 {
+            for purse in &purses {
+                if purse.take(&store, "main").await.is_ok() {
+                    sent.push(second);
+                }
+            }
+            clock.advance(Duration::from_secs(1));
+        }
+        assert!(
+            sent.iter().filter(|at| **at == 0).count() <= 5,
+            "a burst is small"
+        );
+        for from in 0..540 {
+            let within = sent.iter().filter(|at| (from..from + 60).contains(*at)).count();
+            assert!(within <= 20 + 5, "{within} in the minute from {from} s");
+        }
+        assert!((150..=205).contains(&sent.len()), "{}", sent.len());
+        assert_eq!(Purse::slow(0).take(&store, "other").await, Ok(()));
     }
 
     #[tokio::test]

@@ -234,6 +234,11 @@ pub(super) async fn deliver(
             // What the bot said is in the thread already.
             _ if event.who.role == Role::BotEcho => count(shared, number, Arrival::Ours),
             InboundBody::Status(status) => statuses.push((number, status.clone())),
+            InboundBody::Account { field, value } if number.link.is_some() && field == "session.status" => {
+                if let Some(link) = &number.link {
+                    link.told(value, shared.store.now());
+                }
+            }
             InboundBody::Account { field, .. } => {
                 tracing::warn!(
                     channel = number.config.id,

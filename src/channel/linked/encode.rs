@@ -71,7 +71,8 @@ pub(super) fn ask(
     }
 }
 
-fn post(settings: &LinkedSettings, path: &str, body: &Value) -> HttpRequest {
+/// Something that leaves from the number.
+pub(super) fn post(settings: &LinkedSettings, path: &str, body: &Value) -> HttpRequest {
     ask(settings, Method::POST, path, Some(body)).header(EXPECTED, &settings.number)
 }
 

@@ -9,7 +9,7 @@ use super::chat::MessageId;
 use super::errors::{meaning_of, words_of};
 use super::link::{Link, LinkState};
 use super::{LinkedSettings, encode};
-use crate::channel::{HttpResponse, NetworkTransport, SendFailure, Transport};
+use crate::channel::{HttpRequest, HttpResponse, NetworkTransport, SendFailure, Transport};
 
 /// What comes for the bot to work.
 const EVENTS: [&str; 9] = [
@@ -137,7 +137,9 @@ impl<'a> Session<'a> {
     pub async fn write(&self, digits: &str, words: &str) -> Result<String, NotDone> {
         let body = json!({ "session": self.settings.session, "chatId": format!("{digits}@c.us"), "text": words,
             "linkPreview": false });
-        let answer = self.ask(Method::POST, "api/sendText", Some(&body)).await?;
+        let answer = self
+            .carry(encode::post(self.settings, "api/sendText", &body))
+            .await?;
         let id = answer.get("id").or_else(|| answer.get("key"));
         let id = id.and_then(MessageId::in_value);
         id.map(|id| id.whole)
@@ -192,7 +194,10 @@ impl<'a> Session<'a> {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, NotDone> {
-        let request = encode::ask(self.settings, method, path, body);
+        self.carry(encode::ask(self.settings, method, path, body)).await
+    }
+
+    async fn carry(&self, request: HttpRequest) -> Result<Value, NotDone> {
         let answer = self.network.send(request).await.map_err(|failure| {
             let (SendFailure::NotSent(why) | SendFailure::Unanswered(why)) = failure;
             NotDone::Unreachable(format!("the server of the linked device can't be reached: {why}"))

@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::agent::Agent;
 use super::compatible::Compatible;
 use super::coster::Coster;
+use super::linked::Linked;
 use super::qontak::Qontak;
 use crate::engine::SessionSettings;
 use crate::store::Retention;
@@ -247,14 +248,13 @@ pub(super) struct Channel {
     pub compatible: Option<Spanned<Compatible>>,
     pub coster: Option<Spanned<Coster>>,
     pub qontak: Option<Spanned<Qontak>>,
+    pub linked: Option<Spanned<Linked>>,
     #[serde(default = "yes")]
     pub autopilot: bool,
     pub burst_quiet_ms: Option<u64>,
     pub messages_per_second: Option<u32>,
-    #[serde(default = "six_seconds")]
-    pub pair_every_ms: u64,
-    #[serde(default = "forty_five")]
-    pub pair_burst: u32,
+    pub pair_every_ms: Option<u64>,
+    pub pair_burst: Option<u32>,
     #[serde(default = "yes")]
     pub shortcuts: bool,
     #[serde(default = "an_hour")]
@@ -274,6 +274,8 @@ pub enum Provider {
     Coster,
     /// Mekari Qontak.
     Qontak,
+    /// A phone linked as WhatsApp Web is, held by a server that speaks WAHA's language.
+    Linked,
     /// No provider at all: the demo page and tests.
     Simulator,
 }
@@ -330,15 +332,6 @@ fn yes() -> bool {
 
 fn one() -> usize {
     1
-}
-
-/// What Meta allows a pair: one message each 6 seconds, and bursts of 45 that are waited for afterwards.
-fn six_seconds() -> u64 {
-    6_000
-}
-
-fn forty_five() -> u32 {
-    45
 }
 
 fn an_hour() -> u32 {

@@ -5,6 +5,7 @@ mod compatible;
 mod coster;
 mod error;
 mod file;
+mod linked;
 mod qontak;
 mod resolve;
 
@@ -17,6 +18,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::channel::coster::CosterSettings;
+use crate::channel::linked::LinkedSettings;
 use crate::channel::meta::CompatibleSettings;
 use crate::channel::qontak::QontakSettings;
 use crate::engine::SessionSettings;
@@ -128,6 +130,7 @@ pub enum ProviderConfig {
     Compatible(Box<CompatibleSettings>),
     Coster(Box<CosterSettings>),
     Qontak(Box<QontakSettings>),
+    Linked(Box<LinkedSettings>),
     Simulator,
 }
 
@@ -139,6 +142,7 @@ impl ProviderConfig {
             ProviderConfig::Compatible(_) => "compatible",
             ProviderConfig::Coster(_) => "coster",
             ProviderConfig::Qontak(_) => "qontak",
+            ProviderConfig::Linked(_) => "linked",
             ProviderConfig::Simulator => "simulator",
         }
     }
@@ -150,6 +154,7 @@ impl ProviderConfig {
             ProviderConfig::Compatible(settings) => Some(&settings.phone_number_id),
             ProviderConfig::Coster(settings) => Some(&settings.phone_number_id),
             ProviderConfig::Qontak(settings) => Some(&settings.channel_integration_id),
+            ProviderConfig::Linked(settings) => Some(&settings.number),
             ProviderConfig::Simulator => None,
         }
     }
@@ -160,7 +165,7 @@ impl ProviderConfig {
             ProviderConfig::Compatible(settings) => settings.gate.path_secret(),
             ProviderConfig::Coster(settings) => settings.gate.path_secret(),
             ProviderConfig::Qontak(settings) => settings.gate.path_secret(),
-            ProviderConfig::Meta(_) | ProviderConfig::Simulator => None,
+            ProviderConfig::Meta(_) | ProviderConfig::Linked(_) | ProviderConfig::Simulator => None,
         }
     }
 }

@@ -159,6 +159,7 @@ impl Reader<'_> {
         let mut channels = self.channels(&[], numbers);
         for channel in &mut channels {
             set_endpoint(public_url.as_ref(), channel);
+            super::linked::set_endpoint(public_url.as_ref(), channel);
         }
         Some(Config {
             flows: self.path(&file.flows),
@@ -372,6 +373,10 @@ impl Reader<'_> {
                 .qontak(channel, span)
                 .map(Box::new)
                 .map(ProviderConfig::Qontak),
+            Provider::Linked => self
+                .linked(channel, span)
+                .map(Box::new)
+                .map(ProviderConfig::Linked),
         };
         self.tables_fit(channel);
         Some(ChannelConfig {
@@ -380,10 +385,7 @@ impl Reader<'_> {
             autopilot: channel.autopilot,
             burst_quiet: channel.burst_quiet_ms.map(Duration::from_millis),
             per_second: channel.messages_per_second.unwrap_or(pace_of(channel.provider)),
-            pace: (channel.pair_every_ms > 0).then(|| Pace {
-                every: Duration::from_millis(channel.pair_every_ms),
-                burst: channel.pair_burst,
-            }),
+            pace: pair_of(channel),
             shortcuts: channel
                 .shortcuts
                 .then(|| Duration::from_mins(u64::from(channel.shortcut_pause_minutes))),
@@ -411,6 +413,11 @@ impl Reader<'_> {
                 "qontak",
                 channel.qontak.as_ref().map(Spanned::span),
                 Provider::Qontak,
+            ),
+            (
+                "linked",
+                channel.linked.as_ref().map(Spanned::span),
+                Provider::Linked,
             ),
         ];
         for (name, span, provider) in tables {
@@ -654,7 +661,25 @@ fn pace_of(provider: Provider) -> u32 {
     match provider {
         Provider::Meta | Provider::Compatible | Provider::Simulator => 80,
         Provider::Coster | Provider::Qontak => 5,
+        // [channel.linked] says how many a minute.
+        Provider::Linked => 0,
     }
+}
+
+/// How fast one customer may be written to. Where nothing is written, what Meta allows a pair: one message each 6 seconds,
+/// and bursts of 45 that are waited for afterwards. A linked device is held to the pace of a person.
+fn pair_of(channel: &Channel) -> Option<Pace> {
+    let (every, burst) = match channel.provider {
+        Provider::Linked => (3_000, 5),
+        Provider::Meta | Provider::Compatible | Provider::Coster | Provider::Qontak | Provider::Simulator => {
+            (6_000, 45)
+        }
+    };
+    let every = channel.pair_every_ms.unwrap_or(every);
+    (every > 0).then(|| Pace {
+        every: Duration::from_millis(every),
+        burst: channel.pair_burst.unwrap_or(burst),
+    })
 }
 
 /// Qontak is told by us where webhooks go.

@@ -6,6 +6,7 @@ use super::agent::Agent;
 use super::compatible::Compatible;
 use super::coster::Coster;
 use super::file::{Channel, File, RetentionDays, Source};
+use super::linked::Linked;
 use super::qontak::Qontak;
 use super::*;
 use crate::store::redis::link::Durability;
@@ -84,6 +85,7 @@ fn every_key_is_explained_in_the_reference_with_its_default() {
     assert_eq!(keys(&channel["compatible"]), known::<Compatible>("nonsense = 1"));
     assert_eq!(keys(&channel["coster"]), known::<Coster>("nonsense = 1"));
     assert_eq!(keys(&channel["qontak"]), known::<Qontak>("nonsense = 1"));
+    assert_eq!(keys(&channel["linked"]), known::<Linked>("nonsense = 1"));
     assert_eq!(keys(&table["agent"][0]), known::<Agent>("nonsense = 1"));
     assert_eq!(
         known::<Source>("nonsense = 1"),
@@ -528,4 +530,65 @@ fn mistakes_of_agents_are_told_where_they_are() {
         (Some(14), "two channels have the id \"a-published\""),
     ];
     assert_eq!(mistakes(lone), said.map(|(line, says)| (line, says.to_owned())));
+}
+
+const LINKED: &str = "[[channel]]\nid = \"main\"\nprovider = \"linked\"\napi_base = \"http://127.0.0.1:3000\"\n\
+                      access_token_env = \"KEY\"\nwebhook_secret_env = \"SIGN\"\n[channel.linked]\n\
+                      phone = \"+62 811-0000-0011\"\n";
+
+fn linked(text: &str) -> crate::channel::linked::LinkedSettings {
+    let channel = parsed(text).expect("valid").channels.remove(0);
+    match channel.provider {
+        ProviderConfig::Linked(settings) => *settings,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_linked_number_knows_its_phone_its_pace_and_its_endpoint() {
+    let settings = linked(&format!("public_url = \"https://bot.example/\"\n{LINKED}"));
+    assert_eq!(settings.number, "6281100000011");
+    assert_eq!((settings.session.as_str(), settings.per_minute), ("default", 20));
+    assert_eq!(
+        settings.endpoint.as_deref(),
+        Some("https://bot.example/webhook/main")
+    );
+    let config = parsed(LINKED).expect("valid");
+    let pace = config.channels[0].pace.expect("a pace");
+    assert_eq!((pace.every, pace.burst), (Duration::from_secs(3), 5));
+    assert!(!format!("{config:?}").contains("value-of"));
+    assert_eq!(
+        parsed(META).expect("valid").channels[0]
+            .pace
+            .expect("a pace")
+            .burst,
+        45
+    );
+}
+
+#[test]
+fn the_reference_says_what_holds_where_a_linked_channel_says_nothing() {
+    let written = LINKED.replace("[channel.linked]\n", &said("[channel.linked]", &["phone"]));
+    assert_eq!(format!("{:?}", linked(&written)), format!("{:?}", linked(LINKED)));
+}
+
+#[test]
+fn the_mistakes_of_a_linked_number_are_told_at_once_and_one_phone_is_one_channel() {
+    let told = mistakes(
+        "[[channel]]\nid = \"main\"\nprovider = \"linked\"\nwebhook_secret_env = \"SIGN\"\n[channel.linked]\n\
+         phone = \"0811 0000 0011\"\nsession = \"a/b\"\ntyping_ms = [2000, 800]\n",
+    );
+    for wanted in [
+        "the channel main has no api_base",
+        "the channel main has no access_token",
+        "\"0811 0000 0011\" is no phone number with its country",
+        "\"a/b\" can't be the name of a session",
+        "typing_ms of main is [2000, 800]",
+    ] {
+        assert!(told.iter().any(|(_, says)| says == wanted), "{wanted}: {told:#?}");
+    }
+    let missing = mistakes(&LINKED.replace("phone", "owner"));
+    assert_eq!(missing[0].1, "the channel main has no phone");
+    let twice = mistakes(&format!("{LINKED}{}", LINKED.replace("\"main\"", "\"draft\"")));
+    assert!(twice[0].1.contains("are the same number"), "{twice:?}");
 }

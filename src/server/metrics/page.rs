@@ -14,7 +14,7 @@ use axum::routing::get;
 use super::series::Maker;
 use super::{Queue, process};
 use crate::server::overview;
-use crate::server::parts::{Gate, Shared, lock};
+use crate::server::parts::Shared;
 use crate::store::{AtWork, StoreError};
 
 /// How long the page waits for the store. The counts are shown without it.
@@ -33,7 +33,7 @@ async fn show(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     metrics.gauges.uptime.set(metrics.uptime().as_secs_f64());
     process::look(Maker(&metrics.recorder));
     for (id, number) in &shared.numbers {
-        let stopped = matches!(&*lock(&number.gate), Gate::Stopped { .. });
+        let stopped = number.stopped().is_some();
         let series = metrics.channel(id);
         series.stopped.set(f64::from(u8::from(stopped)));
         series.autopilot.set(f64::from(u8::from(number.autopilot())));
