@@ -71,9 +71,17 @@ impl Office {
     }
 
     async fn start(&self) -> Result<Running, StartError> {
-        let text = format!("flows = \"flows\"\nbind = \"127.0.0.1:0\"\n{NUMBERS}");
+        self.start_with(NUMBERS, &|_| None).await
+    }
+
+    async fn start_with(
+        &self,
+        numbers: &str,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Running, StartError> {
+        let text = format!("flows = \"flows\"\nbind = \"127.0.0.1:0\"\n{numbers}");
         let place = self.folder.path().join("switchboard.toml");
-        let config = Config::parse(&text, &place, &|_| None).unwrap();
+        let config = Config::parse(&text, &place, env).unwrap();
         Server::start(config, self.store.clone(), Parts::default()).await
     }
 }
@@ -200,6 +208,74 @@ async fn the_published_number_keeps_its_flows_while_the_folder_changes_until_the
     assert_eq!((back.before, back.version.number), (2, 1));
     let why = versions::go_back(&door, 7, Really::Do).await.unwrap_err();
     assert_eq!(why.to_string(), "there is no version 7; there are 1, 2");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_published_number_sends_the_files_that_were_published() {
+    let double = double::Double::start().await;
+    let setup = double.setup().clone();
+    let office = Office::new();
+    let desk = "flow desk \"Front desk\"\nstarts on first message\nstarts on \"hi\"\n\nstep hello\n  \
+                send photo \"assets/menu.png\"\n  close \"That is the menu.\"\n";
+    std::fs::write(office.flows().join("desk.flow"), desk).unwrap();
+    std::fs::create_dir(office.flows().join("assets")).unwrap();
+    std::fs::write(office.flows().join("assets/unnamed.png"), b"nobody sends this").unwrap();
+    let draw = |picture: &str| std::fs::write(office.flows().join("assets/menu.png"), picture).unwrap();
+    draw("the menu of May");
+    assert_eq!(office.publish().await, 1);
+    let kept = office.store.settings("flows/file/").await.unwrap();
+    assert_eq!(kept.len(), 1);
+
+    let numbers = format!(
+        "[[agent]]\nid = \"shop\"\n[agent.published]\nprovider = \"meta\"\nphone_number_id = \"{}\"\n\
+         api_base = \"{}\"\naccess_token_env = \"TOKEN\"\napp_secret_env = \"SECRET\"\nverify_token_env = \"VERIFY\"\n\
+         burst_quiet_ms = 20\n",
+        setup.phone_number_id,
+        double.base_url()
+    );
+    let env = |name: &str| match name {
+        "TOKEN" => Some(setup.access_tokens[0].clone()),
+        "SECRET" => Some(setup.app_secret.clone()),
+        "VERIFY" => Some(setup.verify_token.clone()),
+        _ => None,
+    };
+    let running = office.start_with(&numbers, &env).await.unwrap();
+    double.point_at(format!("http://{}/webhook/shop-published", running.address()));
+    let uploaded = |log: &[double::Logged], what: &str| {
+        let holds = |body: &[u8]| body.windows(what.len()).any(|part| part == what.as_bytes());
+        log.iter()
+            .any(|call| call.path.ends_with("/media") && holds(&call.body))
+    };
+    draw("the menu of June");
+    let sari = double.customer(SARI);
+    sari.says("hi");
+    let log = double
+        .wait_for_log("a picture", |log| uploaded(log, "the menu of"))
+        .await;
+    assert!(uploaded(&log, "the menu of May") && !uploaded(&log, "the menu of June"));
+
+    let door = Door::Here(office.store.clone());
+    let published = versions::publish(&door, &office.flows(), "", Really::Do)
+        .await
+        .unwrap();
+    assert_eq!((published.version.number, published.new), (2, true));
+    assert_eq!(published.changed, ["assets/menu.png is changed"]);
+    let takes_over = async {
+        let mut sent = double.sent().len();
+        loop {
+            sari.says("hi");
+            sent += 1;
+            double.wait_for_sent(sent + 1).await;
+            sent = double.sent().len();
+            if uploaded(&double.log(), "the menu of June") {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(bot::PATIENCE, takes_over)
+        .await
+        .expect("the picture of version 2 is sent");
+    running.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

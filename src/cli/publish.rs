@@ -102,6 +102,11 @@ fn told(published: &Published, config: &Config, really: Really) -> String {
     for line in &published.changed {
         text.push_str(&format!("  {line}\n"));
     }
+    for path in &published.left {
+        text.push_str(&format!(
+            "  {path} is too large to be kept with it, and is sent as it is in the folder\n"
+        ));
+    }
     let numbers: Vec<&str> = config
         .channels
         .iter()

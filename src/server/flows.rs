@@ -30,6 +30,8 @@ const FORMER: &str = "flows/former";
 const FORMER_KEPT: usize = 20;
 /// and all that were live this short a time ago.
 const FORMER_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Of the files that are kept with a version: what WhatsApp takes of a video.
+const LARGEST_KEPT: u64 = 16 * 1024 * 1024;
 /// How often watched files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -123,6 +125,14 @@ impl Flows {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The hash of a file that is kept with what answers on such a number. `None`: it is taken from the folder.
+    pub fn kept_file(&self, runs: Runs, path: &str) -> Option<String> {
+        match runs {
+            Runs::Folder => None,
+            Runs::Published => self.published()?.0.file(path).map(str::to_owned),
+        }
     }
 
     /// The machine for a session. If another program than the live one has put it where it is, that may be a newer one
@@ -247,6 +257,16 @@ impl Flows {
 
 /// The `.flow` files of a folder and its folders, by path, in order.
 fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = all_files(folder)?;
+    found.retain(|path| is_flow(path));
+    Ok(found)
+}
+
+fn is_flow(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "flow")
+}
+
+fn all_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -254,7 +274,7 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
             let path = entry?.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "flow") {
+            } else {
                 found.push(path);
             }
         }
@@ -284,6 +304,41 @@ async fn compiled(folder: &Path) -> Result<Program, FlowsError> {
 /// Reads and compiles the flows of a folder.
 pub(super) fn compile_folder(folder: &Path) -> Result<Program, FlowsError> {
     compile_sources(&sources(folder)?)
+}
+
+/// Files of the business that flows name.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// By path in the folder.
+    pub kept: BTreeMap<String, Vec<u8>>,
+    /// Too large for that.
+    pub left: Vec<String>,
+}
+
+/// Files in the folder whose path stands in some text. What a text puts together is not found.
+pub(super) fn beside(folder: &Path, sources: &Sources) -> Result<Beside, FlowsError> {
+    let unreadable = |place: &Path, why| FlowsError::Unreadable {
+        place: place.to_owned(),
+        why,
+    };
+    let mut beside = Beside::default();
+    for path in all_files(folder).map_err(|why| unreadable(folder, why))? {
+        let shown = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+        let named = sources.files.iter().any(|file| file.text.contains(&shown));
+        if is_flow(&path) || !named {
+            continue;
+        }
+        let size = std::fs::metadata(&path)
+            .map_err(|why| unreadable(&path, why))?
+            .len();
+        if size > LARGEST_KEPT {
+            beside.left.push(shown);
+            continue;
+        }
+        let bytes = std::fs::read(&path).map_err(|why| unreadable(&path, why))?;
+        beside.kept.insert(shown, bytes);
+    }
+    Ok(beside)
 }
 
 /// The texts of a folder, named as people name them.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::parts::{Number, Shared, lock};
+use super::versions;
 use crate::channel::{EncodeError, HttpRequest, SendClass, SendError, Step, Upload};
 
 /// Meta keeps an upload for 30 days.
@@ -14,7 +15,7 @@ pub(super) async fn request(shared: &Shared, number: &Number, step: &Step) -> Re
     let refused = |why: EncodeError| fault(why.to_string());
     let channel = &number.channel;
     if let Some(path) = step.file().filter(|_| channel.capabilities().files_along) {
-        let upload = read(&shared.config.flows, path).await?;
+        let (_, upload) = found(shared, number, path).await?;
         return channel.encode_with_file(step, &upload).map_err(refused);
     }
     let step = ready(shared, number, step).await?;
@@ -26,13 +27,19 @@ async fn ready(shared: &Shared, number: &Number, step: &Step) -> Result<Step, Se
     let Some(path) = step.file() else {
         return Ok(step.clone());
     };
-    let known = (number.config.id.clone(), path.to_owned());
+    let runs = number.config.runs();
+    let name = shared
+        .flows
+        .kept_file(runs, path)
+        .unwrap_or_else(|| path.to_owned());
+    let known = (number.config.id.clone(), name);
     if let Some((id, since)) = lock(&shared.uploads).get(&known)
         && since.elapsed() < KEPT_FOR
     {
         return Ok(step.clone().uploaded(id.clone()));
     }
-    let upload = read(&shared.config.flows, path).await?;
+    let (name, upload) = found(shared, number, path).await?;
+    let known = (known.0, name);
     let request = number
         .channel
         .encode_upload(&upload)
@@ -52,6 +59,33 @@ async fn ready(shared: &Shared, number: &Number, step: &Step) -> Result<Step, Se
         .ok_or_else(|| fault(format!("the provider took the file {path} and gave no id")))?;
     lock(&shared.uploads).insert(known, (id.clone(), Instant::now()));
     Ok(step.clone().uploaded(id))
+}
+
+/// A file, and the name by which it is known for good: with what is published the one that was published, else the one in
+/// the folder.
+async fn found(shared: &Shared, number: &Number, path: &str) -> Result<(String, Upload), SendError> {
+    if let Some(hash) = shared.flows.kept_file(number.config.runs(), path) {
+        let kept = versions::file(shared.store.as_ref(), &hash).await;
+        // The store is asked again with the next attempt.
+        let kept = kept.map_err(|why| SendError {
+            class: SendClass::Retry(Duration::from_secs(2)),
+            ..fault(format!("the file {path} can't be had from the store: {why}"))
+        })?;
+        if let Some(bytes) = kept {
+            return Ok((hash, upload(path, bytes)));
+        }
+    }
+    Ok((path.to_owned(), read(&shared.config.flows, path).await?))
+}
+
+fn upload(path: &str, bytes: Vec<u8>) -> Upload {
+    let name = Path::new(path).file_name();
+    let filename = name.map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned());
+    Upload {
+        mime: mime(&filename).to_owned(),
+        filename,
+        bytes,
+    }
 }
 
 fn fault(says: String) -> SendError {
@@ -77,14 +111,7 @@ async fn read(folder: &Path, path: &str) -> Result<Upload, SendError> {
     let bytes = tokio::fs::read(&found)
         .await
         .map_err(|why| fault(format!("the file {} can't be read: {why}", found.display())))?;
-    let filename = found
-        .file_name()
-        .map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned());
-    Ok(Upload {
-        mime: mime(&filename).to_owned(),
-        filename,
-        bytes,
-    })
+    Ok(upload(path, bytes))
 }
 
 fn mime(filename: &str) -> &'static str {

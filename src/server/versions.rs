@@ -1,17 +1,20 @@
 //! Published versions of the flows: what answers on the published number of an agent while the folder is worked on. A
-//! version is a whole copy of the texts with the program they became, named by its hash, and never changed; which one is
-//! published is one record, so that publishing and going back are one step.
+//! version is a whole copy of the texts with the program they became, named by its hash, and of the files that the texts
+//! name, each by its own; none is ever changed. Which version is published is one record, so that publishing and going back
+//! are one step.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::door::{Door, DoorError};
-use super::flows::{self, FlowsError};
+use super::flows::{self, Beside, FlowsError};
 use crate::flow::program::Program;
 use crate::flow::source::Sources;
+use crate::store::{Store, StoreError};
 
 /// Name of the setting that lists the versions and says which one is published.
 const LISTED: &str = "flows/versions";
@@ -29,6 +32,21 @@ pub struct Version {
     /// What whoever published it says of it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// The hashes of the files that its texts name, by path in the folder.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub media: BTreeMap<String, String>,
+}
+
+impl Version {
+    fn is_same(&self, hash: &str, media: &BTreeMap<String, String>) -> bool {
+        self.hash == hash && self.media == *media
+    }
+
+    /// The hash of a file of this version, as flows name it; `None`: it is not kept with it.
+    pub(super) fn file(&self, path: &str) -> Option<&str> {
+        let path = path.strip_prefix("./").unwrap_or(path);
+        self.media.get(path).map(String::as_str)
+    }
 }
 
 /// All versions that are kept, the oldest first.
@@ -92,6 +110,8 @@ pub struct Published {
     pub before: u32,
     /// Files by what has become of them since the version that answered before.
     pub changed: Vec<String>,
+    /// Files that are too large to be kept: they are sent from the folder, as they are there.
+    pub left: Vec<String>,
 }
 
 /// Whether something is really done.
@@ -104,6 +124,10 @@ pub enum Really {
 
 fn place_of(hash: &str) -> String {
     format!("flows/version/{hash}")
+}
+
+fn place_of_file(hash: &str) -> String {
+    format!("flows/file/{hash}")
 }
 
 /// All versions.
@@ -131,25 +155,34 @@ pub async fn publish(
         .iter()
         .map(|file| (file.path.clone(), file.text.clone()))
         .collect();
+    let Beside { kept: media, left } = flows::beside(folder, &sources)?;
+    let hashes: BTreeMap<String, String> = media
+        .iter()
+        .map(|(path, bytes)| (path.clone(), hash_of(bytes)))
+        .collect();
     let before = list(door).await?;
     let former = match before.published() {
         Some(version) => kept(door, version).await?.files,
         None => BTreeMap::new(),
     };
-    let changed = changes(&former, &files);
+    let mut changed = changes(&former, &files);
+    changed.extend(changes(&media_of(&before), &hashes));
     let next = |listed: &Versions| Version {
         number: listed.versions.last().map_or(0, |last| last.number) + 1,
         hash: program.hash.clone(),
         at: door.now(),
         note: note.to_owned(),
+        media: hashes.clone(),
     };
     let told = |version: Version, new: bool, before: u32| Published {
         version,
         new,
         before,
         changed: changed.clone(),
+        left: left.clone(),
     };
-    if let Some(same) = before.published().filter(|version| version.hash == program.hash) {
+    let same = |version: &&Version| version.is_same(&program.hash, &hashes);
+    if let Some(same) = before.published().filter(same) {
         return Ok(told(same.clone(), false, before.published));
     }
     if really == Really::Show {
@@ -164,14 +197,19 @@ pub async fn publish(
         program: serde_json::to_value(&program).map_err(unwritable)?,
     };
     let bytes = serde_json::to_vec(&kept).map_err(unwritable)?;
-    // Before anybody is sent there. What has this name is this program.
+    // Before anybody is sent there. What has such a name is this program, or this file.
+    for (path, bytes) in media {
+        let Some(hash) = hashes.get(&path) else { continue };
+        door.change::<(), VersionError>(&place_of_file(hash), |_| Ok((Some(bytes.clone()), ())))
+            .await?;
+    }
     door.change::<(), VersionError>(&place_of(&program.hash), |_| Ok((Some(bytes.clone()), ())))
         .await?;
     let (published, dropped) = door
         .change::<_, VersionError>(LISTED, |seen| {
             let mut listed = Versions::read(seen)?;
             let before = listed.published;
-            if let Some(same) = listed.published().filter(|one| one.hash == program.hash) {
+            if let Some(same) = listed.published().filter(same) {
                 let same = told(same.clone(), false, before);
                 return Ok((seen.map(<[u8]>::to_vec), (same, Vec::new())));
             }
@@ -182,11 +220,9 @@ pub async fn publish(
             Ok((Some(written(&listed)), (told(version, true, before), dropped)))
         })
         .await?;
-    for hash in dropped {
+    for place in dropped {
         // Left behind it only takes room.
-        let _ = door
-            .change::<(), VersionError>(&place_of(&hash), |_| Ok((None, ())))
-            .await;
+        let _ = door.change::<(), VersionError>(&place, |_| Ok((None, ()))).await;
     }
     Ok(published)
 }
@@ -217,11 +253,14 @@ pub async fn go_back(door: &Door, number: u32, really: Really) -> Result<Publish
         Some(version) => kept(door, version).await?.files,
         None => BTreeMap::new(),
     };
+    let mut changed = changes(&former, &files);
+    changed.extend(changes(&media_of(&listed), &version.media));
     let told = |before: u32| Published {
         version: version.clone(),
         new: before != number,
         before,
-        changed: changes(&former, &files),
+        changed: changed.clone(),
+        left: Vec::new(),
     };
     if really == Really::Show {
         return Ok(told(listed.published));
@@ -240,8 +279,13 @@ fn written(listed: &Versions) -> Vec<u8> {
     serde_json::to_vec(listed).unwrap_or_default()
 }
 
-/// Takes the oldest versions off the list, beyond those that are kept. Gives the programs that nobody names any more.
+/// Takes the oldest versions off the list, beyond those that are kept. Gives the names of what no version needs any more.
 fn forget(listed: &mut Versions) -> Vec<String> {
+    let places = |version: &Version| {
+        let mut places = vec![place_of(&version.hash)];
+        places.extend(version.media.values().map(|hash| place_of_file(hash)));
+        places
+    };
     let spare = listed.versions.len().saturating_sub(KEPT);
     let published = listed.published;
     let mut place = 0;
@@ -250,12 +294,30 @@ fn forget(listed: &mut Versions) -> Vec<String> {
         place += 1;
         let stays = place > spare || version.number == published;
         if !stays {
-            gone.push(version.hash.clone());
+            gone.extend(places(version));
         }
         stays
     });
-    gone.retain(|hash| listed.versions.iter().all(|version| version.hash != *hash));
+    let needed: Vec<String> = listed.versions.iter().flat_map(places).collect();
+    gone.retain(|place| !needed.contains(place));
     gone
+}
+
+fn hash_of(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn media_of(listed: &Versions) -> BTreeMap<String, String> {
+    listed
+        .published()
+        .map(|version| version.media.clone())
+        .unwrap_or_default()
+}
+
+/// A file that is kept with a version.
+pub(super) async fn file(store: &dyn Store, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    store.setting(&place_of_file(hash)).await
 }
 
 /// What is different, a line a file.
