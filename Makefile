@@ -44,7 +44,7 @@ audit:
 linked:
 	cd linked && cargo build --locked --release --package switchboard-linked
 
-test-linked:
+test-linked: setup-demo
 	scripts/test-linked
 
 # Minutes at the first time: clippy reads the whole tree again.

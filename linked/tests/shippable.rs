@@ -105,3 +105,36 @@ fn none_of_its_features_is_dangerous() {
         "a test build lifts one thing only: {for_tests:?}"
     );
 }
+
+#[test]
+fn systemd_takes_the_unit_and_finds_little_to_attack() {
+    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+        println!("skipped: there is no systemd-analyze on this machine");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let unit = folder.path().join("switchboard-linked.service");
+    // The program is not installed here; everything else stays.
+    let text = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../deploy/switchboard-linked.service"
+    ));
+    let program = env!("CARGO_BIN_EXE_switchboard-linked");
+    std::fs::write(
+        &unit,
+        text.unwrap()
+            .replace("/usr/local/bin/switchboard-linked", program),
+    )
+    .unwrap();
+    for arguments in [&["verify"][..], &["security", "--offline=true", "--threshold=20"]] {
+        let ran = Command::new("systemd-analyze")
+            .args(arguments)
+            .arg(&unit)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
+        assert!(ran.status.success(), "{arguments:?}: {said}");
+        let complained = arguments[0] == "verify" && said.contains("switchboard-linked.service");
+        assert!(!complained, "{said}");
+    }
+}
