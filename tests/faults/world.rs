@@ -203,9 +203,14 @@ impl World {
     /// The customers fall silent, every message of theirs is taken, and what is owed is paid or the time is up.
     pub async fn settle(&mut self) {
         self.customers.finish().await;
+        self.catch_up(self.patience).await;
+    }
+
+    /// Waits for the answers to all that was taken by now, no longer than this.
+    pub async fn catch_up(&self, at_most: Duration) {
         let taken: Vec<usize> = self.customers.answers().taken.iter().map(Vec::len).collect();
         let began = Instant::now();
-        while !self.heard().answers(&taken) && began.elapsed() < self.patience {
+        while !self.heard().answers(&taken) && began.elapsed() < at_most {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -33,8 +33,11 @@ const PLACES: [(&str, u64); 21] = [
     ("after_job_done", 2),
 ];
 
-/// So many die at each place. At most half of the workers are doomed at the same time, so that hardly anybody's message
-/// meets three of them in a row: that rightly puts it aside.
+/// How long a worker that is alone may live between two deaths, to answer what the first one left.
+const BREATH: Duration = Duration::from_secs(10);
+
+/// So many die at each place. At most half of the workers are doomed at the same time, and one that is alone lives in
+/// between, so that hardly anybody's message meets three deaths in a row: that rightly puts it aside.
 async fn die_everywhere(world: &mut World, times: usize) {
     let mut random = world.plan.random(1_000_003);
     let mut doomed: Vec<(usize, &str, Instant)> = Vec::new();
@@ -62,6 +65,9 @@ async fn die_everywhere(world: &mut World, times: usize) {
         if let Some(at) = dead {
             let (worker, place, _) = doomed.remove(at);
             world.fleet.start(worker, &[]).await;
+            if world.fleet.size() == 1 {
+                world.catch_up(BREATH).await;
+            }
             world.says(&format!(
                 "a worker died at {place}, {} to go",
                 left.len() + doomed.len()
