@@ -35,6 +35,8 @@ pub(crate) struct Policy {
     pub(crate) nack: Option<u16>,
     /// The next message of the device is taken without a word.
     pub(crate) swallow: bool,
+    /// How many codes a device is given; six, if nothing is said.
+    pub(crate) codes: Option<u32>,
     /// Waited for before the first frame after the handshake.
     pub(crate) first_frame_after: Duration,
 }
@@ -86,6 +88,11 @@ impl StandIn {
     /// Takes the next message of the device and never answers it.
     pub async fn swallow_next_message(&self) {
         self.change(|world| world.policy.swallow = true).await;
+    }
+
+    /// Gives a device that wants to be linked so many codes instead of six.
+    pub async fn offer_codes(&self, count: u32) {
+        self.change(|world| world.policy.codes = Some(count)).await;
     }
 
     pub async fn delay_first_frame(&self, wait: Duration) {

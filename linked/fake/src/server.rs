@@ -204,7 +204,8 @@ impl Shared {
     async fn welcome(&self, line: u64, greeted: &Greeted) -> Result<()> {
         let mut world = self.world.lock().await;
         if greeted.payload.username.is_none() {
-            let refs: Vec<String> = (1..=6)
+            let count = world.policy.codes.unwrap_or(6);
+            let refs: Vec<String> = (1..=count)
                 .map(|number| format!("2@{line}-{number}-{}", rand::random::<u64>()))
                 .collect();
             for reference in &refs {

@@ -43,7 +43,7 @@ const CLOSING: &str = "this server, ending";
 pub(super) struct Keeper {
     house: House,
     pub(super) name: String,
-    place: Place,
+    pub(super) place: Place,
     pub(super) records: Records,
     acks: Acks,
     asked: mpsc::Receiver<Ask>,
@@ -218,6 +218,9 @@ impl Keeper {
 
     async fn open(&mut self, refresh_version: bool) {
         let generation = self.view.borrow().generation;
+        if self.view.borrow().me.is_some() && !self.place.has_keys(generation) {
+            return self.keys_are_gone().await;
+        }
         let (happenings, receiver) = mpsc::unbounded_channel();
         let own = happenings.clone();
         let inbox = Arc::new(Keeping {
@@ -290,27 +293,6 @@ impl Keeper {
             Standing::new(State::Unlinked, reason, Timestamp::now()),
         )
         .await;
-    }
-
-    /// Puts the keys of this generation aside and begins the next one.
-    fn retire_keys(&self, reason: String) -> String {
-        let generation = self.view.borrow().generation;
-        let had_keys = self.place.has_keys(generation);
-        let reason = match self.place.archive_keys(generation) {
-            Ok(()) => reason,
-            Err(error) => {
-                tracing::error!(session = self.name, "dead keys cannot be put aside: {error}");
-                format!("{reason}; the dead keys could not be put aside: {error}")
-            }
-        };
-        self.view.send_modify(|view| {
-            view.me = None;
-            view.code = None;
-            if had_keys {
-                view.generation += 1;
-            }
-        });
-        reason
     }
 
     /// Takes the engine down. Nothing of what it still says is heard.
@@ -436,7 +418,7 @@ impl Keeper {
     }
 
     /// Takes the next standing: shown, written down, told, and audited where the state itself has changed.
-    async fn becomes(&mut self, who: &str, what: &str, standing: Standing) {
+    pub(super) async fn becomes(&mut self, who: &str, what: &str, standing: Standing) {
         let before = self.view.borrow().standing.clone();
         if before == standing {
             return;

@@ -3,6 +3,7 @@
 mod hold;
 mod keeper;
 mod keeping;
+mod keys;
 mod telling;
 
 use std::collections::HashMap;

@@ -120,3 +120,23 @@ async fn a_second_holder_of_a_session_is_refused_and_the_first_goes_on() {
     );
     rig.exchange("Hi", "Hello!").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_somebody_deleted_are_missed_in_words_and_no_code_shows_itself() {
+    let mut rig = Rig::linked().await;
+    assert_eq!(rig.companion.end(), Some(0));
+    for name in ["keys-1.db", "keys-1.db-wal", "keys-1.db-shm"] {
+        // The side files are there or not.
+        let _ = std::fs::remove_file(rig.folder().join("main").join(name));
+    }
+    rig.companion = Companion::start(&rig.folder(), &rig.stand_in, &[]);
+    let out = rig.until("logged_out").await;
+    assert!(
+        out["link"]["reason"].as_str().unwrap().contains("keys is gone"),
+        "{out}"
+    );
+    assert!(out["me"].is_null());
+    rig.start_session().await;
+    rig.link().await;
+    assert_eq!(rig.session().await["link"]["generation"], 2);
+}

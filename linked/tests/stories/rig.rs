@@ -164,6 +164,10 @@ impl Ear {
 
     /// The payload of the first event that fits.
     pub async fn hears(&self, event: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        self.hears_within(LIMIT, event, fits).await
+    }
+
+    pub async fn hears_within(&self, limit: Duration, event: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let mut changes = self.heard.changes.subscribe();
         let waiting = async {
             loop {
@@ -174,10 +178,10 @@ impl Ear {
                 changes.changed().await.unwrap();
             }
         };
-        match tokio::time::timeout(LIMIT, waiting).await {
+        match tokio::time::timeout(limit, waiting).await {
             Ok(found) => found,
             Err(_) => panic!(
-                "no {event} that fits in {LIMIT:?}; heard {:#?}",
+                "no {event} that fits in {limit:?}; heard {:#?}",
                 self.heard.events.lock().unwrap()
             ),
         }

@@ -329,3 +329,44 @@ async fn a_server_with_new_keys_or_a_slow_one_is_met_again() {
     rig.until("connected").await;
     rig.exchange("Still you?", "Still me.").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_that_nobody_scans_end_and_a_person_asks_for_more() {
+    let rig = Rig::bare().await;
+    rig.stand_in.offer_codes(1).await;
+    let body = json!({"name": "main", "config": rig.config()});
+    assert_eq!(rig.post("/api/sessions", body).await.0, 201);
+    let old = rig.code().await;
+    // The first code is good for 60 seconds.
+    let expired = rig
+        .ear
+        .hears_within(Duration::from_secs(90), "session.status", |payload| {
+            payload["link"]["state"] == "qr_expired"
+        });
+    assert!(
+        expired.await["link"]["next_action"]
+            .as_str()
+            .unwrap()
+            .contains("new code")
+    );
+    let (status, refused) = rig.get("/api/main/auth/qr?format=raw").await;
+    assert_eq!(status, 422, "{refused}");
+    rig.stand_in.until_offline(LIMIT).await.unwrap();
+    rig.start_session().await;
+    assert_ne!(rig.link().await, old);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_unlinks_while_nobody_is_connected_is_believed_at_the_next_login() {
+    let rig = Rig::linked().await;
+    assert_eq!(rig.post("/api/sessions/main/stop", json!({})).await.0, 201);
+    rig.stand_in.phone().unlink().await;
+    rig.start_session().await;
+    let out = rig.until("logged_out").await;
+    assert_eq!(
+        (&out["me"], &out["link"]["generation"]),
+        (&json!(null), &json!(2))
+    );
+    rig.start_session().await;
+    rig.link().await;
+}
