@@ -351,6 +351,30 @@ async fn stop_engine_keeps_what_is_to_leave_and_logs_nobody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_look_at_a_worker_tells_how_the_link_is_and_what_is_held() {
+    let metrics = |tables: String| format!("metrics = {{ bind = \"127.0.0.1:0\" }}\n{tables}");
+    let shop = Shop::unlinked_with(Double::ours().await, metrics).await;
+    shop.is("awaiting_scan").await;
+    let at = shop.running.metrics_address().unwrap();
+    let look = async || -> Value {
+        let answer = reqwest::get(format!("http://{at}/status")).await.unwrap();
+        answer.json::<Value>().await.unwrap()["numbers"][0].clone()
+    };
+    let waits = look().await;
+    assert!(
+        waits["link"].as_str().unwrap().starts_with("a QR code waits"),
+        "{waits}"
+    );
+    assert!(waits["stopped"].is_string(), "{waits}");
+    shop.double.scans_what_is_shown(OURS).await;
+    shop.is("connected").await;
+    let up = look().await;
+    assert!(up["link"].as_str().unwrap().ends_with("link number 1"), "{up}");
+    assert_eq!(up["stopped"], Value::Null, "{up}");
+    shop.running.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_a_customer_sent_is_fetched_with_the_key_from_the_server_itself() {
     let shop = Shop::open(Double::start().await).await;
     let sari = shop.double.customer(SARI);

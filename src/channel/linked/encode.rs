@@ -85,11 +85,12 @@ fn seen(settings: &LinkedSettings, message_id: &str) -> Result<HttpRequest, Enco
 }
 
 fn chat_of(to: &Address) -> Result<String, EncodeError> {
+    let of_number = |number: &str| Chat::of(&format!("{}@c.us", number.trim_start_matches('+')));
     let chat = match to {
-        Address::Room { id, phone: _ } | Address::Bsuid(id) => Chat::of(id),
-        Address::Phone(number) | Address::WaId(number) => {
-            Chat::of(&format!("{}@c.us", number.trim_start_matches('+')))
-        }
+        // A room of another provider, from before this number was linked, says nothing here; the number does.
+        Address::Room { id, phone } => Chat::of(id).or_else(|| of_number(phone.as_deref()?)),
+        Address::Bsuid(id) => Chat::of(id),
+        Address::Phone(number) | Address::WaId(number) => of_number(number),
     };
     chat.and_then(|chat| chat.id())
         .ok_or_else(|| unsupported("to what is neither a number nor a hidden id"))

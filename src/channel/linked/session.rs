@@ -120,8 +120,9 @@ impl<'a> Session<'a> {
     pub async fn configure(&self, address: &str) -> Result<(), NotDone> {
         match self.found().await {
             Ok(session) if goes_to(&session, address) => Ok(()),
-            Ok(_) => {
-                let body = json!({ "name": self.settings.session, "config": self.config() });
+            Ok(session) => {
+                let config = joined(session.get("config"), self.config());
+                let body = json!({ "name": self.settings.session, "config": config });
                 let path = format!("api/sessions/{}", self.settings.session);
                 self.ask(Method::PUT, &path, Some(&body)).await.map(drop)
             }
@@ -239,6 +240,35 @@ fn read(answer: &HttpResponse) -> Result<Value, NotDone> {
     })
 }
 
+/// Our configuration of a session in what is there already: what others have set stays, and so do their webhooks.
+fn joined(there: Option<&Value>, ours: Value) -> Value {
+    let Some(Value::Object(there)) = there else {
+        return ours;
+    };
+    let mut config = there.clone();
+    let addresses = |hooks: Option<&Value>| -> Vec<Value> {
+        let hooks = hooks.and_then(Value::as_array);
+        hooks
+            .into_iter()
+            .flatten()
+            .map(|hook| hook["url"].clone())
+            .collect()
+    };
+    let replaced = addresses(ours.get("webhooks"));
+    let kept = there.get("webhooks").and_then(Value::as_array);
+    let kept = kept
+        .into_iter()
+        .flatten()
+        .filter(|hook| !replaced.contains(&hook["url"]));
+    let added = ours.get("webhooks").and_then(Value::as_array);
+    let hooks: Vec<Value> = kept.chain(added.into_iter().flatten()).cloned().collect();
+    config.insert("webhooks".to_owned(), Value::Array(hooks));
+    if !config.get("ignore").is_some_and(Value::is_object) {
+        config.insert("ignore".to_owned(), ours["ignore"].clone());
+    }
+    Value::Object(config)
+}
+
 fn goes_to(session: &Value, address: &str) -> bool {
     let hooks = session.pointer("/config/webhooks").and_then(Value::as_array);
     hooks.into_iter().flatten().any(|hook| {
@@ -278,6 +308,22 @@ mod tests {
         assert!(!goes_to(&with(url, json!(["message.any"])), url), "no acks");
         assert!(!goes_to(&with("https://other.example", json!(EVENTS)), url));
         assert!(!goes_to(&json!({ "config": null }), url));
+    }
+
+    #[test]
+    fn what_others_have_set_of_a_session_stays() {
+        let hook = |url: &str, events: Value| json!({ "url": url, "events": events });
+        let ours = json!({ "webhooks": [hook("https://bot.example/webhook/main", json!(EVENTS))], "ignore": { "groups": true } });
+        let there = json!({ "proxy": { "server": "127.0.0.1:1" }, "ignore": null, "webhooks": [
+            hook("https://bot.example/webhook/main", json!(["message"])), hook("https://other.example", json!(["*"]))] });
+        let joined = super::joined(Some(&there), ours.clone());
+        assert_eq!(joined["proxy"]["server"], "127.0.0.1:1");
+        assert_eq!(joined["ignore"], ours["ignore"]);
+        assert_eq!(
+            joined["webhooks"],
+            json!([there["webhooks"][1], ours["webhooks"][0]])
+        );
+        assert_eq!(super::joined(Some(&Value::Null), ours.clone()), ours);
     }
 
     #[test]

@@ -164,6 +164,15 @@ fn an_answer_goes_to_the_chat_as_it_was_received() {
         chat(Address::Phone("+6281100000022".into())),
         "6281100000022@c.us"
     );
+    let of_before = Address::Room {
+        id: "60246f36-165f-4edb-b86d-0d27698f6079".into(),
+        phone: Some("6281100000022".into()),
+    };
+    assert_eq!(
+        chat(of_before),
+        "6281100000022@c.us",
+        "a room of another provider"
+    );
     for nowhere in [room("120363@g.us"), room("../x"), Address::Bsuid("ID.1".into())] {
         assert!(linked().encode(&sending(nowhere, text("Hi"))).is_err());
     }
