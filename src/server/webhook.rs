@@ -236,7 +236,7 @@ pub(super) async fn deliver(
             InboundBody::Status(status) => statuses.push((number, status.clone())),
             InboundBody::Account { field, value } if number.link.is_some() && field == "session.status" => {
                 if let Some(link) = &number.link {
-                    link.told(value, shared.store.now());
+                    link.told(value);
                 }
             }
             InboundBody::Account { field, .. } => {

@@ -53,6 +53,14 @@ struct Seen {
     /// When this state was seen first, for people and for this process.
     since: Timestamp,
     began: Instant,
+    /// What was told since, and has not been looked at yet: it holds at once.
+    news: Option<(Link, Instant)>,
+}
+
+impl Seen {
+    fn now(&self) -> &Link {
+        self.news.as_ref().map_or(&self.link, |(news, _)| news)
+    }
 }
 
 /// A link, for people and for pages.
@@ -107,7 +115,7 @@ impl Watch {
         }
         match &*lock(&self.seen) {
             None => Some("the link has not been looked at yet".to_owned()),
-            Some(seen) => seen.link.held(&self.settings.number),
+            Some(seen) => seen.now().held(&self.settings.number),
         }
     }
 
@@ -116,11 +124,11 @@ impl Watch {
         let record = lock(&self.record).generation;
         match &*lock(&self.seen) {
             None => "not looked at yet".to_owned(),
-            Some(Seen { link, since, .. }) => format!(
+            Some(seen) => format!(
                 "{}, since {}, link number {}",
-                link.in_words(),
-                link.since.unwrap_or(*since),
-                link.generation.unwrap_or(record)
+                seen.now().in_words(),
+                seen.now().since.unwrap_or(seen.since),
+                seen.now().generation.unwrap_or(record)
             ),
         }
     }
@@ -130,21 +138,19 @@ impl Watch {
         self.held()?;
         let down = lock(&self.seen)
             .as_ref()
-            .map(|seen| (seen.link.state, seen.began.elapsed()));
+            .map(|seen| (seen.now().state, seen.began.elapsed()));
         let long = down.is_some_and(|(state, time)| state != LinkState::Connected && time > LONG);
         Some(AGAIN_AFTER[usize::from(long)])
     }
 
     /// The server has told of a change. That the link is up must be seen: the news does not say which number it is.
-    pub fn told(&self, news: &Value, now: Timestamp) {
+    pub fn told(&self, news: &Value) {
         let link = Link::of(news);
         if link.state != LinkState::Connected
             && let Some(seen) = lock(&self.seen).as_mut()
-            && seen.link.state == LinkState::Connected
         {
-            // Held at once; what it is exactly is seen and written down in a moment.
-            seen.link.state = link.state;
-            (seen.since, seen.began) = (now, Instant::now());
+            let number = seen.link.number.clone();
+            seen.news = Some((Link { number, ..link }, Instant::now()));
         }
         self.again.notify_one();
     }
@@ -169,6 +175,13 @@ impl Watch {
         Ok(shown(&self.id, &self.settings, seen, record, audit, self.held()))
     }
 
+    /// Whether something was told since then.
+    fn was_told_since(&self, moment: Instant) -> bool {
+        let seen = lock(&self.seen);
+        let told = seen.as_ref().and_then(|seen| seen.news.as_ref());
+        told.is_some_and(|(_, at)| *at >= moment)
+    }
+
     /// Takes in what was seen; gives the line that tells of a change.
     fn take_in(&self, link: Link, now: Timestamp) -> Option<Audited> {
         let mut seen = lock(&self.seen);
@@ -189,7 +202,12 @@ impl Watch {
         let changed = before.as_ref().is_none_or(|before| {
             (before.state, &before.number, before.generation) != (link.state, &link.number, link.generation)
         });
-        *seen = Some(Seen { link, since, began });
+        *seen = Some(Seen {
+            link,
+            since,
+            began,
+            news: None,
+        });
         changed.then_some(line)
     }
 }
@@ -215,6 +233,7 @@ pub async fn look(store: &dyn Store, id: &str, settings: &LinkedSettings) -> Res
             link,
             since,
             began: Instant::now(),
+            news: None,
         }),
         record,
         audit,
@@ -238,10 +257,10 @@ fn shown(
     mut audit: Vec<Audited>,
     held: Option<String>,
 ) -> LinkView {
-    let since = seen.as_ref().map(|seen| seen.link.since.unwrap_or(seen.since));
+    let since = seen.as_ref().map(|seen| seen.now().since.unwrap_or(seen.since));
     let link = seen.map_or_else(
         || Link::bare(LinkState::Starting, "it has not been looked at yet"),
-        |seen| seen.link,
+        |seen| seen.now().clone(),
     );
     let next = Some(link.next_action.clone()).filter(|next| !next.is_empty());
     let first = audit.len().saturating_sub(SHOWN);
@@ -265,7 +284,12 @@ fn shown(
 pub(super) async fn run(shared: Arc<Shared>, watch: Arc<Watch>) {
     let (mut down_since, mut alarms) = (Instant::now(), 0);
     loop {
+        let asked = Instant::now();
         let link = watch.device.session().look().await;
+        // What was told meanwhile is newer than the answer.
+        if watch.was_told_since(asked) && !shared.stopping.is_cancelled() {
+            continue;
+        }
         if link.held(&watch.settings.number).is_none() {
             (down_since, alarms) = (Instant::now(), 0);
         }
@@ -354,10 +378,18 @@ mod tests {
         let watch = watch().await;
         let now = Timestamp::UNIX_EPOCH;
         watch.take_in(session("WORKING", "6281100000011"), now);
-        watch.told(&json!({ "status": "FAILED" }), now);
+        watch.told(&json!({ "status": "FAILED" }));
         assert!(watch.held().is_some());
-        watch.told(&json!({ "status": "WORKING" }), now);
+        watch.told(&json!({ "status": "WORKING" }));
         assert!(watch.held().is_some());
+        // The change is written down when it is looked at, whoever was faster.
+        let line = watch
+            .take_in(session("FAILED", "6281100000011"), now)
+            .expect("a change");
+        assert_eq!(
+            (line.from.as_deref(), line.to.as_deref()),
+            (Some("connected"), Some("failed"))
+        );
     }
 
     #[tokio::test]
