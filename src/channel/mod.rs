@@ -4,7 +4,7 @@
 //! [`Channel::acknowledge`] answers it. Outward, a message passes
 //! [`Channel::plan`] (what the provider can show), [`Channel::encode`] (its wire format), a [`Transport`] and
 //! [`Channel::interpret`] (what happened). All of these are pure: the same code runs in production, in tests and in
-//! fuzzing. Only [`Channel::fetch_media`] and [`Channel::health`] do I/O. A channel knows [`crate::message`] and
+//! fuzzing. Only [`Channel::fetch_media`], [`Channel::health`], [`Channel::templates`] and [`Channel::register`] do I/O. A channel knows [`crate::message`] and
 //! nothing else of Switchboard.
 
 pub mod coster;
@@ -22,9 +22,11 @@ mod signature;
 mod simulator;
 mod split;
 mod step;
+pub mod template;
 
 use async_trait::async_trait;
 
+use self::template::{NotListed, Template};
 use crate::message::{Inbound, MediaHandle};
 
 pub use delivery::Delivery;
@@ -110,6 +112,14 @@ pub trait Channel: std::fmt::Debug + Send + Sync {
 
     /// Asks the provider whether this number can send and receive.
     async fn health(&self) -> Health;
+
+    /// Asks the provider which templates there are, in every language and whatever their state.
+    ///
+    /// # Errors
+    /// If it has no list, or does not give it.
+    async fn templates(&self) -> Result<Vec<Template>, NotListed> {
+        Err(NotListed::NoList("this provider has no list of templates"))
+    }
 
     /// Tells the provider where webhooks go, and looks whether it knows.
     ///

@@ -66,11 +66,13 @@ pub fn plan(outbound: &Outbound, caps: &Caps) -> Plan {
             language,
             params,
             text,
+            parts,
         } => draft.shows.push(Show::Template {
             name: name.clone(),
             language: language.clone(),
             params: params.iter().map(|param| one_line(param)).collect(),
             text: text.clone(),
+            parts: parts.clone(),
         }),
         // Done above.
         OutboundBody::HandOff { .. } | OutboundBody::Resolve => {}

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Address, Limits, MediaKind, MediaSource, OutboundBody, Place};
+use crate::message::{Address, Limits, MediaKind, MediaSource, OutboundBody, Place, TemplateParts};
 
 /// A message of ours on its way to a channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -209,6 +209,8 @@ pub enum Show {
         language: String,
         params: Vec<String>,
         text: String,
+        #[serde(default, skip_serializing_if = "TemplateParts::is_empty")]
+        parts: Box<TemplateParts>,
     },
 }
 

@@ -92,6 +92,7 @@ fn config(args: &Args, store: PathBuf, shop: SocketAddr) -> anyhow::Result<Confi
         public_url: None,
         admin_token: None,
         store_key: None,
+        tokens: Vec::new(),
         log: log(),
         limits: Limits {
             drain_seconds: 3,

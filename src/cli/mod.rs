@@ -23,6 +23,7 @@ mod register;
 mod serve;
 mod status;
 mod store;
+mod template;
 mod test;
 mod transcribe;
 mod voice;
@@ -69,6 +70,8 @@ enum Command {
     Doctor(doctor::Args),
     /// The numbers: what to hand to their providers, and how they are
     Channel(channel::Args),
+    /// Approved templates: what there is, and sending one on your own account
+    Template(template::Args),
     /// One look at a running worker: health, queues, numbers, promises
     Status(status::Args),
     /// All records of a store out to a file, and in again
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Publish(args) => publish::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Channel(args) => channel::run(&args),
+        Command::Template(args) => template::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Store(args) => store::run(&args),
         Command::Contact(args) => contact::run(&args),

@@ -163,6 +163,7 @@ impl<'m> Run<'m> {
             language: language.clone(),
             params,
             text,
+            parts: Box::default(),
         })
     }
 

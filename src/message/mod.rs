@@ -13,4 +13,6 @@ pub use inbound::{
     MediaKind, Party, Place, Role, RoomNews, StatusUpdate, Window,
 };
 pub use limits::{Limits, TextMeasure, clip, measure};
-pub use outbound::{Address, Choice, Choices, MediaSource, OutboundBody};
+pub use outbound::{
+    Address, ButtonValue, Choice, Choices, MediaSource, OutboundBody, TemplateHeader, TemplateParts,
+};

@@ -62,6 +62,9 @@ pub enum OutboundBody {
         params: Vec<String>,
         /// What the customer will read, for the thread.
         text: String,
+        /// What it takes besides.
+        #[serde(default, skip_serializing_if = "TemplateParts::is_empty")]
+        parts: Box<TemplateParts>,
     },
     /// Asks for the customer's location with the app's own button.
     AskLocation {
@@ -74,6 +77,50 @@ pub enum OutboundBody {
     },
     /// The conversation is over, for that inbox.
     Resolve,
+}
+
+/// What a template takes besides the values of its body.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TemplateParts {
+    /// The names of the body's blanks, in the order of the values, where the provider knows them by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<TemplateHeader>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<ButtonValue>,
+}
+
+impl TemplateParts {
+    pub fn is_empty(&self) -> bool {
+        *self == TemplateParts::default()
+    }
+}
+
+/// What fills the header of a template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TemplateHeader {
+    /// The value of its one blank.
+    Text(String),
+    /// A picture, video or document by its address.
+    File {
+        media: MediaKind,
+        url: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        filename: Option<String>,
+    },
+}
+
+/// What fills a button of a template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ButtonValue {
+    /// Its place among the template's buttons, from 0.
+    pub index: usize,
+    /// Whether it copies the value; otherwise that ends its address.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copies: bool,
+    pub value: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

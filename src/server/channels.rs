@@ -9,6 +9,7 @@ use super::config::{ChannelConfig, Config, ProviderConfig, Runs};
 use super::doctor::{Check, Level};
 use super::numbers;
 use crate::channel::linked::{Link, LinkState, LinkedDevice};
+use crate::channel::template::{NotListed, Template};
 use crate::channel::{HealthCheck, HealthState, NotRegistered};
 
 /// The group of these checks in a report.
@@ -213,6 +214,20 @@ pub async fn verify(config: &Config, channel: &ChannelConfig) -> Verified {
         })
         .collect();
     verified(State::of(&health.checks), checks)
+}
+
+/// Asks the provider for the templates of this number.
+///
+/// # Errors
+/// If it has no list, or does not give it.
+pub async fn templates(channel: &ChannelConfig) -> Result<Vec<Template>, NotListed> {
+    match numbers::provider(&channel.provider) {
+        Ok(Some((adapter, _))) => adapter.templates().await,
+        Ok(None) => Err(NotListed::NoList(
+            "the number is simulated: there are the templates of the business file, and nobody approves them",
+        )),
+        Err(why) => Err(NotListed::Unreachable(format!("TLS can't be started: {why}"))),
+    }
 }
 
 /// Tells the provider where webhooks of this number go.

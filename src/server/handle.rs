@@ -33,7 +33,7 @@ use crate::store::{
 /// A view of a running server. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// What a simulated customer does.
@@ -449,7 +449,7 @@ impl Handle {
 }
 
 /// An id that no other event has, in this process or the next.
-fn unique(kind: &str) -> String {
+pub(super) fn unique(kind: &str) -> String {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let (n, noise) = (
         LAST.fetch_add(1, Ordering::Relaxed),

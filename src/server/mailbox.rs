@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Answer;
-use crate::message::Inbound;
+use crate::message::{Inbound, OutboundBody};
 
 /// An event of one conversation. The name of a variant is part of the stored format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,14 @@ pub enum Item {
     Returned,
     /// A person ended the session.
     Close,
+    /// The business's own systems have something to tell.
+    Notify {
+        /// The end of the notification's id.
+        key: String,
+        /// The name of the token.
+        by: String,
+        body: Box<OutboundBody>,
+    },
     /// Nothing to do: it carried a line for the thread.
     Noted,
 }

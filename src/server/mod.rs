@@ -33,6 +33,7 @@ mod masked;
 mod measured;
 mod metrics;
 mod notes;
+mod notify;
 mod numbers;
 mod operators;
 pub mod overview;
@@ -48,6 +49,7 @@ mod session;
 mod shortcut;
 mod shutdown;
 pub mod stored;
+mod templates;
 mod thread;
 mod tokens;
 pub mod traces;
@@ -199,6 +201,7 @@ impl Server {
             uploads: Mutex::new(HashMap::new()),
         });
         let mut router = webhooks(shared.clone());
+        router = router.merge(notify::routes(Handle::new(shared.clone())));
         if let Some(token) = shared.config.admin_token.clone() {
             router = router.merge(operators::routes(Handle::new(shared.clone()), token));
         }

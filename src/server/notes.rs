@@ -84,6 +84,7 @@ fn stand_in(payload: &[u8]) -> Option<Item> {
         | Item::Said { .. }
         | Item::Returned
         | Item::Close
+        | Item::Notify { .. }
         | Item::Noted => None,
     }
 }

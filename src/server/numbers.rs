@@ -9,6 +9,7 @@ use super::config::{ChannelConfig, Config, MetaConfig, ProviderConfig};
 use super::endpoint::Endpoint;
 use super::link::Watch;
 use super::parts::{Gate, Number};
+use super::templates::Templates;
 use super::tokens::Purse;
 use crate::channel::coster::Coster;
 use crate::channel::linked::LinkedDevice;
@@ -37,6 +38,7 @@ pub(super) async fn open(
             purse: purse(channel),
             endpoint: Endpoint::open(channel, store.as_ref()).await?,
             link: Watch::open(channel, store.as_ref()).await?,
+            templates: Templates::default(),
         };
         numbers.insert(channel.id.clone(), number);
     }
@@ -141,6 +143,7 @@ fn meta_settings(meta: &MetaConfig) -> MetaSettings {
         meta.app_secrets.clone(),
         meta.verify_token.clone(),
     );
+    settings.account_id.clone_from(&meta.waba_id);
     settings.base_url = meta.api_base.to_string();
     settings.api_version.clone_from(&meta.api_version);
     settings.media_hosts.extend(meta.media_hosts.iter().cloned());

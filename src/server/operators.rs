@@ -72,7 +72,7 @@ async fn guard(token: Arc<SecretString>, request: Request, next: Next) -> Respon
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers
         .get(header::AUTHORIZATION)?
         .to_str()

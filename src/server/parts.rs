@@ -19,6 +19,7 @@ use super::listen::Ear;
 use super::metrics::Metrics;
 use super::people::People;
 use super::pulse::Pulse;
+use super::templates::Templates;
 use super::tokens::Purse;
 use crate::channel::{Channel, Simulator, Transport};
 use crate::store::{ContactId, JobClaim, JobId, MovableClock, Store};
@@ -76,6 +77,7 @@ pub(super) struct Number {
     pub endpoint: Endpoint,
     /// Of a number that is linked like WhatsApp Web.
     pub link: Option<Arc<Watch>>,
+    pub templates: Templates,
 }
 
 /// Whether a number may send.

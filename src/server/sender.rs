@@ -18,8 +18,9 @@ use super::patience::repeated;
 use super::thread::{Line, NoteKind, Ours};
 use super::traces::Span;
 use super::uploads;
-use crate::channel::{SendClass, SendError, Step};
+use crate::channel::{SendClass, SendError, Show, Step};
 use crate::failpoint;
+use crate::message::Address;
 use crate::store::{SendClaim, SendOutcome, Sender};
 
 /// Longer than a request may take.
@@ -129,6 +130,10 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim, asked: Instant) -> Sen
         let why = format!("the channel {} is not configured any more", claim.channel);
         return not_yet(now, STOPPED_FOR, why);
     };
+    let ours = addressed(ours, claim);
+    if let Some(why) = template_refused(number, &ours.step) {
+        return dead(why);
+    }
     if let Some(why) = too_late(&ours, claim, now) {
         return dead(why);
     }
@@ -187,6 +192,29 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim, asked: Instant) -> Sen
     }
 }
 
+/// A customer who never wrote is known by a number that people gave: with a `+`, so that no provider takes it for one of
+/// the business's own country.
+fn addressed(mut ours: Ours, claim: &SendClaim) -> Ours {
+    if claim.last_in.is_none()
+        && let Step::Send { to, .. } = &mut ours.step
+        && let Address::WaId(digits) = to
+    {
+        *to = Address::Phone(format!("+{digits}"));
+    }
+    ours
+}
+
+/// Why a template that was good when it was queued is not any more.
+fn template_refused(number: &Number, step: &Step) -> Option<String> {
+    match step {
+        Step::Send {
+            show: Show::Template { name, language, .. },
+            ..
+        } => number.templates.refuses(name, language),
+        Step::Send { .. } | Step::Seen { .. } | Step::HandOff { .. } | Step::Resolve { .. } => None,
+    }
+}
+
 /// Whether a message waits for something between its claim and the moment it leaves.
 fn takes_time(step: &Step) -> bool {
     let waits = matches!(
@@ -216,13 +244,15 @@ fn too_late(ours: &Ours, claim: &SendClaim, now: Timestamp) -> Option<String> {
         let old = ours.queued_at.duration_until(now) > OLDEST;
         return old.then(|| "it waited for more than a day".to_owned());
     }
-    let open = claim
-        .last_in
-        .is_some_and(|last| last.duration_until(now) < WINDOW);
-    (!open).then(|| {
+    (!is_open(claim.last_in, now)).then(|| {
         "the customer's last message is more than 24 hours old, and WhatsApp takes only templates then"
             .to_owned()
     })
+}
+
+/// Whether the customer, who spoke then, can be written to freely.
+pub(super) fn is_open(last_in: Option<Timestamp>, now: Timestamp) -> bool {
+    last_in.is_some_and(|last| last.duration_until(now) < WINDOW)
 }
 
 /// What to do with a message that may have been sent; `None`: send it. Whoever finds that its sender died first waits for

@@ -33,6 +33,9 @@ pub enum Line {
         /// The line of the flow behind it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         place: Option<SourceLine>,
+        /// The notification that it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        about: Option<String>,
     },
 }
 
@@ -66,6 +69,12 @@ pub struct Ours {
     /// The person who wrote it; `None` is the bot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// Nobody asked for it just now: a notification, or what a flow had planned. Those who opted out do not get it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unasked: bool,
+    /// The end of the notification's id, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<String>,
     /// The line of the flow that says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said_at: Option<SourceLine>,
@@ -77,6 +86,7 @@ impl Line {
             kind,
             text: text.into(),
             place,
+            about: None,
         }
     }
 

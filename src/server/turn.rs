@@ -89,6 +89,8 @@ pub(super) fn play(
         pause: SignedDuration::ZERO,
         for_the_room: None,
         resolved: false,
+        unasked: false,
+        notification: None,
         out: Outcome {
             session,
             memory,
@@ -118,6 +120,9 @@ struct Table<'a> {
     for_the_room: Option<OutboundBody>,
     /// The room is closed there already.
     resolved: bool,
+    /// What is said now nobody asked for.
+    unasked: bool,
+    notification: Option<String>,
     out: Outcome,
 }
 
@@ -125,7 +130,10 @@ impl Table<'_> {
     fn take(&mut self, arrived: Arrived) {
         (self.seq, self.index, self.at) = (arrived.seq, 0, arrived.at);
         self.hear_the_inbox(&arrived);
-        self.settle_who_speaks();
+        let notify = matches!(arrived.what, What::Item(Item::Notify { .. }));
+        if !notify {
+            self.settle_who_speaks();
+        }
         match arrived.what {
             What::Customer { act, name, .. } => {
                 if name.is_some() {
@@ -247,7 +255,37 @@ impl Table<'_> {
                     self.room_resolved();
                 }
             }
+            Item::Notify { key, by, body } => self.notify(key, by, *body),
             Item::Noted => {}
+        }
+    }
+
+    /// A system of the business has something to tell, whoever has the chat. The conversation stays where it is.
+    fn notify(&mut self, key: String, by: String, body: OutboundBody) {
+        let before = (self.out.outbox.len(), self.out.history.len());
+        if self.out.memory.opted_out {
+            self.note(
+                NoteKind::Sending,
+                format!("Not sent for {by}: the customer wants no more messages on our own account."),
+            );
+        } else {
+            let outgoing = Outgoing {
+                body,
+                said_at: None,
+                after_ms: 0,
+            };
+            self.unasked = true;
+            self.notification = Some(key.clone());
+            self.pack(outgoing, Sender::Person, Some(by));
+            (self.unasked, self.notification) = (false, None);
+        }
+        if self.out.outbox.len() == before.0 {
+            // Whoever asks what became of it finds why.
+            for line in &mut self.out.history[before.1..] {
+                if let Line::Note { about, .. } = line {
+                    *about = Some(key.clone());
+                }
+            }
         }
     }
 
@@ -533,6 +571,8 @@ impl Table<'_> {
                 template: anytime,
                 queued_at: self.at,
                 agent: agent.clone(),
+                unasked: self.unasked,
+                notify: self.notification.clone(),
                 said_at: outgoing.said_at.clone(),
             }));
             self.out.outbox.push(OutboxEntry {

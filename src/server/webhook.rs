@@ -240,6 +240,9 @@ pub(super) async fn deliver(
                 }
             }
             InboundBody::Account { field, .. } => {
+                if field.contains("template") {
+                    number.templates.are_old();
+                }
                 tracing::warn!(
                     channel = number.config.id,
                     field,

@@ -34,6 +34,7 @@ fn routed(inner: &Arc<Inner>, asked: &Asked) -> Result<Reply, Refusal> {
         ("POST", ["media"]) => media::upload(inner, asked),
         ("GET", ["health_status"]) => Ok(health(inner)),
         ("GET", ["v1", "configs", "webhook"]) => Ok(webhook(inner)),
+        ("GET", ["v1", "configs", "templates"]) => Ok(templates(inner)),
         ("POST", ["v1", "configs", "webhook"]) => set_webhook(inner, asked),
         ("GET", [media::SEGMENT, id, until]) => media::download(inner, id, until),
         ("GET", [id]) if id.bytes().all(|byte| byte.is_ascii_digit()) => media::resolve(inner, id),
@@ -50,6 +51,19 @@ fn health(inner: &Inner) -> Reply {
         json!({ "health_status": { "can_send_messages": can, "entities": [
             { "entity_type": "PHONE_NUMBER", "id": inner.setup.phone_number_id, "can_send_messages": can }] },
             "id": inner.setup.phone_number_id }),
+    )
+}
+
+/// One page; its words are small.
+fn templates(inner: &Inner) -> Reply {
+    let mut all = inner.state().templates.clone();
+    for template in &mut all {
+        template["status"] = json!(template["status"].as_str().unwrap_or_default().to_lowercase());
+    }
+    let count = all.len();
+    Reply::Json(
+        200,
+        json!({ "waba_templates": all, "count": count, "total": count, "limit": 500, "offset": 0 }),
     )
 }
 

@@ -282,6 +282,15 @@ impl Double {
         self.inner.state().copies = copies;
     }
 
+    /// Adds a template, or puts it in the place of the one of its name and language.
+    pub fn has_template(&self, template: serde_json::Value) {
+        let mut state = self.inner.state();
+        state
+            .templates
+            .retain(|of| of["name"] != template["name"] || of["language"] != template["language"]);
+        state.templates.push(template);
+    }
+
     /// Whether the number is registered; if not, sending is refused with 133010.
     pub fn set_registered(&self, registered: bool) {
         self.inner.state().registered = registered;

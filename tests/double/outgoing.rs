@@ -54,6 +54,7 @@ pub fn send(inner: &Arc<Inner>, asked: &Asked) -> Result<Reply, Refusal> {
         .unwrap_or("text")
         .to_owned();
     known_media(inner, message, &kind)?;
+    known_template(inner, &body)?;
     gates(inner, &recipient, &kind)?;
     let sent = accept(inner, &recipient, kind, &body);
     inner.touch();
@@ -143,6 +144,50 @@ fn gates(inner: &Inner, recipient: &Recipient, kind: &str) -> Result<(), Refusal
         ));
     }
     state.rates.take(&inner.setup, &recipient.id, now)
+}
+
+/// A template must be there in its language, be approved, and be given as many values as its body has blanks.
+fn known_template(inner: &Inner, body: &Value) -> Result<(), Refusal> {
+    if body["type"] != "template" {
+        return Ok(());
+    }
+    let (name, language) = (&body["template"]["name"], &body["template"]["language"]["code"]);
+    let state = inner.state();
+    let found = state
+        .templates
+        .iter()
+        .find(|of| of["name"] == *name && of["language"] == *language);
+    let Some(found) = found else {
+        return Err(Refusal::new(
+            132001,
+            format!("template name ({name}) does not exist in {language}"),
+        ));
+    };
+    if found["status"] == "PAUSED" {
+        return Err(Refusal::new(132015, "This template is paused"));
+    }
+    let of = |components: &Value, kind: &str| {
+        let all = components.as_array().cloned().unwrap_or_default();
+        all.into_iter().find(|one| {
+            one["type"]
+                .as_str()
+                .is_some_and(|own| own.eq_ignore_ascii_case(kind))
+        })
+    };
+    let text = of(&found["components"], "body").map(|component| component["text"].to_string());
+    let wanted = text.unwrap_or_default().matches("{{").count();
+    let given = of(&body["template"]["components"], "body")
+        .and_then(|component| Some(component["parameters"].as_array()?.len()))
+        .unwrap_or_default();
+    if wanted != given {
+        return Err(Refusal::new(
+            132000,
+            format!(
+                "body: number of localizable_params ({given}) does not match the expected number of params ({wanted})"
+            ),
+        ));
+    }
+    Ok(())
 }
 
 fn known_media(inner: &Inner, message: &Map<String, Value>, kind: &str) -> Result<(), Refusal> {

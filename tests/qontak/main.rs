@@ -448,6 +448,7 @@ async fn every_step_of_the_adapter_is_taken() {
         language: "id".into(),
         params: vec!["Sari".into(), "A-1".into()],
         text: "Your order A-1 is on its way, Sari.".into(),
+        parts: Box::default(),
     };
     let text = OutboundBody::Text {
         body: "Hi".into(),

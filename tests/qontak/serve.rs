@@ -152,7 +152,15 @@ async fn call(inner: &Arc<Inner>, asked: &Asked) -> Outcome {
         }
         ("GET", ["templates", "whatsapp"]) => {
             let state = inner.state();
-            let all: Vec<Value> = state.templates.keys().map(|id| json!({ "id": id })).collect();
+            let all: Vec<Value> = state
+                .templates
+                .iter()
+                .map(|(id, blanks)| {
+                    let body: String = (1..=*blanks).map(|at| format!("{{{{{at}}}}} ")).collect();
+                    json!({ "id": id, "name": "Order update", "language": "id", "status": "APPROVED",
+                        "category": "UTILITY", "header": null, "body": body.trim_end(), "footer": null, "buttons": [] })
+                })
+                .collect();
             Ok((200, json!(all)))
         }
         (method, ["message_interactions"]) => messages_endpoint(inner, asked, method).await,

@@ -109,6 +109,7 @@ fn a_template_goes_to_the_other_host_under_the_other_token() {
         language: "id".into(),
         params: vec!["Sari".into()],
         text: "Pesanan Sari siap.".into(),
+        parts: Box::default(),
     };
     let step = sending(Some("1.1.0"), show);
     let refused = coster().encode(&step).unwrap_err().to_string();

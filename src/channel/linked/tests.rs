@@ -286,6 +286,7 @@ fn a_template_is_refused_in_words() {
         language: "id".into(),
         params: vec![],
         text: "Ready".into(),
+        parts: Box::default(),
     };
     let refused = linked()
         .encode(&sending(room("6281100000022@c.us"), show))

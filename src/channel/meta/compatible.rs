@@ -63,6 +63,7 @@ impl Preset {
                 media: "{media_id}".to_owned(),
                 health: "health_status".to_owned(),
                 webhook: Some("v1/configs/webhook".to_owned()),
+                templates: Some("v1/configs/templates?limit=500".to_owned()),
             },
             key_header: "d360-api-key",
             key_prefix: "",

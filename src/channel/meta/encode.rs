@@ -3,7 +3,11 @@
 //!
 //! Source: Meta, Cloud API reference v23.0-v25.0, `POST /{phone_number_id}/messages` and `/media`.
 
+mod template;
+
 use serde::Serialize;
+
+use self::template::Template;
 
 use crate::channel::form::form;
 use crate::channel::{Button, EncodeError, Section, Show, Step, Upload};
@@ -128,32 +132,6 @@ enum Content<'a> {
     Location { location: Location<'a> },
     Interactive { interactive: Interactive<'a> },
     Template { template: Template<'a> },
-}
-
-#[derive(Serialize)]
-struct Template<'a> {
-    name: &'a str,
-    language: Language<'a>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    components: Vec<Component<'a>>,
-}
-
-#[derive(Serialize)]
-struct Language<'a> {
-    code: &'a str,
-}
-
-/// The values of the body's blanks, in their order.
-#[derive(Serialize)]
-struct Component<'a> {
-    r#type: &'static str,
-    parameters: Vec<Parameter<'a>>,
-}
-
-#[derive(Serialize)]
-struct Parameter<'a> {
-    r#type: &'static str,
-    text: &'a str,
 }
 
 #[derive(Serialize)]
@@ -347,23 +325,10 @@ impl<'a> Content<'a> {
                 language,
                 params,
                 text: _,
-            } => {
-                let parameters: Vec<_> = params
-                    .iter()
-                    .map(|text| Parameter { r#type: "text", text })
-                    .collect();
-                let body = (!parameters.is_empty()).then_some(Component {
-                    r#type: "body",
-                    parameters,
-                });
-                Content::Template {
-                    template: Template {
-                        name,
-                        language: Language { code: language },
-                        components: body.into_iter().collect(),
-                    },
-                }
-            }
+                parts,
+            } => Content::Template {
+                template: Template::of(name, language, params, parts),
+            },
             Show::Location(Place {
                 lat,
                 lng,

@@ -32,13 +32,13 @@ pub(super) async fn check(meta: &Meta) -> Health {
     health
 }
 
-enum Answer {
+pub(super) enum Answer {
     Json(Value),
     /// HTTP 404 without an error object of Meta's.
     Nothing,
 }
 
-async fn ask(meta: &Meta, address: String) -> Result<Answer, HealthCheck> {
+pub(super) async fn ask(meta: &Meta, address: String) -> Result<Answer, HealthCheck> {
     let name = meta.name;
     let broken = |check, says| check_of(check, HealthState::Broken, says);
     let base = &meta.route.base_url;

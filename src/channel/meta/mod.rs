@@ -1,6 +1,6 @@
 //! Meta's WhatsApp Cloud API, and others who speak its language: the adapter of one phone number. Webhooks pass the
 //! [`Gate`], then [`decode`]; messages leave through [`encode`] by the [`Route`], and [`errors`] reads the answers. Only
-//! [`media`] and [`health`] touch the network.
+//! [`media`], [`health`] and [`templates`] touch the network.
 
 mod compatible;
 mod decode;
@@ -11,6 +11,7 @@ mod handshake;
 mod health;
 mod media;
 mod route;
+mod templates;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use http::header::AUTHORIZATION;
 use secrecy::SecretString;
 
 use super::signature::Algorithm;
+use super::template::{NotListed, Template};
 use super::{
     Answer, Caps, Channel, Decoded, Delivery, EncodeError, Expected, FetchedMedia, Forged, Gate, Health,
     HttpRequest, HttpResponse, MediaError, NetworkTransport, Receipt, SendError, SendFailure, Step, Upload,
@@ -50,6 +52,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 pub struct MetaSettings {
     /// The id of the number, not the number itself.
     pub phone_number_id: String,
+    /// The id of the account, which the list of templates belongs to.
+    pub account_id: Option<String>,
     pub access_token: SecretString,
     /// All app secrets that webhooks may be signed with; more than one while a secret is being changed.
     pub app_secrets: Vec<SecretString>,
@@ -77,6 +81,7 @@ impl MetaSettings {
     ) -> Self {
         MetaSettings {
             phone_number_id: phone_number_id.into(),
+            account_id: None,
             access_token,
             app_secrets,
             verify_token,
@@ -120,7 +125,10 @@ impl Meta {
                 base_url: settings.base_url,
                 api_version: settings.api_version,
                 phone_number_id: settings.phone_number_id,
-                paths: Paths::meta(),
+                paths: Paths {
+                    templates: settings.account_id.as_deref().map(Paths::meta_templates),
+                    ..Paths::meta()
+                },
                 key: Key {
                     header: AUTHORIZATION,
                     prefix: "Bearer ".to_owned(),
@@ -224,5 +232,9 @@ impl Channel for Meta {
 
     async fn health(&self) -> Health {
         health::check(self).await
+    }
+
+    async fn templates(&self) -> Result<Vec<Template>, NotListed> {
+        templates::list(self).await
     }
 }

@@ -22,6 +22,8 @@ pub struct Paths {
     pub health: String,
     /// Tells where webhooks go, where that is asked apart.
     pub webhook: Option<String>,
+    /// Lists the templates, where there is a list.
+    pub templates: Option<String>,
 }
 
 impl Paths {
@@ -36,7 +38,16 @@ impl Paths {
                      platform_type,status,throughput,webhook_configuration"
                     .to_owned(),
             webhook: None,
+            templates: None,
         }
+    }
+
+    /// Meta's list of an account's templates.
+    pub fn meta_templates(account_id: &str) -> String {
+        format!(
+            "{{api_version}}/{account_id}/message_templates?limit=100\
+             &fields=id,name,language,status,category,components"
+        )
     }
 }
 
@@ -79,6 +90,10 @@ impl Route {
 
     pub(super) fn webhook(&self) -> Option<String> {
         Some(self.filled(self.paths.webhook.as_deref()?, ""))
+    }
+
+    pub(super) fn templates(&self) -> Option<String> {
+        Some(self.filled(self.paths.templates.as_deref()?, ""))
     }
 
     pub(super) fn post(&self, address: String, content_type: &str, body: Vec<u8>) -> HttpRequest {

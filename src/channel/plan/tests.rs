@@ -373,6 +373,7 @@ fn where_there_are_rooms_a_number_alone_takes_nothing_but_templates() {
         language: "id".into(),
         params: vec![],
         text: "Your order is on its way.".into(),
+        parts: Box::default(),
     };
     let number = || Address::WaId("6281100000011".into());
     assert_eq!(plan(&to(number(), hi()), &Caps::QONTAK).losses, [Loss::NoRoom]);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{HandOff, QontakSettings};
 use crate::channel::form::form;
 use crate::channel::{EncodeError, HttpRequest, Section, Show, Step, Upload};
-use crate::message::{Address, MediaKind, MediaSource};
+use crate::message::{Address, MediaKind, MediaSource, TemplateHeader};
 
 pub(super) fn request(settings: &QontakSettings, step: &Step) -> Result<HttpRequest, EncodeError> {
     match step {
@@ -83,13 +83,12 @@ fn to_room(
                 &json!({ "body": body, "lists": lists }),
             ))
         }
-        Show::Template { params, .. } => match phone {
+        Show::Template { params, parts, .. } => match phone {
             // A room takes a template that has no blanks; one with values goes to the number, into the same room.
-            None if params.is_empty() => in_room(settings, room, show),
+            _ if params.is_empty() && parts.is_empty() => in_room(settings, room, show),
             None => Err(unsupported(
                 "a template with values to a customer whose number is not known",
             )),
-            Some(_) if params.is_empty() => in_room(settings, room, show),
             Some(phone) => broadcast(settings, phone, show),
         },
         Show::Media { source, .. } => match source {
@@ -142,7 +141,13 @@ fn in_room(settings: &QontakSettings, room: &str, show: &Show) -> Result<HttpReq
 
 fn broadcast(settings: &QontakSettings, number: &str, show: &Show) -> Result<HttpRequest, EncodeError> {
     let template = template_of(settings, show)?;
-    let Show::Template { language, params, .. } = show else {
+    let Show::Template {
+        language,
+        params,
+        parts,
+        ..
+    } = show
+    else {
         return Err(unsupported("anything but a template to a number"));
     };
     let digits = number.trim_start_matches('+');
@@ -152,7 +157,7 @@ fn broadcast(settings: &QontakSettings, number: &str, show: &Show) -> Result<Htt
             |(at, text)| json!({ "key": at.to_string(), "value": format!("value_{at}"), "value_text": text }),
         )
         .collect();
-    let body = json!({
+    let mut body = json!({
         // Qontak insists on a name, and a message of ours has none.
         "to_name": digits,
         "to_number": digits,
@@ -161,6 +166,35 @@ fn broadcast(settings: &QontakSettings, number: &str, show: &Show) -> Result<Htt
         "language": { "code": language },
         "parameters": { "body": values },
     });
+    match &parts.header {
+        None => {}
+        Some(TemplateHeader::Text(text)) => {
+            let value = json!({ "key": "1", "value": "value_1", "value_text": text });
+            body["parameters"]["header"] = json!({ "format": "TEXT", "params": [value] });
+        }
+        Some(TemplateHeader::File { media, url, filename }) => {
+            let format = match media {
+                MediaKind::Photo | MediaKind::Sticker => "IMAGE",
+                MediaKind::Video => "VIDEO",
+                MediaKind::Voice | MediaKind::Audio | MediaKind::Document => "DOCUMENT",
+            };
+            // It insists on a name for every file.
+            let filename = filename.as_deref().unwrap_or("file");
+            body["parameters"]["header"] = json!({ "format": format, "params": [
+                { "key": "url", "value": url }, { "key": "filename", "value": filename } ] });
+        }
+    }
+    if !parts.buttons.is_empty() {
+        let buttons: Vec<Value> = parts
+            .buttons
+            .iter()
+            .map(|button| {
+                let kind = if button.copies { "copy_code" } else { "url" };
+                json!({ "index": button.index.to_string(), "type": kind, "value": button.value })
+            })
+            .collect();
+        body["parameters"]["buttons"] = json!(buttons);
+    }
     Ok(post(settings, "broadcasts/whatsapp/direct", &body))
 }
 
@@ -352,6 +386,7 @@ mod tests {
             language: "id".into(),
             params: params.iter().map(|param| (*param).to_owned()).collect(),
             text: "Your order is on its way.".into(),
+            parts: Box::default(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Mekari Qontak: the adapter of one number, which Qontak calls a channel integration. It is an inbox with a room for each
 //! customer: messages go to rooms, people answer in them, and all of that comes back over one webhook of the whole
 //! organisation. Webhooks pass the [`Gate`], then [`decode`]; messages leave through [`encode`] and are given credentials
-//! by [`access`]; [`errors`] reads the answers. Only [`access`], [`media`], [`endpoint`] and [`health`] touch the network.
+//! by [`access`]; [`errors`] reads the answers. Only [`access`], [`media`], [`endpoint`], [`templates`] and [`health`] touch the network.
 //!
 //! Both generations of its API are spoken: the Open API (a token, or one had for a password) and Mekari's (signed).
 
@@ -13,6 +13,7 @@ mod errors;
 mod health;
 mod media;
 mod sign;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
+use super::template::{NotListed, Template};
 use super::{
     Answer, Caps, Channel, Decoded, Delivery, EncodeError, Expected, FetchedMedia, Forged, Gate, Health,
     HttpRequest, HttpResponse, MediaError, NetworkTransport, NotRegistered, Outbound, Plan, Receipt,
@@ -225,6 +227,10 @@ impl Channel for Qontak {
 
     async fn health(&self) -> Health {
         health::check(self).await
+    }
+
+    async fn templates(&self) -> Result<Vec<Template>, NotListed> {
+        templates::list(self).await
     }
 
     async fn register(&self) -> Result<(), NotRegistered> {

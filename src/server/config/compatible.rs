@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::file::Channel;
 use super::resolve::Reader;
-use crate::channel::meta::{BLANKS, CompatibleSettings, Preset, SIGNATURE_HEADER, SIGNATURE_PREFIX};
+use crate::channel::meta::{BLANKS, CompatibleSettings, Paths, Preset, SIGNATURE_HEADER, SIGNATURE_PREFIX};
 use crate::channel::{Algorithm, Gate};
 
 #[derive(Debug, Default, Deserialize)]
@@ -21,6 +21,7 @@ pub(super) struct Compatible {
     pub media_path: Option<Spanned<String>>,
     pub health_path: Option<Spanned<String>>,
     pub webhook_path: Option<Spanned<String>>,
+    pub templates_path: Option<Spanned<String>>,
     pub key_header: Option<Spanned<String>>,
     pub key_prefix: Option<String>,
     pub files_from_api: Option<bool>,
@@ -75,6 +76,12 @@ impl Reader<'_> {
             Some(written) => self.template(Some(written), String::new(), None),
             None => known.webhook,
         };
+        let of_account = channel.waba_id.as_deref().map(Paths::meta_templates);
+        let templates = match table.templates_path.as_ref() {
+            Some(written) if written.get_ref().is_empty() => None,
+            Some(written) => self.template(Some(written), String::new(), None),
+            None => known.templates.or(of_account),
+        };
         let mut settings = preset.settings(base?, number?, key?, gate?);
         settings.verify_token = verify_token;
         settings.route.api_version.clone_from(&channel.api_version);
@@ -83,6 +90,7 @@ impl Reader<'_> {
         settings.route.paths.media = media?;
         settings.route.paths.health = health?;
         settings.route.paths.webhook = webhook;
+        settings.route.paths.templates = templates;
         settings.route.key.header = key_header?;
         if let Some(prefix) = &table.key_prefix {
             settings.route.key.prefix.clone_from(prefix);

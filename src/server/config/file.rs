@@ -29,6 +29,8 @@ pub(super) struct File {
     pub public_url: Option<Spanned<String>>,
     pub admin_token: Option<Spanned<Source>>,
     pub store_key: Option<Spanned<Source>>,
+    #[serde(default, rename = "token")]
+    pub tokens: Vec<Spanned<Token>>,
     #[serde(default)]
     pub log: Log,
     #[serde(default)]
@@ -56,6 +58,16 @@ pub(super) struct Numbers {
     pub channels: Vec<Spanned<Channel>>,
     #[serde(default, rename = "agent")]
     pub agents: Vec<Agent>,
+}
+
+/// A token of one of the business's own systems.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Token {
+    pub name: String,
+    pub may: Vec<super::Scope>,
+    pub env: Option<String>,
+    pub file: Option<String>,
 }
 
 /// How a store in Redis is used; nothing of it matters to one in a file.

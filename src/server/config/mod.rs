@@ -47,6 +47,8 @@ pub struct Config {
     pub admin_token: Option<SecretString>,
     /// Opens secrets that the store holds.
     pub store_key: Option<SealingKeys>,
+    /// What the business's own systems show, and what each of them may do.
+    pub tokens: Vec<TokenConfig>,
     pub log: Log,
     pub limits: Limits,
     pub retention: Retention,
@@ -60,6 +62,23 @@ pub struct Config {
     pub secrets: BTreeMap<String, SecretString>,
     pub services: BTreeMap<String, ServiceConfig>,
     pub channels: Vec<ChannelConfig>,
+}
+
+/// A token of one of the business's own systems. `Debug` shows no secret.
+#[derive(Debug, Clone)]
+pub struct TokenConfig {
+    /// Who it is, for threads and the log.
+    pub name: String,
+    pub may: Vec<Scope>,
+    pub secret: SecretString,
+}
+
+/// What a token opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Sending on the business's own account, and the lists of templates.
+    Notify,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -11,10 +11,12 @@ use toml::Spanned;
 use url::Url;
 
 use super::agent::{AgentOf, Written};
-use super::file::{Channel, File, Numbers, OneOrMore, Provider, Redis, Service, Source, Sureness, Traces};
+use super::file::{
+    Channel, File, Numbers, OneOrMore, Provider, Redis, Service, Source, Sureness, Token, Traces,
+};
 use super::{
     ChannelConfig, Config, ConfigError, MetaConfig, Mistake, ProviderConfig, ServiceConfig, StoreAddress,
-    TracesConfig, VoiceConfig,
+    TokenConfig, TracesConfig, VoiceConfig,
 };
 use crate::server::channels::{self, Secrets};
 use crate::server::sealed::SealingKeys;
@@ -139,6 +141,7 @@ impl Reader<'_> {
             .as_ref()
             .and_then(|source| self.secret_of(source, "admin_token"));
         let store_key = file.store_key.as_ref().and_then(|source| self.store_key(source));
+        let tokens = file.tokens.iter().filter_map(|token| self.token(token)).collect();
         let mut secrets = BTreeMap::new();
         for (name, source) in &file.secrets {
             if let Some(secret) = self.secret_of(source, &format!("the secret {name}")) {
@@ -168,6 +171,7 @@ impl Reader<'_> {
             public_url,
             admin_token,
             store_key,
+            tokens,
             log: file.log.clone(),
             limits: file.limits.clone(),
             retention: file.retention.resolved(),
@@ -570,6 +574,31 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    fn token(&mut self, written: &Spanned<Token>) -> Option<TokenConfig> {
+        let token = written.get_ref();
+        if token.name.trim().is_empty() || token.may.is_empty() {
+            self.wrong(
+                written.span(),
+                "a token needs a name and something that it may do",
+                "write name = \"shop\" and may = [\"notify\"]",
+            );
+            return None;
+        }
+        let source = Source {
+            env: token.env.clone(),
+            file: token.file.clone(),
+        };
+        let secret = self.secret_of(
+            &Spanned::new(written.span(), source),
+            &format!("the token {}", token.name),
+        )?;
+        Some(TokenConfig {
+            name: token.name.clone(),
+            may: token.may.clone(),
+            secret,
+        })
     }
 
     fn secret_of(&mut self, source: &Spanned<Source>, what: &str) -> Option<SecretString> {

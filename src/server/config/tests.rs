@@ -88,6 +88,10 @@ fn every_key_is_explained_in_the_reference_with_its_default() {
     assert_eq!(keys(&channel["linked"]), known::<Linked>("nonsense = 1"));
     assert_eq!(keys(&table["agent"][0]), known::<Agent>("nonsense = 1"));
     assert_eq!(
+        keys(&table["token"][0]),
+        known::<super::file::Token>("nonsense = 1")
+    );
+    assert_eq!(
         known::<Source>("nonsense = 1"),
         ["env", "file"].map(str::to_owned).into()
     );
@@ -168,7 +172,7 @@ fn a_mistake_is_drawn_with_file_line_and_what_to_do() {
 fn an_unknown_key_is_named_with_those_there_are() {
     let error = parsed("bnid = \"127.0.0.1:1\"").expect_err("a mistake");
     insta::assert_snapshot!(error, @r#"
-    error: unknown field `bnid`, expected one of `flows`, `store`, `redis`, `bind`, `public_url`, `admin_token`, `store_key`, `log`, `limits`, `retention`, `metrics`, `traces`, `voice`, `secrets`, `services`, `channel`, `agent`
+    error: unknown field `bnid`, expected one of `flows`, `store`, `redis`, `bind`, `public_url`, `admin_token`, `store_key`, `token`, `log`, `limits`, `retention`, `metrics`, `traces`, `voice`, `secrets`, `services`, `channel`, `agent`
      --> /etc/switchboard/switchboard.toml:1:1
       |
     1 | bnid = "127.0.0.1:1"
@@ -319,7 +323,13 @@ fn the_reference_says_metas_values_where_a_compatible_channel_says_nothing() {
         }
     };
     let auth = "webhook_auth = \"signature\"";
-    let left_out = ["preset", "webhook_auth", "webhook_path", "health_path"];
+    let left_out = [
+        "preset",
+        "webhook_auth",
+        "webhook_path",
+        "health_path",
+        "templates_path",
+    ];
     let written = settings(&format!("{}{auth}", said("[channel.compatible]", &left_out)));
     let least = settings(&format!("[channel.compatible]\n{auth}"));
     assert_eq!(format!("{written:?}"), format!("{least:?}"));

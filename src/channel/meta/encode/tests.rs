@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::channel::{Row, Show};
+use crate::message::{ButtonValue, TemplateHeader, TemplateParts};
 
 fn send(show: Show) -> Step {
     Step::Send {
@@ -139,12 +140,51 @@ fn a_template_with_its_blanks_in_order() {
         language: "en".into(),
         params: vec!["Maria".into(), "18:00".into()],
         text: "Hi Maria, your bike is ready until 18:00.".into(),
+        parts: Box::default(),
     };
     assert_eq!(
         body(&send(show)),
         message(json!({ "type": "template", "template": { "name": "repair_ready",
             "language": { "code": "en" }, "components": [ { "type": "body", "parameters": [
                 { "type": "text", "text": "Maria" }, { "type": "text", "text": "18:00" } ] } ] } }))
+    );
+}
+
+#[test]
+fn a_template_with_a_picture_blanks_by_name_and_buttons() {
+    let header = TemplateHeader::File {
+        media: MediaKind::Photo,
+        url: "https://shop.example/bike.png".into(),
+        filename: None,
+    };
+    let button = |index, copies, value: &str| ButtonValue {
+        index,
+        copies,
+        value: value.into(),
+    };
+    let show = Show::Template {
+        name: "repair_ready".into(),
+        language: "en".into(),
+        params: vec!["Maria".into()],
+        text: "Hi Maria.".into(),
+        parts: Box::new(TemplateParts {
+            names: vec!["first_name".into()],
+            header: Some(header),
+            buttons: vec![button(0, false, "A-1"), button(2, true, "HALF")],
+        }),
+    };
+    assert_eq!(
+        body(&send(show)),
+        message(json!({ "type": "template", "template": { "name": "repair_ready",
+            "language": { "code": "en" }, "components": [
+                { "type": "header", "parameters": [
+                    { "type": "image", "image": { "link": "https://shop.example/bike.png" } } ] },
+                { "type": "body", "parameters": [
+                    { "type": "text", "parameter_name": "first_name", "text": "Maria" } ] },
+                { "type": "button", "sub_type": "url", "index": "0", "parameters": [
+                    { "type": "text", "text": "A-1" } ] },
+                { "type": "button", "sub_type": "copy_code", "index": "2", "parameters": [
+                    { "type": "coupon_code", "coupon_code": "HALF" } ] } ] } }))
     );
 }
 

@@ -1,0 +1,280 @@
+//! Messages on the business's own account: templates as their provider lists them, `POST /api/notify` and what became of
+//! it, between the real server and the provider's double.
+
+// Helpers of tests stand outside test functions here; a panic is how they say that a promise was broken.
+#![allow(clippy::unwrap_used)]
+
+mod bot;
+mod double;
+
+use std::time::Instant;
+
+use bot::{Bot, PATIENCE, heard};
+use double::Double;
+use serde_json::{Value, json};
+
+const SARI: &str = "6281100000011";
+const TOKEN: &str = "a-token-of-the-shop";
+
+/// A bot with a token for the shop, and an account whose templates are known.
+async fn open(double: &Double) -> Shop {
+    let account = double.setup().business_account_id.clone();
+    let mut bot = Bot::new(double)
+        .with(
+            double,
+            "[[token]]\nname = \"shop\"\nmay = [\"notify\"]\nenv = \"SHOP_NOTIFY\"\n",
+        )
+        .with_channel(double, &format!("waba_id = \"{account}\"\n"));
+    bot.env("SHOP_NOTIFY", TOKEN);
+    double.has_template(shipped("APPROVED"));
+    let base = bot.try_start(double, &[]).await.expect("it starts");
+    double.point_at(format!("{base}/webhook/main"));
+    Shop {
+        bot,
+        base,
+        client: reqwest::Client::new(),
+    }
+}
+
+fn shipped(status: &str) -> Value {
+    json!({ "name": "order_shipped", "language": "en", "status": status, "category": "UTILITY", "id": "77",
+        "components": [{ "type": "BODY", "text": "Hi {{1}}, order {{2}} is on its way." }] })
+}
+
+struct Shop {
+    bot: Bot,
+    base: String,
+    client: reqwest::Client,
+}
+
+impl Shop {
+    async fn notify(&self, body: Value) -> (u16, Value) {
+        let request = self.client.post(format!("{}/api/notify", self.base));
+        let answer = request
+            .bearer_auth(TOKEN)
+            .body(body.to_string())
+            .send()
+            .await
+            .unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// A refusal: its status, its word and its sentence.
+    async fn refused(&self, body: Value) -> (u16, String, String) {
+        let (status, answer) = self.notify(body).await;
+        let text = |name: &str| {
+            answer[name]
+                .as_str()
+                .unwrap_or_else(|| panic!("{answer}"))
+                .to_owned()
+        };
+        (status, text("code"), text("error"))
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        let request = self.client.get(format!("{}{path}", self.base));
+        let answer = request.bearer_auth(TOKEN).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// Waits until a notification is there.
+    async fn comes_to(&self, id: &str, wanted: &str) -> Value {
+        let began = Instant::now();
+        loop {
+            let (_, told) = self.get(&format!("/api/notify/{id}")).await;
+            if told["state"] == wanted {
+                return told;
+            }
+            assert!(began.elapsed() < PATIENCE, "waited in vain for {wanted}: {told}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+}
+
+fn to_sari(parameters: &[&str]) -> Value {
+    json!({ "to": "+62 811-0000-0011", "key": "A-1 shipped",
+        "template": { "name": "order_shipped", "language": "en", "parameters": parameters } })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shop_tells_a_customer_who_never_wrote_once_and_sees_what_became_of_it() {
+    let double = Double::start().await;
+    let shop = open(&double).await;
+    let (status, taken) = shop.notify(to_sari(&["Sari", "A-1"])).await;
+    assert_eq!(status, 202, "{taken}");
+    assert_eq!(
+        (&taken["state"], &taken["checked"], &taken["repeated"]),
+        (&json!("queued"), &json!(true), &json!(false))
+    );
+    let sent = double.wait_for_sent(1).await;
+    assert_eq!(sent[0].to, SARI);
+    let call = double
+        .log()
+        .into_iter()
+        .find(|call| call.is_message() && call.json()["type"] == "template")
+        .expect("the request");
+    assert_eq!(
+        call.json()["to"],
+        "+6281100000011",
+        "the number of somebody who never wrote bears its country"
+    );
+    assert_eq!(
+        call.json()["template"]["components"][0]["parameters"][1]["text"],
+        "A-1"
+    );
+    let id = taken["id"].as_str().unwrap();
+    shop.comes_to(id, "read").await;
+
+    let (status, again) = shop.notify(to_sari(&["Sari", "A-1"])).await;
+    assert_eq!((status, &again["repeated"]), (202, &json!(true)));
+    assert_eq!(again["id"], taken["id"]);
+    double.customer(SARI).says("Hi");
+    heard(&double, SARI, 2).await;
+    assert_eq!(double.sent().len(), 2, "the same key is the same notification");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_can_t_be_sent_is_refused_in_words_and_nothing_is_queued() {
+    let double = Double::start().await;
+    let shop = open(&double).await;
+    let template = |name: &str, parameters: Value| json!({ "to": SARI, "template": { "name": name, "parameters": parameters } });
+    for (body, status, code, part) in [
+        (
+            to_sari(&["Sari"]),
+            422,
+            "parameters",
+            "takes 2 values (1, 2), and one is given",
+        ),
+        (
+            to_sari(&["Sari", ""]),
+            422,
+            "parameters",
+            "the value of 2 is empty",
+        ),
+        (
+            template("order_shiped", json!(["Sari", "A-1"])),
+            422,
+            "unknown_template",
+            "did you mean order_shipped?",
+        ),
+        (
+            template("order_shipped", json!({ "1": "Sari", "3": "A-1" })),
+            422,
+            "parameters",
+            "no blank \"3\"; it has 1, 2",
+        ),
+        (
+            json!({ "to": SARI, "text": "Your order left." }),
+            422,
+            "window_closed",
+            "send an approved template",
+        ),
+        (
+            json!({ "to": "0811 0000", "text": "Hi" }),
+            400,
+            "malformed",
+            "write it with its country",
+        ),
+        (
+            json!({ "to": SARI }),
+            400,
+            "malformed",
+            "either `template` or `text`",
+        ),
+        (
+            json!({ "to": SARI, "txet": "Hi" }),
+            400,
+            "malformed",
+            "unknown field `txet`",
+        ),
+        (
+            json!({ "channel": "other", "to": SARI, "text": "Hi" }),
+            404,
+            "not_found",
+            "there are main",
+        ),
+        (
+            json!({ "contact": "00000000000000000000000000000000", "text": "Hi" }),
+            404,
+            "not_found",
+            "no such contact",
+        ),
+    ] {
+        let (was, word, says) = shop.refused(body).await;
+        assert_eq!((was, word.as_str()), (status, code), "{says}");
+        assert!(says.contains(part), "{says}");
+    }
+    double.has_template(shipped("PAUSED"));
+    let (status, _) = shop.get("/api/channels/main/templates?fresh=true").await;
+    assert_eq!(status, 200);
+    let (status, code, says) = shop.refused(to_sari(&["Sari", "A-1"])).await;
+    assert_eq!((status, code.as_str()), (422, "template_not_approved"));
+    assert!(
+        says.contains("is paused") && says.contains("comes back by itself"),
+        "{says}"
+    );
+    double.settled().await;
+    assert!(double.sent().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inside_the_window_a_text_leaves_and_the_conversation_stays_where_it_is() {
+    let double = Double::start().await;
+    let shop = open(&double).await;
+    let sari = double.customer(SARI).named("Sari");
+    sari.says("Hi");
+    heard(&double, SARI, 1).await;
+    sari.taps("Leave a message");
+    heard(&double, SARI, 2).await;
+    let (status, taken) = shop
+        .notify(json!({ "to": SARI, "text": "Your bike is ready." }))
+        .await;
+    assert_eq!(status, 202, "{taken}");
+    assert_eq!(heard(&double, SARI, 3).await[2], "Your bike is ready.");
+    sari.says("my wheel is bent");
+    assert_eq!(heard(&double, SARI, 4).await[3], "Noted: my wheel is bent");
+    shop.comes_to(taken["id"].as_str().unwrap(), "read").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_whoever_has_a_token_for_it_may_notify() {
+    let double = Double::start().await;
+    let shop = open(&double).await;
+    for token in ["", "a-token-of-the-sho", "a-token-of-the-shop2"] {
+        let request = shop.client.post(format!("{}/api/notify", shop.base));
+        let answer = request.bearer_auth(token).body("{}").send().await.unwrap();
+        assert_eq!(answer.status(), 401, "{token}");
+    }
+    let answer = shop
+        .client
+        .get(format!("{}/api/conversations", shop.base))
+        .bearer_auth(TOKEN)
+        .send()
+        .await
+        .unwrap();
+    assert_ne!(answer.status(), 200, "the token opens nothing else");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_list_of_templates_says_how_old_it_is_and_the_command_shows_the_same() {
+    let double = Double::start().await;
+    let shop = open(&double).await;
+    let (status, listed) = shop.get("/api/channels/main/templates").await;
+    assert_eq!(status, 200, "{listed}");
+    let names: Vec<&str> = listed["templates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|template| template["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["hello_world", "order_shipped"]);
+    assert_eq!(listed["templates"][1]["blanks"], json!(["1", "2"]));
+    assert!(
+        listed.get("stale").is_none() && listed["age_seconds"] == 0,
+        "{listed}"
+    );
+    let out = shop.bot.run(&double, &["template", "list"]);
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert!(text.contains("order_shipped (en)  approved"), "{text}");
+    assert!(text.contains("Hi {{1}}, order {{2}} is on its way."), "{text}");
+}
