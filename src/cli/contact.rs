@@ -187,7 +187,7 @@ async fn merge(store: &dyn Store, from: &str, into: &str) -> Result<Exit> {
         Err(_) => contact(store, from).await?,
     };
     let into = contact(store, into).await?;
-    match store.merge(from, into).await? {
+    match crate::server::merged_with_wishes(store, from, into).await? {
         Merged::Done => {
             crate::server::people_changed(store).await;
             println!("{from} is now {into}");

@@ -19,6 +19,11 @@ use crate::flow::value::{Record, Value};
 
 /// Beginning of a plan's timer.
 pub(super) const TIMER: &str = "later/";
+
+/// Whether this timer is a flow's plan: what it leads to nobody asked for just now.
+pub fn is_plan(timer: &str) -> bool {
+    timer.starts_with(TIMER)
+}
 /// How long a plan waits for a chat that is busy.
 const PATIENCE: u64 = 12 * 3600;
 /// Plans of one contact; a further one lapses at once.

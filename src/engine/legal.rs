@@ -4,6 +4,8 @@
 //! A word counts only if it is the whole message. The words of all languages count for everybody: someone who
 //! writes "stop" in a Portuguese chat means it.
 
+use crate::flow::fold::fold;
+
 /// Folded.
 const OPT_OUT: [&str; 17] = [
     "stop",
@@ -47,6 +49,11 @@ pub(super) enum LegalWord {
     Resume,
 }
 
+/// Whether a message is an opt-out word and nothing else.
+pub fn is_opt_out(text: &str) -> bool {
+    legal_word(&fold(text), false) == Some(LegalWord::OptOut)
+}
+
 /// `folded` is the whole message.
 pub(super) fn legal_word(folded: &str, opted_out: bool) -> Option<LegalWord> {
     if folded.len() > 24 {
@@ -64,7 +71,6 @@ pub(super) fn legal_word(folded: &str, opted_out: bool) -> Option<LegalWord> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::fold::fold;
 
     #[test]
     fn opt_out_words_of_every_language_count_alone() {
@@ -80,6 +86,7 @@ mod tests {
             assert_eq!(legal_word(&fold(word), false), Some(LegalWord::OptOut), "{word}");
         }
         assert_eq!(legal_word(&fold("don't stop"), false), None);
+        assert!(is_opt_out("Stop!") && !is_opt_out("start") && !is_opt_out("Hi\nstop"));
     }
 
     #[test]

@@ -32,6 +32,8 @@ mod triggers;
 mod turn;
 
 pub use event::{Answer, Event, EventKind, File, Heard, Incoming};
+pub use later::is_plan;
+pub use legal::is_opt_out;
 pub use machine::Machine;
 pub use position::{Frame, Mode, OldQuestion, Planned, Position, SentOption};
 pub use turn::{

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::mailbox::Item;
 use super::masked::unreadable;
 use super::session::Act;
-use crate::engine::{EventKind, File, Heard, Incoming};
+use crate::engine::{EventKind, File, Heard, Incoming, is_opt_out};
 use crate::message::{
     Conversation, Inbound, InboundBody, Keeper, Media, MediaHandle, MediaKind, Role, Window, clip,
 };
@@ -109,7 +109,10 @@ fn text_of(what: &What) -> Option<&str> {
 }
 
 fn join(last: &mut What, more: &str) -> bool {
-    if text_of(last).is_none_or(|text| text.len() + more.len() > LONGEST_BURST) {
+    // An opt-out word counts only alone, and must count however fast it follows.
+    let stands_alone =
+        |text: &str| text.len() + more.len() > LONGEST_BURST || is_opt_out(text) || is_opt_out(more);
+    if text_of(last).is_none_or(stands_alone) {
         return false;
     }
     if let What::Customer {
@@ -127,7 +130,7 @@ fn read(item: Item) -> What {
     let Item::Inbound(inbound) = item else {
         return What::Item(item);
     };
-    if let InboundBody::Room { .. } = inbound.body {
+    if let InboundBody::Room { .. } | InboundBody::Preference { .. } = inbound.body {
         return What::Item(Item::Inbound(inbound));
     }
     if inbound.who.role == Role::Agent {

@@ -15,7 +15,7 @@ use super::mailbox::Item;
 use super::masked::Masked;
 use super::numbers;
 use super::parts::{Shared, lock};
-use super::people::Clash;
+use super::people::{Clash, merged_with_wishes};
 use super::session::Session;
 use super::shortcut::{self, Shortcut};
 use super::thread::Line;
@@ -424,7 +424,7 @@ impl Handle {
             .await?
             .map(|known| known.channel)
             .unwrap_or_default();
-        let merged = store.merge(from, into).await?;
+        let merged = merged_with_wishes(store.as_ref(), from, into).await?;
         if matches!(merged, Merged::Done | Merged::Already) {
             self.forget_people().await;
             store

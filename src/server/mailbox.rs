@@ -33,6 +33,8 @@ pub enum Item {
         by: String,
         body: Box<OutboundBody>,
     },
+    /// The wish of a customer who is known under another contact, too.
+    OptedOut,
     /// Nothing to do: it carried a line for the thread.
     Noted,
 }

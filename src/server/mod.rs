@@ -95,6 +95,7 @@ pub use handle::{ChannelView, Conversation, Handle, NotSimulated, Said, ThreadEn
 pub use listen::ear;
 pub use mailbox::Hearing;
 pub use masked::{Masked, MaskedAlias};
+pub use people::merged_with_wishes;
 pub use readable::{readable, readable_parked, readable_quarantined};
 pub use session::Session;
 pub use shutdown::{asked_to_reload, asked_to_stop};

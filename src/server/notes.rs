@@ -85,6 +85,7 @@ fn stand_in(payload: &[u8]) -> Option<Item> {
         | Item::Returned
         | Item::Close
         | Item::Notify { .. }
+        | Item::OptedOut
         | Item::Noted => None,
     }
 }

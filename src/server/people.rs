@@ -11,9 +11,10 @@ use super::mailbox::Item;
 use super::masked::Masked;
 use super::parts::{Number, Shared, lock};
 use super::patience::repeated;
+use super::session::Session;
 use super::webhook;
 use crate::message::Role;
-use crate::store::{Alias, Claim, ContactId, Ingest, Ingested, Resolved, StoreError};
+use crate::store::{Alias, Claim, ContactId, Ingest, Ingested, Merged, Resolved, Store, StoreError};
 
 /// Above this many the memory is emptied; the store knows them all.
 const REMEMBERED: usize = 50_000;
@@ -118,6 +119,41 @@ impl People {
         shared.ring(to);
         Ok(())
     }
+}
+
+/// Makes two contacts one. Whoever of them wants no messages on the business's own account, the one that stays does not:
+/// a store keeps one of the two memories, and can't read either.
+///
+/// # Errors
+/// If the store does not answer.
+pub async fn merged_with_wishes(
+    store: &dyn Store,
+    from: ContactId,
+    into: ContactId,
+) -> Result<Merged, StoreError> {
+    let (mut wish, mut channel) = (false, None);
+    for contact in [from, into] {
+        if let Some(claim) = store.peek(contact).await? {
+            // One that can't be read has said nothing.
+            wish |= Session::of(&claim).is_ok_and(|(_, memory)| memory.opted_out);
+            channel = Some(claim.channel);
+        }
+    }
+    let merged = store.merge(from, into).await?;
+    if let (true, Merged::Done, Some(channel)) = (wish, merged, channel) {
+        let letter = Ingest {
+            channel,
+            contact: into,
+            dedupe: format!("wish:{from}"),
+            payload: Item::OptedOut.to_bytes(),
+            said_at: None,
+            quiet: Duration::ZERO,
+            quiet_max: Duration::ZERO,
+            history: None,
+        };
+        store.ingest(&[letter]).await?;
+    }
+    Ok(merged)
 }
 
 /// See [`People::relearned`].

@@ -10,17 +10,20 @@ use super::agreed;
 use super::desk::Seat;
 use super::dispatch;
 use super::failpoint::hasty;
+use super::mailbox::Item;
 use super::masked::{Masked, unreadable};
 use super::metrics::{Lease, Sent, observe};
 use super::notes;
 use super::parts::{Gate, Number, Shared, lock};
 use super::patience::repeated;
+use super::session::Session;
 use super::thread::{Line, NoteKind, Ours};
 use super::traces::Span;
 use super::uploads;
 use crate::channel::{SendClass, SendError, Show, Step};
+use crate::engine::is_opt_out;
 use crate::failpoint;
-use crate::message::Address;
+use crate::message::{Address, InboundBody};
 use crate::store::{SendClaim, SendOutcome, Sender};
 
 /// Longer than a request may take.
@@ -40,6 +43,8 @@ const SETTLE_AFTER_DEATH: Duration = Duration::from_secs(15);
 const DOUBTS: u32 = 2;
 /// A number that was stopped is tried again after this time: somebody may have mended it.
 const STOPPED_FOR: Duration = Duration::from_secs(60);
+/// How long what nobody waits for may be kept back by a store that does not answer.
+const PATIENT: Duration = Duration::from_secs(5);
 /// A template waits this long for its turn at most; other messages have their window.
 const OLDEST: SignedDuration = SignedDuration::from_hours(24);
 /// How long to wait for the message before to be delivered, where order matters.
@@ -172,6 +177,11 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim, asked: Instant) -> Sen
         let why = "getting it ready took so long that another could send it meanwhile";
         return not_yet(shared.store.now(), Duration::ZERO, why);
     }
+    if ours.unasked
+        && let Some(outcome) = opted_out(shared, claim).await
+    {
+        return outcome;
+    }
     failpoint!("before_send");
     let series = shared.metrics.channel(&claim.channel);
     let began = Instant::now();
@@ -235,6 +245,49 @@ async fn bot_may_speak(shared: &Shared, claim: &SendClaim) -> bool {
     match shared.store.peek(claim.contact).await {
         Ok(Some(now)) => now.owner.lets_bot_speak(shared.store.now()),
         Ok(None) | Err(_) => true,
+    }
+}
+
+/// What becomes of a message that nobody asked for, if its customer wants none: looked at in the last moment, and a word
+/// that nobody has read yet counts. A store that is away keeps it back: it can wait.
+async fn opted_out(shared: &Shared, claim: &SendClaim) -> Option<SendOutcome> {
+    let now = match shared.store.peek(claim.contact).await {
+        Ok(now) => now?,
+        Err(why) => return Some(not_yet(shared.store.now(), PATIENT, why.to_string())),
+    };
+    let (_, memory) = match Session::of(&now) {
+        Ok(known) => known,
+        Err(why) => return Some(not_yet(shared.store.now(), PATIENT, why.to_string())),
+    };
+    let unread = now.events.iter().any(|event| {
+        let item = serde_json::from_slice(&event.payload);
+        matches!(item, Ok(Item::Inbound(inbound)) if says_stop(&inbound.body))
+    });
+    (memory.opted_out || unread)
+        .then(|| dead("the customer wants no more messages on the business's own account (opted out)"))
+}
+
+fn says_stop(body: &InboundBody) -> bool {
+    match body {
+        InboundBody::Text { body } => is_opt_out(body),
+        InboundBody::Choice { title, .. } => is_opt_out(title),
+        InboundBody::Preference { marketing } => !marketing,
+        InboundBody::Media(_)
+        | InboundBody::Location(_)
+        | InboundBody::Contacts { .. }
+        | InboundBody::FormReply { .. }
+        | InboundBody::Order { .. }
+        | InboundBody::Reaction { .. }
+        | InboundBody::Edited { .. }
+        | InboundBody::Revoked { .. }
+        | InboundBody::Identity { .. }
+        | InboundBody::Status(_)
+        | InboundBody::Echo { .. }
+        | InboundBody::Call { .. }
+        | InboundBody::Room { .. }
+        | InboundBody::Account { .. }
+        | InboundBody::Unsupported { .. }
+        | InboundBody::Unknown { .. } => false,
     }
 }
 

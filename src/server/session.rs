@@ -102,6 +102,17 @@ impl Session {
     }
 }
 
+/// What time does not take of a memory: that the customer wants no messages on the business's own account.
+pub(super) fn what_stays(memory: &[u8]) -> Option<Vec<u8>> {
+    let memory: Memory = serde_json::from_slice(memory).ok()?;
+    memory.opted_out.then(|| {
+        memory_bytes(&Memory {
+            opted_out: true,
+            ..Memory::default()
+        })
+    })
+}
+
 pub(super) fn memory_bytes(memory: &Memory) -> Vec<u8> {
     serde_json::to_vec(memory).unwrap_or_default()
 }

@@ -15,8 +15,8 @@ use super::thread::{Line, NoteKind, Ours};
 use super::work::Work;
 use crate::channel::{Channel, Outbound, Show, Step};
 use crate::engine::{
-    Closing, Effect, Event, EventKind, Fault, HandedOver, Heard, Memory, Mode, Noted, Outgoing, Position,
-    TimerChange, Turn,
+    self, Closing, Effect, Event, EventKind, Fault, HandedOver, Heard, Memory, Mode, Noted, Outgoing,
+    Position, TimerChange, Turn,
 };
 use crate::message::{Address, InboundBody, Keeper, OutboundBody, RoomNews, Window};
 use crate::store::{Claim, ContactId, Job, JobId, OutboxEntry, Owner, Sender, Seq, TimerId};
@@ -226,7 +226,11 @@ impl Table<'_> {
 
     fn item(&mut self, item: Item) {
         match item {
-            Item::Timer { id } => self.advance(EventKind::Timer { id }),
+            Item::Timer { id } => {
+                self.unasked = engine::is_plan(&id);
+                self.advance(EventKind::Timer { id });
+                self.unasked = false;
+            }
             Item::Answered { key, answer } => {
                 self.out.session.calls.remove(&key);
                 self.advance(EventKind::Result { key, answer });
@@ -254,9 +258,26 @@ impl Table<'_> {
                 if inbound.body == resolved {
                     self.room_resolved();
                 }
+                if let InboundBody::Preference { marketing } = inbound.body {
+                    self.wishes(!marketing, "in WhatsApp's own settings");
+                }
             }
+            Item::OptedOut => self.wishes(true, "as a contact who is the same person"),
             Item::Notify { key, by, body } => self.notify(key, by, *body),
             Item::Noted => {}
+        }
+    }
+
+    /// The customer said otherwise than by a word whether they want messages on our own account.
+    fn wishes(&mut self, opted_out: bool, how: &str) {
+        if self.out.memory.opted_out != opted_out {
+            self.out.memory.opted_out = opted_out;
+            let says = if opted_out { "no more messages" } else { "messages" };
+            let again = if opted_out { "" } else { " again" };
+            self.note(
+                NoteKind::Session,
+                format!("The customer wants {says} on our own account{again}, {how}."),
+            );
         }
     }
 

@@ -26,8 +26,8 @@ pub use pace::{Pace, Rate, Tokens};
 pub use record::{
     Alias, AtWork, Claim, Committed, ContactId, Due, Failed, Fence, HistoryEntry, Ingest, Ingested, Job,
     JobClaim, JobId, Keep, MailboxEvent, Merged, Nonce, OutboxEntry, Owner, Parked, ParkedId, Promises,
-    Quarantined, Resolved, Retention, SendClaim, SendOutcome, Sender, Seq, Stats, Status, TimerId, Trimmed,
-    TurnCommit, Wake,
+    Quarantined, Resolved, Retention, SendClaim, SendOutcome, Sender, Seq, Stats, Status, Stays, TimerId,
+    Trimmed, TurnCommit, Wake,
 };
 pub use redis::{RedisClock, RedisSettings, RedisStore};
 pub use sqlite::SqliteStore;

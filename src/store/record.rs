@@ -514,6 +514,8 @@ pub struct Retention {
     pub history: Duration,
     /// Session and memory of a contact that has been silent for so long.
     pub memory: Duration,
+    /// What stays of a memory all the same.
+    pub stays: Stays,
     /// What was put aside or could not be read.
     pub dead: Duration,
 }
@@ -524,8 +526,35 @@ impl Default for Retention {
         Retention {
             history: days(90),
             memory: days(365),
+            stays: Stays::default(),
             dead: days(14),
         }
+    }
+}
+
+/// The part of a memory that time does not take, such as the wish not to be written to; `None`: nothing of it. The store
+/// can't read memories: whoever writes them says so.
+#[derive(Clone, Copy)]
+pub struct Stays(pub fn(&[u8]) -> Option<Vec<u8>>);
+
+impl Default for Stays {
+    fn default() -> Stays {
+        Stays(|_| None)
+    }
+}
+
+/// Whoever compares two retentions means their times: where code lies says nothing.
+impl PartialEq for Stays {
+    fn eq(&self, _: &Stays) -> bool {
+        true
+    }
+}
+
+impl Eq for Stays {}
+
+impl fmt::Debug for Stays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stays")
     }
 }
 

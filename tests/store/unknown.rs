@@ -149,6 +149,7 @@ async fn life(store: &dyn Store, clock: &StillClock) -> Vec<Record> {
         history: Duration::from_secs(1),
         memory: Duration::from_secs(1),
         dead: Duration::from_secs(1),
+        ..Retention::default()
     };
     sure!(store.trim(None, &keep, 100));
     store.export(None, 1_000).await.unwrap().records

@@ -13,7 +13,8 @@ use super::coster::Coster;
 use super::linked::Linked;
 use super::qontak::Qontak;
 use crate::engine::SessionSettings;
-use crate::store::Retention;
+use crate::server::session::what_stays;
+use crate::store::{Retention, Stays};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -161,6 +162,7 @@ impl RetentionDays {
             history: days(self.history_days),
             memory: days(self.memory_days),
             dead: days(self.dead_days),
+            stays: Stays(what_stays),
         }
     }
 }

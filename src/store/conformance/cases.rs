@@ -176,6 +176,7 @@ macro_rules! conformance_of_records {
                 what_cannot_be_merged_says_why,
                 if_people_have_either_chat_they_have_the_merged_one,
                 time_forgets_old_lines_and_the_memory_of_the_silent,
+                what_must_not_be_forgotten_stays_of_a_memory,
                 an_export_imported_elsewhere_is_the_same_store,
                 an_import_over_another_contact_is_refused,
                 what_is_in_work_goes_out_as_if_its_holder_had_died,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use switchboard::store::{Caps, ContactId, Failed, ParkedId, Retention};
+use switchboard::store::{Caps, ContactId, Failed, ParkedId, Retention, Stays};
 
 use super::Open;
 use super::bed::{Bed, CHANNEL, bed, bed_with, turn, words};
@@ -157,6 +157,7 @@ pub const KEEP: Retention = Retention {
     history: Duration::from_secs(90 * 24 * 3600),
     memory: Duration::from_secs(365 * 24 * 3600),
     dead: Duration::from_secs(14 * 24 * 3600),
+    stays: Stays(|_| None),
 };
 
 pub async fn what_was_put_aside_is_forgotten_after_its_time(open: Open) {

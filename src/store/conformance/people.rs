@@ -393,6 +393,36 @@ pub async fn time_forgets_old_lines_and_the_memory_of_the_silent(open: Open) {
     assert_eq!(all().await, (0, 0));
 }
 
+pub async fn what_must_not_be_forgotten_stays_of_a_memory(open: Open) {
+    let bed = bed(open).await;
+    let (ana, budi) = (busy(&bed, "ana").await, busy(&bed, "budi").await);
+    for contact in [ana, budi] {
+        let claim = bed.claim(contact).await;
+        let mut turn = turn(&claim);
+        let memory: &[u8] = if contact == ana {
+            b"name=Ana;never"
+        } else {
+            b"name=Budi"
+        };
+        turn.memory = switchboard::store::Keep::Write(memory.to_vec());
+        bed.commit(&turn).await;
+        while let Some(send) = bed.send_claim(contact).await {
+            assert!(bed.store.send_done(&send, &accepted("x")).await.unwrap());
+        }
+    }
+    let keep = switchboard::store::Retention {
+        stays: switchboard::store::Stays(|memory| memory.ends_with(b"never").then(|| b"never".to_vec())),
+        ..KEEP
+    };
+    bed.pass(400 * 24 * 3_600_000);
+    let forgot = async || bed.store.trim(None, &keep, 100).await.unwrap().memories;
+    assert_eq!(forgot().await, 2);
+    let memory = async |contact| bed.store.peek(contact).await.unwrap().unwrap().memory;
+    assert_eq!(memory(ana).await.as_deref(), Some(&b"never"[..]));
+    assert_eq!(memory(budi).await, None);
+    assert_eq!(forgot().await, 0, "what stays is not forgotten again");
+}
+
 /// All records, in pages of this size.
 async fn records(bed: &Bed, limit: usize) -> Vec<switchboard::store::Record> {
     let (mut all, mut after) = (Vec::new(), None);

@@ -274,8 +274,10 @@ impl World {
             trimmed.lines += (lines - person.thread.len()) as u64;
             let idle = person.mailbox.is_empty() && person.lease.is_none() && person.outbox.is_empty();
             if idle && person.active_at < before(keep.memory) {
-                let (session, memory) = (person.session.take(), person.memory.take());
-                trimmed.memories += u64::from(session.is_some() || memory.is_some());
+                let stays = person.memory.as_deref().and_then(keep.stays.0);
+                let forgets = person.session.is_some() || person.memory != stays;
+                (person.session, person.memory) = (None, stays);
+                trimmed.memories += u64::from(forgets);
             }
         }
         if walked.len() >= limit {

@@ -574,9 +574,14 @@ impl RedisStore {
                 let lines = (lines - whole.thread.len()) as u64;
                 let idle = whole.mailbox.is_empty() && !read.held && whole.outbox.is_empty();
                 let silent = idle && millis::floor(whole.active_at) < before(keep.memory);
-                let memories = silent && (whole.session.is_some() || whole.memory.is_some());
+                let stays = whole
+                    .memory
+                    .as_ref()
+                    .and_then(|memory| (keep.stays.0)(&memory.0))
+                    .map(Bytes);
+                let memories = silent && (whole.session.is_some() || whole.memory != stays);
                 if memories {
-                    (whole.session, whole.memory) = (None, None);
+                    (whole.session, whole.memory) = (None, stays);
                 }
                 // Who holds it would be fenced: it comes another time.
                 if (lines == 0 && !memories) || read.held {

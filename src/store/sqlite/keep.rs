@@ -76,12 +76,27 @@ pub(super) fn trim(
             .execute(params![id.0, before(keep.history)])? as u64;
         let silent = "contact = ?1 AND EXISTS (SELECT 1 FROM contact WHERE id = ?1 AND active_at < ?2
             AND run_at IS NULL AND send_at IS NULL)";
-        let mut gone = 0;
-        for table in ["session", "memory"] {
-            gone += step
-                .db
-                .prepare_cached(&format!("DELETE FROM {table} WHERE {silent}"))?
-                .execute(params![id.0, before(keep.memory)])?;
+        let mut gone = step
+            .db
+            .prepare_cached(&format!("DELETE FROM session WHERE {silent}"))?
+            .execute(params![id.0, before(keep.memory)])?;
+        let memory: Option<Vec<u8>> = step
+            .db
+            .prepare_cached(&format!("SELECT bytes FROM memory WHERE {silent}"))?
+            .query_row(params![id.0, before(keep.memory)], |row| row.get(0))
+            .optional()?;
+        if let Some(memory) = memory {
+            gone += match (keep.stays.0)(&memory) {
+                Some(stays) if stays == memory => 0,
+                Some(stays) => step
+                    .db
+                    .prepare_cached("UPDATE memory SET bytes = ?2 WHERE contact = ?1")?
+                    .execute(params![id.0, stays])?,
+                None => step
+                    .db
+                    .prepare_cached("DELETE FROM memory WHERE contact = ?1")?
+                    .execute(params![id.0])?,
+            };
         }
         trimmed.memories += u64::from(gone > 0);
     }
