@@ -10,21 +10,27 @@ mod double;
 use std::time::Instant;
 
 use bot::{Bot, PATIENCE, heard};
-use double::Double;
+use double::{Double, Fault, Faulty};
 use serde_json::{Value, json};
 
 const SARI: &str = "6281100000011";
+const BUDI: &str = "6281100000012";
 const TOKEN: &str = "a-token-of-the-shop";
 
 /// A bot with a token for the shop, and an account whose templates are known.
 async fn open(double: &Double) -> Shop {
+    open_with(double, "").await
+}
+
+/// The same, with further keys of the number.
+async fn open_with(double: &Double, keys: &str) -> Shop {
     let account = double.setup().business_account_id.clone();
     let mut bot = Bot::new(double)
         .with(
             double,
             "[[token]]\nname = \"shop\"\nmay = [\"notify\"]\nenv = \"SHOP_NOTIFY\"\n",
         )
-        .with_channel(double, &format!("waba_id = \"{account}\"\n"));
+        .with_channel(double, &format!("waba_id = \"{account}\"\n{keys}"));
     bot.env("SHOP_NOTIFY", TOKEN);
     double.has_template(shipped("APPROVED"));
     let base = bot.try_start(double, &[]).await.expect("it starts");
@@ -277,4 +283,94 @@ async fn the_list_of_templates_says_how_old_it_is_and_the_command_shows_the_same
     let text = String::from_utf8_lossy(&out.stdout);
     assert!(text.contains("order_shipped (en)  approved"), "{text}");
     assert!(text.contains("Hi {{1}}, order {{2}} is on its way."), "{text}");
+}
+
+/// As [`to_sari`], under another key.
+fn under(key: &str) -> Value {
+    let mut body = to_sari(&["Sari", "A-1"]);
+    body["key"] = json!(key);
+    body
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_who_opted_out_gets_nothing_more_until_they_want_to() {
+    let double = Double::start().await;
+    let shop = open(&double).await;
+    let sari = double.customer(SARI).named("Sari");
+    sari.says("Hi");
+    heard(&double, SARI, 1).await;
+    sari.says("STOP");
+    heard(&double, SARI, 2).await;
+    let (status, code, says) = shop.refused(under("1")).await;
+    assert_eq!((status, code.as_str()), (422, "opted_out"), "{says}");
+    let (status, code, _) = shop.refused(json!({ "to": SARI, "text": "Hello?" })).await;
+    assert_eq!(
+        (status, code.as_str()),
+        (422, "opted_out"),
+        "a text is no way around it"
+    );
+    sari.says("start");
+    heard(&double, SARI, 3).await;
+    let (status, _) = shop.notify(under("1")).await;
+    assert_eq!(status, 202);
+    double.wait_for_sent(4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_queued_when_a_customer_opts_out_does_not_leave_any_more() {
+    let double = Double::start().await;
+    let shop = open(&double).await;
+    // The provider asks for a pause: the notification waits in the outbox.
+    double.fault(Fault::once(Faulty::TooMany(5)));
+    let (_, taken) = shop.notify(under("1")).await;
+    double
+        .wait_for_log("the first try", |log| {
+            log.iter()
+                .any(|call| call.is_message() && call.json()["type"] == "template")
+        })
+        .await;
+    double.customer(SARI).says("Stop!");
+    let told = shop.comes_to(taken["id"].as_str().unwrap(), "dead").await;
+    assert!(told["why"].as_str().unwrap().contains("opted out"), "{told}");
+    let answered = heard(&double, SARI, 1).await;
+    assert!(
+        answered[0].contains("won't get any more messages"),
+        "{answered:?}"
+    );
+    double.settled().await;
+    assert!(double.sent().iter().all(|sent| sent.kind != "template"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_customer_gets_more_than_the_guard_allows_and_replies_are_not_counted() {
+    let double = Double::start().await;
+    let shop = open_with(&double, "unasked_per_customer = 2\nunasked_per_day = 3\n").await;
+    for key in ["1", "2"] {
+        assert_eq!(shop.notify(under(key)).await.0, 202);
+    }
+    let (status, code, says) = shop.refused(under("3")).await;
+    assert_eq!((status, code.as_str()), (429, "too_many"), "{says}");
+    assert!(says.contains("unasked_per_customer"), "{says}");
+    double.wait_for_sent(2).await;
+    let (status, again) = shop.notify(under("2")).await;
+    assert_eq!(
+        (status, &again["repeated"]),
+        (202, &json!(true)),
+        "that one was taken"
+    );
+
+    let to_budi = |key: &str| {
+        let mut body = under(key);
+        body["to"] = json!(BUDI);
+        body
+    };
+    assert_eq!(shop.notify(to_budi("1")).await.0, 202);
+    let (status, _, says) = shop.refused(to_budi("2")).await;
+    assert_eq!(status, 429);
+    assert!(
+        says.contains("this number") && says.contains("unasked_per_day"),
+        "{says}"
+    );
+    double.customer(SARI).says("Hi");
+    heard(&double, SARI, 3).await;
 }

@@ -16,6 +16,7 @@ use crate::engine::SessionSettings;
 use crate::server::config::{
     ChannelConfig, Config, Limits, Log, LogFormat, ProviderConfig, ServiceConfig, StoreAddress, VoiceConfig,
 };
+use crate::server::volume::Volume;
 use crate::server::{self, Parts, Server};
 use crate::store::{self, Caps, MovableClock, Retention};
 use crate::voice::Transcriber;
@@ -79,6 +80,7 @@ fn config(args: &Args, store: PathBuf, shop: SocketAddr) -> anyhow::Result<Confi
         burst_quiet: Some(BURST_QUIET),
         per_second: 0,
         pace: None,
+        volume: Volume::default(),
         shortcuts: Some(Duration::from_mins(60)),
         session: SessionSettings::default(),
         agent: None,

@@ -287,6 +287,16 @@ mod tests {
     }
 
     #[test]
+    fn an_opt_out_word_counts_however_fast_it_follows() {
+        let quiet = Duration::from_secs(2);
+        let all = arrived(
+            &[text(1, 0, "Hi"), text(2, 300, "STOP"), text(3, 600, "please")],
+            quiet,
+        );
+        assert_eq!(all.len(), 3, "{all:?}");
+    }
+
+    #[test]
     fn an_event_that_can_t_be_read_does_not_stop_the_others() {
         let broken = MailboxEvent {
             seq: 1,

@@ -56,6 +56,7 @@ pub mod traces;
 mod turn;
 mod uploads;
 pub mod versions;
+pub mod volume;
 mod webhook;
 mod work;
 mod worker;

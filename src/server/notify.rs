@@ -33,6 +33,7 @@ use super::sender;
 use super::session::Session;
 use super::templates::{self, Unfit, Wanted};
 use super::thread::Line;
+use super::volume;
 use crate::channel::template::{Filling, NotListed, Template, Values};
 use crate::message::{MediaKind, OutboundBody, TemplateHeader};
 use crate::store::{ContactId, Ingest, Ingested, StoreError};
@@ -213,11 +214,12 @@ async fn take(handle: &Handle, asked: Asked, by: String) -> Result<Taken, Refuse
         }
     };
     let contact = to.known(handle, number).await?;
-    may_be_written_to(handle, number, contact, &message).await?;
     let key = match asked.key {
         Some(key) => blake3::hash(key.as_bytes()).to_hex()[..24].to_owned(),
         None => unique("n"),
     };
+    may_be_written_to(handle, number, contact, &message).await?;
+    let counted = counted(handle, number, contact, &key).await?;
     let item = Item::Notify {
         key: key.clone(),
         by: by.clone(),
@@ -235,6 +237,9 @@ async fn take(handle: &Handle, asked: Asked, by: String) -> Result<Taken, Refuse
     };
     let outcome = shared.store.ingest(&[letter]).await?;
     shared.ring(contact);
+    if counted && !matches!(outcome.first(), Some(Ingested::New(_))) {
+        volume::give_back(shared.store.as_ref(), &number.config.id, number.config.volume).await?;
+    }
     let repeated = match outcome.first() {
         Some(Ingested::New(_)) => false,
         Some(Ingested::Duplicate) => true,
@@ -391,6 +396,40 @@ async fn may_be_written_to(
     Ok(())
 }
 
+/// Counts the notification against what may leave without being asked; `false`: it was taken before, and is not counted.
+async fn counted(handle: &Handle, number: &Number, contact: ContactId, key: &str) -> Result<bool, Refused> {
+    let (store, volume) = (&handle.shared.store, number.config.volume);
+    let lines = store.history(contact, LINES).await?;
+    let taken = lines.iter().any(|line| {
+        matches!(serde_json::from_slice(&line.payload), Ok(Line::Ours(ours)) if ours.notify.as_deref() == Some(key))
+    });
+    if taken {
+        return Ok(false);
+    }
+    let waiting = store
+        .peek(contact)
+        .await?
+        .map(|claim| claim.events)
+        .unwrap_or_default();
+    if let Some(free_at) = volume::enough(&lines, &waiting, volume, store.now(), None) {
+        return Err(Refused::TooMany {
+            whose: "this customer",
+            limit: volume.per_customer,
+            key: "unasked_per_customer",
+            free_at,
+        });
+    }
+    match volume::take(store.as_ref(), &number.config.id, volume).await? {
+        None => Ok(true),
+        Some(free_at) => Err(Refused::TooMany {
+            whose: "this number",
+            limit: volume.per_day,
+            key: "unasked_per_day",
+            free_at,
+        }),
+    }
+}
+
 /// What became of one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Told {
@@ -522,6 +561,16 @@ enum Refused {
         said_at.map_or_else(|| "and they never wrote".to_owned(), |at| format!("which came at {at:.0}"))
     )]
     WindowClosed { said_at: Option<Timestamp> },
+    #[error(
+        "{whose} has had its {limit} messages of 24 hours that nobody asked for ({key}); the next one may leave at \
+         {free_at:.0}"
+    )]
+    TooMany {
+        whose: &'static str,
+        limit: u32,
+        key: &'static str,
+        free_at: Timestamp,
+    },
     #[error(transparent)]
     Unfit(#[from] Unfit),
     #[error("{0}; try again in a moment")]
@@ -541,6 +590,7 @@ impl Refused {
             Refused::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Refused::OptedOut => (StatusCode::UNPROCESSABLE_ENTITY, "opted_out"),
             Refused::WindowClosed { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "window_closed"),
+            Refused::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
             Refused::Unfit(why) => match why {
                 Unfit::Unknown { .. } | Unfit::NoLanguage { .. } => {
                     (StatusCode::UNPROCESSABLE_ENTITY, "unknown_template")

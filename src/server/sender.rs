@@ -19,12 +19,12 @@ use super::patience::repeated;
 use super::session::Session;
 use super::thread::{Line, NoteKind, Ours};
 use super::traces::Span;
-use super::uploads;
+use super::{uploads, volume};
 use crate::channel::{SendClass, SendError, Show, Step};
 use crate::engine::is_opt_out;
 use crate::failpoint;
 use crate::message::{Address, InboundBody};
-use crate::store::{SendClaim, SendOutcome, Sender};
+use crate::store::{SendClaim, SendOutcome, Sender, StoreError};
 
 /// Longer than a request may take.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
@@ -45,6 +45,8 @@ const DOUBTS: u32 = 2;
 const STOPPED_FOR: Duration = Duration::from_secs(60);
 /// How long what nobody waits for may be kept back by a store that does not answer.
 const PATIENT: Duration = Duration::from_secs(5);
+/// How often a plan looks whether it may leave; whoever writes meanwhile waits no longer for what comes behind it.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// A template waits this long for its turn at most; other messages have their window.
 const OLDEST: SignedDuration = SignedDuration::from_hours(24);
 /// How long to wait for the message before to be delivered, where order matters.
@@ -178,7 +180,7 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim, asked: Instant) -> Sen
         return not_yet(shared.store.now(), Duration::ZERO, why);
     }
     if ours.unasked
-        && let Some(outcome) = opted_out(shared, claim).await
+        && let Some(outcome) = unwanted(shared, number, claim, &ours).await
     {
         return outcome;
     }
@@ -246,6 +248,43 @@ async fn bot_may_speak(shared: &Shared, claim: &SendClaim) -> bool {
         Ok(Some(now)) => now.owner.lets_bot_speak(shared.store.now()),
         Ok(None) | Err(_) => true,
     }
+}
+
+/// What becomes of a message that nobody asked for, if it may not leave now.
+async fn unwanted(shared: &Shared, number: &Number, claim: &SendClaim, ours: &Ours) -> Option<SendOutcome> {
+    if let Some(outcome) = opted_out(shared, claim).await {
+        return Some(outcome);
+    }
+    // A notification was counted when it was taken. Whoever has written since is in a conversation, and what comes behind
+    // this answers them.
+    let spoke = claim.last_in.is_some_and(|last| last > ours.queued_at);
+    if ours.notify.is_some() || spoke || claim.attempt > 1 {
+        return None;
+    }
+    match over_volume(shared, number, claim).await {
+        Ok(over) => over,
+        Err(why) => Some(not_yet(shared.store.now(), PATIENT, why.to_string())),
+    }
+}
+
+async fn over_volume(
+    shared: &Shared,
+    number: &Number,
+    claim: &SendClaim,
+) -> Result<Option<SendOutcome>, StoreError> {
+    let (store, volume) = (shared.store.as_ref(), number.config.volume);
+    let lines = store.history(claim.contact, 200).await?;
+    if volume::enough(&lines, &[], volume, store.now(), Some(&claim.entry.id)).is_some() {
+        return Ok(Some(dead(format!(
+            "this customer had {} messages in 24 hours that they did not ask for (unasked_per_customer)",
+            volume.per_customer
+        ))));
+    }
+    let full = volume::take(store, &claim.channel, volume).await?;
+    Ok(full.map(|_| {
+        let why = "the number has sent as much in 24 hours as it may without being asked (unasked_per_day)";
+        not_yet(store.now(), LOOK_AGAIN, why)
+    }))
 }
 
 /// What becomes of a message that nobody asked for, if its customer wants none: looked at in the last moment, and a word

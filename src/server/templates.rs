@@ -146,7 +146,7 @@ pub(super) async fn message(
 ) -> Result<(OutboundBody, bool), Unfit> {
     let listed = match number.templates.list(shared, number, GOOD_FOR).await {
         Ok(listed) => listed,
-        Err(NotListed::NoList(why)) => return declared(shared, wanted, why),
+        Err(NotListed::NoList(why)) => return declared(shared, number, wanted, why),
         Err(why @ (NotListed::Refused(_) | NotListed::Unreachable(_))) => {
             return Err(Unfit::NoList(why.to_string()));
         }
@@ -195,8 +195,13 @@ fn find<'a>(list: &'a [Template], wanted: &Wanted<'_>) -> Result<&'a Template, U
 }
 
 /// Where the provider has no list: as the business file declares it, or as it is given.
-fn declared(shared: &Shared, wanted: &Wanted<'_>, why: &str) -> Result<(OutboundBody, bool), Unfit> {
-    let machine = shared.flows.live();
+fn declared(
+    shared: &Shared,
+    number: &Number,
+    wanted: &Wanted<'_>,
+    why: &str,
+) -> Result<(OutboundBody, bool), Unfit> {
+    let machine = shared.flows.machine(number.config.runs());
     let declared = &machine.program().business.templates;
     let list: Vec<Template> = declared
         .iter()

@@ -269,6 +269,10 @@ pub(super) struct Channel {
     pub messages_per_second: Option<u32>,
     pub pair_every_ms: Option<u64>,
     pub pair_burst: Option<u32>,
+    #[serde(default = "a_thousand")]
+    pub unasked_per_day: u32,
+    #[serde(default = "ten")]
+    pub unasked_per_customer: u32,
     #[serde(default = "yes")]
     pub shortcuts: bool,
     #[serde(default = "an_hour")]
@@ -350,6 +354,10 @@ fn one() -> usize {
 
 fn an_hour() -> u32 {
     60
+}
+
+fn a_thousand() -> u32 {
+    1000
 }
 
 fn ten() -> u32 {

@@ -22,6 +22,7 @@ use crate::channel::linked::LinkedSettings;
 use crate::channel::meta::CompatibleSettings;
 use crate::channel::qontak::QontakSettings;
 use crate::engine::SessionSettings;
+use crate::server::volume::Volume;
 use crate::store::{Pace, Retention};
 
 use super::sealed::SealingKeys;
@@ -124,6 +125,8 @@ pub struct ChannelConfig {
     pub per_second: u32,
     /// How fast one customer may be written to.
     pub pace: Option<Pace>,
+    /// How much may leave it that nobody asked for.
+    pub volume: Volume,
     /// How long `.0` pauses a chat; `None`: what staff type into chats is text.
     pub shortcuts: Option<Duration>,
     pub session: SessionSettings,

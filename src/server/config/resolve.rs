@@ -21,6 +21,7 @@ use super::{
 use crate::server::channels::{self, Secrets};
 use crate::server::sealed::SealingKeys;
 use crate::server::stored::IN_STORE;
+use crate::server::volume::Volume;
 use crate::store::redis::link::{AddressError, Durability};
 use crate::store::{NoStore, Pace, RedisPlace};
 
@@ -390,6 +391,10 @@ impl Reader<'_> {
             burst_quiet: channel.burst_quiet_ms.map(Duration::from_millis),
             per_second: channel.messages_per_second.unwrap_or(pace_of(channel.provider)),
             pace: pair_of(channel),
+            volume: Volume {
+                per_day: channel.unasked_per_day,
+                per_customer: channel.unasked_per_customer,
+            },
             shortcuts: channel
                 .shortcuts
                 .then(|| Duration::from_mins(u64::from(channel.shortcut_pause_minutes))),
