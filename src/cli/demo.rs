@@ -77,6 +77,7 @@ fn config(args: &Args, store: PathBuf, shop: SocketAddr) -> anyhow::Result<Confi
         id: demo::CHANNEL.to_owned(),
         number: "a simulated number".to_owned(),
         autopilot: true,
+        launch: None,
         burst_quiet: Some(BURST_QUIET),
         per_second: 0,
         pace: None,

@@ -14,6 +14,7 @@ mod explain;
 mod files;
 mod fmt;
 mod graph;
+mod launch;
 mod notify;
 mod numbers;
 mod opened;
@@ -70,6 +71,8 @@ enum Command {
     Doctor(doctor::Args),
     /// The numbers: what to hand to their providers, and how they are
     Channel(channel::Args),
+    /// What has to be so before flows answer on a number, and your name under it
+    Launch(launch::Args),
     /// Approved templates: what there is, and sending one on your own account
     Template(template::Args),
     /// One look at a running worker: health, queues, numbers, promises
@@ -111,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Publish(args) => publish::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Channel(args) => channel::run(&args),
+        Command::Launch(args) => launch::run(&args),
         Command::Template(args) => template::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Store(args) => store::run(&args),

@@ -57,6 +57,14 @@ impl Numbers {
         self.written.config.clone()
     }
 
+    /// For a command that looks into the store; `None`: there is none yet.
+    pub(super) fn to_look(&self) -> anyhow::Result<Option<&Door>> {
+        match &self.door {
+            Ok(door) => Ok(door.as_ref()),
+            Err(why) => Err(Exit::Environment.because(why.to_string())),
+        }
+    }
+
     /// For a command that changes the store.
     pub(super) fn to_change(&self) -> anyhow::Result<(&Written, &Door)> {
         match &self.door {

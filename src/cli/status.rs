@@ -181,10 +181,10 @@ fn in_words(overview: &Overview) -> String {
         }
     }
     for number in &overview.numbers {
-        let autopilot = if number.autopilot {
-            "flows answer"
-        } else {
-            "people answer"
+        let autopilot = match (number.autopilot, number.waits_for_launch) {
+            (true, _) => "flows answer",
+            (false, true) => "people answer until it is launched (`switchboard launch`)",
+            (false, false) => "people answer",
         };
         let sends = match &number.stopped {
             None => "it sends".to_owned(),

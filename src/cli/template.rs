@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use super::Exit;
 use super::channel::no_channel;
-use super::opened::Format;
+use super::numbers::Numbers;
+use super::opened::{Format, Missing};
 use crate::channel::template::{Head, NotListed, Template};
 use crate::server::channels;
 use crate::server::config::{ChannelConfig, Config, Scope};
@@ -63,8 +64,13 @@ enum What {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let config = Config::load(&args.config)?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
+    let config = runtime.block_on(async {
+        let numbers = Numbers::open(&args.config, Missing::Refuse).await?;
+        let config = numbers.all().await?;
+        numbers.close().await?;
+        anyhow::Ok(config)
+    })?;
     match &args.what {
         What::List { channel } => runtime.block_on(list(&config, channel.as_deref(), args.format)),
         What::Send {

@@ -12,6 +12,7 @@ use super::config::{ChannelConfig, Config, ConfigError, Runs, StoreAddress, Voic
 use super::door::{Door, DoorError};
 use super::endpoint;
 use super::flows;
+use super::launch;
 use super::stored::{StoredError, Written};
 use super::versions;
 use crate::flow::program::Program;
@@ -444,12 +445,40 @@ fn voice(report: &mut Report, voice: Option<&VoiceConfig>) {
 async fn number(report: &mut Report, config: &Config, channel: &ChannelConfig) {
     let verified = channels::verify(config, channel).await;
     report.checks.extend(verified.checks);
+    if channel.autopilot && launch::is_needed(channel) {
+        launched(report, config, channel).await;
+    }
     if !channel.autopilot {
         report.look(
             GROUP,
             format!("{} autopilot", channel.id),
             "off: people answer, flows don't",
             "set autopilot = true if flows should",
+        );
+    }
+}
+
+/// Whether flows may answer on it. Where nobody can be asked, the running server's log says so.
+async fn launched(report: &mut Report, config: &Config, channel: &ChannelConfig) {
+    let door = match config.store.exists() {
+        true => Door::open(config).await.ok(),
+        false => None,
+    };
+    let waits = match &door {
+        Some(door) => launch::waits_at(door, channel).await.ok(),
+        None if config.store.exists() => None,
+        None => Some(true),
+    };
+    if let Some(door) = door {
+        // A failure to close loses nothing: nothing was written.
+        let _ = door.close().await;
+    }
+    if waits == Some(true) {
+        report.look(
+            GROUP,
+            format!("{} launch", channel.id),
+            "not launched: people answer, flows wait",
+            &launch::next_step(&channel.id),
         );
     }
 }

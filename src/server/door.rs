@@ -14,7 +14,7 @@ use super::config::Config;
 use crate::store::{self, Bytes, Caps, Store, StoreError};
 
 /// What may be changed through a server: nothing of a customer is among it.
-const OPEN: [&str; 3] = ["flows/", "number/", "secret/"];
+const OPEN: [&str; 4] = ["flows/", "launch/", "number/", "secret/"];
 /// What may be read besides.
 const SHOWN: &str = "endpoint/";
 /// A whole published version fits.

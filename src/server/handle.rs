@@ -9,7 +9,9 @@ use tokio::sync::broadcast;
 
 use super::agreed;
 use super::config::Config;
+use super::door::{Door, DoorError};
 use super::identity;
+use super::launch::{self, Checklist};
 use super::link::{LinkView, NotOrdered, Order};
 use super::mailbox::Item;
 use super::masked::Masked;
@@ -73,6 +75,8 @@ pub struct ChannelView {
     pub number: String,
     pub provider: &'static str,
     pub autopilot: bool,
+    /// Flows wait for its launch.
+    pub waits_for_launch: bool,
     /// Why nothing leaves it, if so.
     pub stopped: Option<String>,
 }
@@ -136,6 +140,7 @@ impl Handle {
                 number: config.number.clone(),
                 provider: number.channel.provider(),
                 autopilot: number.autopilot(),
+                waits_for_launch: number.waits_for_launch(),
                 stopped: number.stopped(),
             })
         };
@@ -435,6 +440,24 @@ impl Handle {
             tracing::info!(contact = %Masked(from), into = %Masked(into), "two contacts were merged by an operator");
         }
         Ok(merged)
+    }
+
+    /// The launch checklist of a number, after somebody accepted the terms if a name is given; `None`: there is no such
+    /// number.
+    ///
+    /// # Errors
+    /// If the store can't be asked.
+    pub async fn launch(&self, channel: &str, accept: Option<&str>) -> Result<Option<Checklist>, DoorError> {
+        let Some(number) = self.shared.numbers.get(channel) else {
+            return Ok(None);
+        };
+        let (config, door) = (&self.shared.config, Door::Here(self.shared.store.clone()));
+        let list = match accept {
+            Some(by) => launch::accept(config, &number.config, &door, by).await?,
+            None => launch::examine(config, &number.config, Some(&door)).await?,
+        };
+        numbers::read_autopilot(self.shared.store.as_ref(), number).await?;
+        Ok(Some(list))
     }
 
     /// Switches flows on or off for a number, also after the next start. `false`: there is no such number.

@@ -26,6 +26,7 @@ mod http;
 mod identity;
 mod jobs;
 mod keeper;
+pub mod launch;
 pub mod link;
 mod listen;
 mod mailbox;

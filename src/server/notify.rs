@@ -399,6 +399,12 @@ async fn may_be_written_to(
 /// Counts the notification against what may leave without being asked; `false`: it was taken before, and is not counted.
 async fn counted(handle: &Handle, number: &Number, contact: ContactId, key: &str) -> Result<bool, Refused> {
     let (store, volume) = (&handle.shared.store, number.config.volume);
+    // In this order nothing is missed: what waits no longer is a line by then.
+    let waiting = store
+        .peek(contact)
+        .await?
+        .map(|claim| claim.events)
+        .unwrap_or_default();
     let lines = store.history(contact, LINES).await?;
     let taken = lines.iter().any(|line| {
         matches!(serde_json::from_slice(&line.payload), Ok(Line::Ours(ours)) if ours.notify.as_deref() == Some(key))
@@ -406,11 +412,6 @@ async fn counted(handle: &Handle, number: &Number, contact: ContactId, key: &str
     if taken {
         return Ok(false);
     }
-    let waiting = store
-        .peek(contact)
-        .await?
-        .map(|claim| claim.events)
-        .unwrap_or_default();
     if let Some(free_at) = volume::enough(&lines, &waiting, volume, store.now(), None) {
         return Err(Refused::TooMany {
             whose: "this customer",

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::agreed;
 use super::config::{ChannelConfig, Config, MetaConfig, ProviderConfig};
 use super::endpoint::Endpoint;
+use super::launch;
 use super::link::Watch;
 use super::parts::{Gate, Number};
 use super::templates::Templates;
@@ -28,12 +29,21 @@ pub(super) async fn open(
         warn_of(channel);
         let (adapter, transport, simulator) = adapter(channel, store)?;
         let autopilot = autopilot(channel, store.as_ref()).await?;
+        let waits = launch::waits(store.as_ref(), channel).await?;
+        if waits && autopilot {
+            tracing::warn!(
+                channel = channel.id,
+                next = launch::next_step(&channel.id),
+                "flows do not answer on this number yet: it is not launched; people answer, and everything is kept"
+            );
+        }
         let number = Number {
             config: channel.clone(),
             channel: adapter,
             transport,
             simulator,
             autopilot: AtomicBool::new(autopilot),
+            waits: AtomicBool::new(waits),
             gate: Mutex::new(Gate::Open),
             purse: purse(channel),
             endpoint: Endpoint::open(channel, store.as_ref()).await?,
@@ -170,6 +180,8 @@ pub(super) async fn switch_autopilot(store: &dyn Store, channel: &str, on: bool)
 pub(super) async fn read_autopilot(store: &dyn Store, number: &Number) -> Result<(), StoreError> {
     let on = autopilot(&number.config, store).await?;
     number.autopilot.store(on, Ordering::SeqCst);
+    let waits = launch::waits(store, &number.config).await?;
+    number.waits.store(waits, Ordering::SeqCst);
     Ok(())
 }
 

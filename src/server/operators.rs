@@ -20,6 +20,7 @@ use subtle::ConstantTimeEq;
 
 use super::door::{self, Ask, DoorError, Told};
 use super::handle::Handle;
+use super::launch::{self, Checklist};
 use super::link::{LinkView, NotOrdered, Order};
 use super::people::Clash;
 use super::readable::{readable, readable_parked, readable_quarantined};
@@ -38,6 +39,7 @@ pub(super) fn routes(handle: Handle, token: SecretString) -> Router {
         .route("/api/channels", get(channels))
         .route("/api/channels/{id}/autopilot", post(autopilot))
         .route("/api/channels/{id}/link", get(link).post(order))
+        .route("/api/channels/{id}/launch", get(checklist).post(accept))
         .route("/api/conversations", get(conversations))
         .route("/api/conversations/{contact}", get(conversation).delete(erase))
         .route("/api/conversations/{contact}/export", get(export))
@@ -83,7 +85,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
 async fn channels(State(handle): State<Handle>) -> Json<Body> {
     let shown = |channel: super::ChannelView| {
         json!({ "id": channel.id, "number": channel.number, "provider": channel.provider,
-                "autopilot": channel.autopilot, "stopped": channel.stopped })
+                "autopilot": channel.autopilot, "waits_for_launch": channel.waits_for_launch, "stopped": channel.stopped })
     };
     Json(handle.channels().into_iter().map(shown).collect())
 }
@@ -99,6 +101,14 @@ async fn autopilot(
     Path(id): Path<String>,
     Json(Switch { on }): Json<Switch>,
 ) -> Result<Json<Body>, Refused> {
+    let waits = |channel: &super::ChannelView| channel.id == id && channel.waits_for_launch;
+    if on && handle.channels().iter().any(waits) {
+        let why = format!(
+            "the number is not launched yet; {}, and GET /api/channels/{id}/launch, too",
+            launch::next_step(&id)
+        );
+        return Err(Refused(StatusCode::CONFLICT, why));
+    }
     if !handle.set_autopilot(&id, on).await? {
         return Err(Refused(StatusCode::NOT_FOUND, format!("there is no number {id}")));
     }
@@ -126,6 +136,39 @@ async fn order(
 fn not_linked(id: &str) -> Refused {
     let why = format!("there is no number {id} that is linked as a device");
     Refused(StatusCode::NOT_FOUND, why)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Accepting {
+    accept: String,
+}
+
+/// What a number waits for, or waited.
+async fn checklist(State(handle): State<Handle>, Path(id): Path<String>) -> Result<Json<Checklist>, Refused> {
+    launched(&handle, &id, None).await
+}
+
+/// Somebody accepts the terms.
+async fn accept(
+    State(handle): State<Handle>,
+    Path(id): Path<String>,
+    Json(Accepting { accept }): Json<Accepting>,
+) -> Result<Json<Checklist>, Refused> {
+    if accept.trim().is_empty() {
+        let why = "`accept` takes the name of whoever accepts the terms";
+        return Err(Refused(StatusCode::BAD_REQUEST, why.to_owned()));
+    }
+    tracing::info!(channel = id, "the terms of launching a number were accepted");
+    launched(&handle, &id, Some(&accept)).await
+}
+
+async fn launched(handle: &Handle, id: &str, accept: Option<&str>) -> Result<Json<Checklist>, Refused> {
+    match handle.launch(id, accept).await {
+        Ok(Some(list)) => Ok(Json(list)),
+        Ok(None) => Err(Refused(StatusCode::NOT_FOUND, format!("there is no number {id}"))),
+        Err(why) => Err(Refused(StatusCode::SERVICE_UNAVAILABLE, why.to_string())),
+    }
 }
 
 #[derive(Deserialize)]

@@ -83,6 +83,9 @@ pub struct OneNumber {
     pub id: String,
     pub provider: String,
     pub autopilot: bool,
+    /// Flows wait for its launch.
+    #[serde(default)]
+    pub waits_for_launch: bool,
     /// Why nothing leaves it, if so.
     pub stopped: Option<String>,
     /// How the link of a linked number is.
@@ -130,6 +133,7 @@ fn one_number((id, number): (&String, &super::parts::Number)) -> OneNumber {
         autopilot: number.autopilot(),
         stopped: number.stopped(),
         link: number.link.as_ref().map(|link| link.in_words()),
+        waits_for_launch: number.waits_for_launch(),
     }
 }
 

@@ -72,6 +72,8 @@ pub(super) struct Number {
     /// The same adapter, where it is the simulator: pages speak through it.
     pub simulator: Option<Simulator>,
     pub autopilot: AtomicBool,
+    /// Flows wait for its launch.
+    pub waits: AtomicBool,
     pub gate: Mutex<Gate>,
     pub purse: Purse,
     pub endpoint: Endpoint,
@@ -117,8 +119,13 @@ impl Number {
         }
     }
 
+    /// Whether flows answer.
     pub fn autopilot(&self) -> bool {
-        self.autopilot.load(Ordering::SeqCst)
+        self.autopilot.load(Ordering::SeqCst) && !self.waits_for_launch()
+    }
+
+    pub fn waits_for_launch(&self) -> bool {
+        self.waits.load(Ordering::SeqCst)
     }
 }
 

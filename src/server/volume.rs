@@ -131,7 +131,7 @@ pub(super) fn enough(
     if volume.per_customer == 0 {
         return None;
     }
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut keys) = (BTreeSet::new(), BTreeSet::new());
     let mut times = Vec::new();
     for line in lines.iter().filter(|line| line.at.duration_until(now) < DAY) {
         let Some((id, state)) = &line.status else { continue };
@@ -145,15 +145,17 @@ pub(super) fn enough(
             && ours.unasked
         {
             // `<contact>.<seq>.<index>`: what one event led to.
+            keys.extend(ours.notify);
             let whole = id.rsplit_once('.').map_or(id.as_str(), |(event, _)| event);
             if seen.insert(whole.to_owned()) {
                 times.push(line.at);
             }
         }
     }
-    let queued = waiting
-        .iter()
-        .filter(|event| matches!(serde_json::from_slice(&event.payload), Ok(Item::Notify { .. })));
+    // One that was turned into a line since it was seen to wait counts once.
+    let queued = waiting.iter().filter(|event| {
+        matches!(serde_json::from_slice(&event.payload), Ok(Item::Notify { key, .. }) if !keys.contains(&key))
+    });
     times.extend(queued.map(|event| event.at));
     times.sort();
     let limit = volume.per_customer as usize;

@@ -31,7 +31,7 @@ pub struct Shop {
 /// The tables of a number whose link the double holds. No time is spent on typing.
 pub fn number(double: &Double) -> String {
     format!(
-        "[[channel]]\nid = \"main\"\nprovider = \"linked\"\napi_base = \"{}\"\naccess_token_env = \"KEY\"\n\
+        "[[channel]]\nid = \"main\"\nprovider = \"linked\"\napi_base = \"{}\"\naccess_token_env = \"KEY\"\nlaunch = \"unchecked\"\n\
          webhook_secret_env = \"SIGN\"\nburst_quiet_ms = 20\npair_every_ms = 0\n[channel.linked]\nphone = \"+62 811 0000 0011\"\n\
          session = \"{SESSION}\"\nmessages_per_minute = 0\ntyping_ms = [0, 0]\n",
         double.base_url()

@@ -56,6 +56,7 @@ admin_token = {{ env = "ADMIN_TOKEN" }}
 [[channel]]
 id = "main"
 provider = "linked"
+launch = "unchecked"
 api_base = "{}"
 access_token_env = "LINKED_API_KEY"
 webhook_secret_env = ["HOOK_KEY"]

@@ -13,6 +13,7 @@ use super::coster::Coster;
 use super::linked::Linked;
 use super::qontak::Qontak;
 use crate::engine::SessionSettings;
+use crate::server::launch::LaunchRule;
 use crate::server::session::what_stays;
 use crate::store::{Retention, Stays};
 
@@ -265,6 +266,7 @@ pub(super) struct Channel {
     pub linked: Option<Spanned<Linked>>,
     #[serde(default = "yes")]
     pub autopilot: bool,
+    pub launch: Option<LaunchRule>,
     pub burst_quiet_ms: Option<u64>,
     pub messages_per_second: Option<u32>,
     pub pair_every_ms: Option<u64>,

@@ -22,6 +22,7 @@ use crate::channel::linked::LinkedSettings;
 use crate::channel::meta::CompatibleSettings;
 use crate::channel::qontak::QontakSettings;
 use crate::engine::SessionSettings;
+use crate::server::launch::LaunchRule;
 use crate::server::volume::Volume;
 use crate::store::{Pace, Retention};
 
@@ -119,6 +120,8 @@ pub struct ChannelConfig {
     pub number: String,
     /// Whether flows answer, until somebody switches it elsewhere.
     pub autopilot: bool,
+    /// Whether that waits for the number's launch; `None`: where real people are reached.
+    pub launch: Option<LaunchRule>,
     /// Instead of `burst quiet` of the business file.
     pub burst_quiet: Option<Duration>,
     /// Messages a second that may leave it, from all processes together; 0: as many as there are.

@@ -388,6 +388,7 @@ impl Reader<'_> {
             id: id.clone(),
             number: channel.number.clone(),
             autopilot: channel.autopilot,
+            launch: channel.launch,
             burst_quiet: channel.burst_quiet_ms.map(Duration::from_millis),
             per_second: channel.messages_per_second.unwrap_or(pace_of(channel.provider)),
             pace: pair_of(channel),
