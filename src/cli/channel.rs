@@ -143,7 +143,7 @@ async fn work(args: &Args, numbers: &Numbers) -> anyhow::Result<Exit> {
             }
             Ok(Exit::Good)
         }
-        What::Verify { id } => verify(&numbers.all().await?, id.as_deref(), format).await,
+        What::Verify { id } => verify(numbers, id.as_deref(), format).await,
         What::Register { id } => register::run(&numbers.all().await?, id).await,
         What::Set {
             id,
@@ -285,7 +285,8 @@ fn told_changes(changes: &Changes, really: Really, format: Format) -> anyhow::Re
     Ok(Exit::Good)
 }
 
-async fn verify(config: &Config, id: Option<&str>, format: Format) -> anyhow::Result<Exit> {
+async fn verify(numbers: &Numbers, id: Option<&str>, format: Format) -> anyhow::Result<Exit> {
+    let config = &numbers.all().await?;
     let wanted: Vec<_> = config
         .channels
         .iter()
@@ -296,7 +297,11 @@ async fn verify(config: &Config, id: Option<&str>, format: Format) -> anyhow::Re
     }
     let mut verified: Vec<Verified> = Vec::new();
     for channel in wanted {
-        verified.push(channels::verify(config, channel).await);
+        let mut one = channels::verify(config, channel).await;
+        if let Some(door) = numbers.to_look()? {
+            one.checks.extend(channels::paused(door, channel).await?);
+        }
+        verified.push(one);
     }
     match format {
         Format::Json => println!("{}", serde_json::to_string_pretty(&verified)?),

@@ -10,7 +10,7 @@ use super::Exit;
 use super::channel::no_channel;
 use super::code::Screen;
 use super::desk::Desk;
-use crate::channel::linked::{Link, LinkState, LinkedDevice, LinkedSettings, NotDone};
+use crate::channel::linked::{Link, LinkState, LinkedDevice, LinkedSettings, NotDone, Session};
 use crate::server::config::{Config, ProviderConfig};
 use crate::server::door::Door;
 use crate::server::link::Order;
@@ -112,6 +112,12 @@ impl<'a> Work<'a> {
     }
 }
 
+impl Work<'_> {
+    fn session(&self) -> Session<'_> {
+        self.device.session().by(&self.by)
+    }
+}
+
 pub(super) async fn pair(config: &Config, door: &Door, args: &PairArgs) -> anyhow::Result<Exit> {
     let mut screen = Screen::open(args.scan.svg.as_deref())?;
     let work = Work::new(config, door, &args.id, &args.who)?;
@@ -141,9 +147,9 @@ pub(super) async fn pair(config: &Config, door: &Door, args: &PairArgs) -> anyho
             | LinkState::Outdated
     );
     let begun = if has_ended {
-        work.device.session().restart().await
+        work.session().restart().await
     } else {
-        work.device.session().start().await
+        work.session().start().await
     };
     let ended = match begun {
         Ok(()) => {
@@ -162,7 +168,7 @@ pub(super) async fn reset(config: &Config, door: &Door, args: &ResetArgs) -> any
     let work = Work::new(config, door, &args.id, &args.who)?;
     let before = work.look().await?.state;
     work.begin("reset", true).await?;
-    let session = work.device.session();
+    let session = work.session();
     match session.log_out().await {
         Ok(()) => println!("{}: the device is unlinked", work.id),
         Err(NotDone::NoSession) => {}
@@ -227,7 +233,7 @@ fn confirmed(id: &str) -> anyhow::Result<()> {
 impl Work<'_> {
     /// How the link is; what keeps it from being asked is an error.
     async fn look(&self) -> anyhow::Result<Link> {
-        let link = self.device.session().look().await;
+        let link = self.session().look().await;
         if matches!(link.state, LinkState::Unreachable | LinkState::KeyRefused) {
             return Err(self.in_vain(&link));
         }
@@ -261,7 +267,7 @@ impl Work<'_> {
             self.id
         );
         loop {
-            let link = self.device.session().look().await;
+            let link = self.session().look().await;
             silent = if link.state == LinkState::Unreachable {
                 silent + 1
             } else {
@@ -275,7 +281,7 @@ impl Work<'_> {
                         && began.elapsed() < TAKES_HOLD_WITHIN => {}
                 LinkState::Connected => return Ok(link),
                 LinkState::AwaitingScan => {
-                    let code = self.device.session().code().await.map_err(|why| refused(&why))?;
+                    let code = self.session().code().await.map_err(|why| refused(&why))?;
                     if let Some(code) = code.filter(|code| shown.as_ref() != Some(code)) {
                         screen.show(&code)?;
                         shown = Some(code);
@@ -351,7 +357,7 @@ impl Work<'_> {
 
     /// To the number itself: nobody else is bothered.
     async fn test_message(&self) -> Result<(), String> {
-        let (session, number) = (self.device.session(), &self.settings.number);
+        let (session, number) = (self.session(), &self.settings.number);
         let unsent = |why: NotDone| format!("the test message was not taken: {why}");
         let id = session.write(number, TEST_MESSAGE).await.map_err(unsent)?;
         let began = Instant::now();

@@ -7,6 +7,8 @@ use url::Url;
 
 use super::config::{ChannelConfig, Config, ProviderConfig, Runs};
 use super::doctor::{Check, Level};
+use super::door::{Door, DoorError};
+use super::link;
 use super::numbers;
 use crate::channel::linked::{Link, LinkState, LinkedDevice};
 use crate::channel::template::{NotListed, Template};
@@ -214,6 +216,27 @@ pub async fn verify(config: &Config, channel: &ChannelConfig) -> Verified {
         })
         .collect();
     verified(State::of(&health.checks), checks)
+}
+
+/// A linked number on which somebody has paused sending: its link is well, and still nothing leaves.
+///
+/// # Errors
+/// If the store can't be asked.
+pub async fn paused(door: &Door, channel: &ChannelConfig) -> Result<Option<Check>, DoorError> {
+    if !matches!(channel.provider, ProviderConfig::Linked(_)) {
+        return Ok(None);
+    }
+    let pause = link::paused_at(door, &channel.id).await?;
+    Ok(pause.map(|pause| Check {
+        group: GROUP,
+        name: format!("{} sending", channel.id),
+        level: Level::Doubtful,
+        says: format!(
+            "{} has paused it ({}); what is to leave is kept",
+            pause.by, pause.why
+        ),
+        next: Some(format!("run `switchboard channel resume {}`", channel.id)),
+    }))
 }
 
 /// Asks the provider for the templates of this number.

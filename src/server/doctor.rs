@@ -445,9 +445,7 @@ fn voice(report: &mut Report, voice: Option<&VoiceConfig>) {
 async fn number(report: &mut Report, config: &Config, channel: &ChannelConfig) {
     let verified = channels::verify(config, channel).await;
     report.checks.extend(verified.checks);
-    if channel.autopilot && launch::is_needed(channel) {
-        launched(report, config, channel).await;
-    }
+    kept_of(report, config, channel).await;
     if !channel.autopilot {
         report.look(
             GROUP,
@@ -458,18 +456,23 @@ async fn number(report: &mut Report, config: &Config, channel: &ChannelConfig) {
     }
 }
 
-/// Whether flows may answer on it. Where nobody can be asked, the running server's log says so.
-async fn launched(report: &mut Report, config: &Config, channel: &ChannelConfig) {
+/// What the store knows of it: whether flows may answer, and whether anything leaves. Where nobody can be asked, the running
+/// server's log says so.
+async fn kept_of(report: &mut Report, config: &Config, channel: &ChannelConfig) {
     let door = match config.store.exists() {
         true => Door::open(config).await.ok(),
         false => None,
     };
+    let needed = channel.autopilot && launch::is_needed(channel);
     let waits = match &door {
-        Some(door) => launch::waits_at(door, channel).await.ok(),
-        None if config.store.exists() => None,
-        None => Some(true),
+        Some(door) if needed => launch::waits_at(door, channel).await.ok(),
+        None if needed && !config.store.exists() => Some(true),
+        Some(_) | None => None,
     };
     if let Some(door) = door {
+        if let Ok(Some(paused)) = channels::paused(&door, channel).await {
+            report.checks.push(paused);
+        }
         // A failure to close loses nothing: nothing was written.
         let _ = door.close().await;
     }

@@ -16,7 +16,7 @@ use crate::store::{self, Bytes, Caps, Store, StoreError};
 /// What may be changed through a server: nothing of a customer is among it.
 const OPEN: [&str; 4] = ["flows/", "launch/", "number/", "secret/"];
 /// What may be read besides.
-const SHOWN: &str = "endpoint/";
+const SHOWN: [&str; 2] = ["endpoint/", "link/"];
 /// A whole published version fits.
 pub(super) const ASKED_BYTES: usize = 32 * 1024 * 1024;
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
@@ -229,7 +229,7 @@ impl Remote {
 /// A step that somebody asks a running server for. `None`: that is not to be reached this way.
 pub(super) async fn answer(store: Arc<dyn Store>, ask: Ask) -> Option<Result<Told, DoorError>> {
     let (place, shown) = match &ask {
-        Ask::Get { key } => (key, key.starts_with(SHOWN)),
+        Ask::Get { key } => (key, SHOWN.iter().any(|shown| key.starts_with(shown))),
         Ask::Swap { key, .. } => (key, false),
         Ask::List { prefix } => (prefix, false),
     };

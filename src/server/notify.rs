@@ -15,7 +15,6 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, extract::DefaultBodyLimit};
-use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -31,12 +30,18 @@ use super::operators::bearer;
 use super::parts::Number;
 use super::sender;
 use super::session::Session;
-use super::templates::{self, Unfit, Wanted};
+use super::templates::{self, Wanted};
 use super::thread::Line;
 use super::volume;
 use crate::channel::template::{Filling, NotListed, Template, Values};
 use crate::message::{MediaKind, OutboundBody, TemplateHeader};
-use crate::store::{ContactId, Ingest, Ingested, StoreError};
+use crate::store::{ContactId, Ingest, Ingested};
+
+mod progress;
+mod refused;
+
+use progress::notified;
+use refused::Refused;
 
 const BODY_BYTES: usize = 64 * 1024;
 /// What is asked for as an answer, and what a key may be, in characters.
@@ -431,80 +436,6 @@ async fn counted(handle: &Handle, number: &Number, contact: ContactId, key: &str
     }
 }
 
-/// What became of one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Told {
-    id: String,
-    state: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<String>,
-}
-
-async fn notified(State(handle): State<Handle>, Path(id): Path<String>) -> Result<Json<Told>, Refused> {
-    let unknown = || {
-        Refused::NotFound(
-            "there is no notification with this id, or its line of the thread is not kept any more"
-                .to_owned(),
-        )
-    };
-    let (contact, key) = id.split_once('.').ok_or_else(unknown)?;
-    let contact: ContactId = contact.parse().map_err(|_| unknown())?;
-    let told = |state: &str, why: Option<&str>| {
-        Ok(Json(Told {
-            id: id.clone(),
-            state: state.to_owned(),
-            why: why.map(str::to_owned),
-        }))
-    };
-    let mut refused = None;
-    let mut states = Vec::new();
-    for line in handle.thread(contact, LINES).await? {
-        match line.line {
-            Some(Line::Ours(ours)) if ours.notify.as_deref() == Some(key) => {
-                states.extend(line.status.map(|(_, state)| state));
-            }
-            Some(Line::Note { about, text, .. }) if about.as_deref() == Some(key) => refused = Some(text),
-            _ => {}
-        }
-    }
-    // A text of several parts is as far as the part that is furthest behind.
-    if let Some(state) = states.iter().min_by_key(|state| rank_of(state)) {
-        let (state, why) = state
-            .split_once(": ")
-            .map_or((state.as_str(), None), |(state, why)| (state, Some(why)));
-        return told(state, why);
-    }
-    if let Some(why) = refused {
-        return told("refused", Some(&why));
-    }
-    let waits = handle.shared.store.peek(contact).await?.is_some_and(|claim| {
-        claim.events.iter().any(|event| {
-            matches!(serde_json::from_slice(&event.payload), Ok(Item::Notify { key: waiting, .. }) if waiting == key)
-        })
-    });
-    if waits {
-        told("queued", None)
-    } else {
-        Err(unknown())
-    }
-}
-
-/// How far a message got: what failed counts least, for somebody has to look.
-fn rank_of(state: &str) -> u8 {
-    let state = state.split(':').next().unwrap_or_default();
-    match state {
-        "dead" | "dropped" | "failed" => 0,
-        "queued" => 1,
-        "sending" => 2,
-        "uncertain" => 3,
-        "accepted" => 4,
-        "sent" => 5,
-        "delivered" => 6,
-        "read" => 7,
-        _ => 8,
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Look {
@@ -545,78 +476,6 @@ async fn listed(
     }))
 }
 
-/// Why a notification is not taken: a word for programs, a sentence for people.
-#[derive(Debug, thiserror::Error)]
-enum Refused {
-    #[error("{0}")]
-    Malformed(String),
-    #[error("{0}")]
-    NotFound(String),
-    #[error(
-        "this customer wants no more messages on your own account: they sent an opt-out word, and hear from you again \
-         once they send START"
-    )]
-    OptedOut,
-    #[error(
-        "a text leaves only within 24 hours of the customer's last message, {}; send an approved template",
-        said_at.map_or_else(|| "and they never wrote".to_owned(), |at| format!("which came at {at:.0}"))
-    )]
-    WindowClosed { said_at: Option<Timestamp> },
-    #[error(
-        "{whose} has had its {limit} messages of 24 hours that nobody asked for ({key}); the next one may leave at \
-         {free_at:.0}"
-    )]
-    TooMany {
-        whose: &'static str,
-        limit: u32,
-        key: &'static str,
-        free_at: Timestamp,
-    },
-    #[error(transparent)]
-    Unfit(#[from] Unfit),
-    #[error("{0}; try again in a moment")]
-    Later(String),
-}
-
-impl From<StoreError> for Refused {
-    fn from(why: StoreError) -> Refused {
-        Refused::Later(why.to_string())
-    }
-}
-
-impl Refused {
-    fn code(&self) -> (StatusCode, &'static str) {
-        match self {
-            Refused::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
-            Refused::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
-            Refused::OptedOut => (StatusCode::UNPROCESSABLE_ENTITY, "opted_out"),
-            Refused::WindowClosed { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "window_closed"),
-            Refused::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
-            Refused::Unfit(why) => match why {
-                Unfit::Unknown { .. } | Unfit::NoLanguage { .. } => {
-                    (StatusCode::UNPROCESSABLE_ENTITY, "unknown_template")
-                }
-                Unfit::WhichLanguage { .. } | Unfit::Unlisted { .. } => {
-                    (StatusCode::UNPROCESSABLE_ENTITY, "language_missing")
-                }
-                Unfit::Misfit(crate::channel::template::Misfit::NotApproved { .. }) => {
-                    (StatusCode::UNPROCESSABLE_ENTITY, "template_not_approved")
-                }
-                Unfit::Misfit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "parameters"),
-                Unfit::NoList(_) => (StatusCode::SERVICE_UNAVAILABLE, "later"),
-            },
-            Refused::Later(_) => (StatusCode::SERVICE_UNAVAILABLE, "later"),
-        }
-    }
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let (status, code) = self.code();
-        (status, Json(json!({ "error": self.to_string(), "code": code }))).into_response()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -635,16 +494,6 @@ mod tests {
             "+62+811000011",
         ] {
             assert!(digits_of(number).is_err(), "{number}");
-        }
-    }
-
-    #[test]
-    fn what_failed_is_told_before_what_went_well() {
-        for (states, worst) in [
-            (["read", "dead: no", "queued"], "dead: no"),
-            (["delivered", "accepted", "played"], "accepted"),
-        ] {
-            assert_eq!(states.into_iter().min_by_key(|state| rank_of(state)), Some(worst));
         }
     }
 }

@@ -130,6 +130,9 @@ async fn a_phone_is_paired_with_a_test_message_stopped_resumed_and_reset() {
         .runs("stop main --why stock-taking")
         .await
         .ends(0, "nothing leaves any more");
+    let told = office.runs("verify main").await;
+    told.ends(0, "dewi has paused it (stock-taking)");
+    told.ends(0, "switchboard channel resume main");
     office
         .runs("resume main")
         .await
@@ -155,6 +158,9 @@ async fn a_phone_is_paired_with_a_test_message_stopped_resumed_and_reset() {
     ran.ends(0, "the device is unlinked");
     ran.ends(0, "the test message has arrived");
     assert_eq!(office.double.inner.state().session().generation, 2);
+    let log = office.double.log();
+    let unlinked = log.iter().find(|call| call.line.ends_with("/logout")).unwrap();
+    assert_eq!(unlinked.actor, "dewi", "the server's audit has a name");
     office.runs("list").await.ends(0, "link number 2");
 }
 

@@ -56,6 +56,8 @@ impl Sent {
 
 #[derive(Debug, Clone)]
 pub struct Logged {
+    /// Who the caller says is at work.
+    pub actor: String,
     pub line: String,
     pub body: Value,
     pub answered: u16,

@@ -35,6 +35,7 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
             .to_owned()
     };
     let (key, expected) = (header("x-api-key"), header("x-expected-number"));
+    let actor = header("x-actor");
     let raw = to_bytes(body, 20 * 1024 * 1024).await.unwrap_or_default();
     let body: Value = serde_json::from_slice(&raw).unwrap_or_default();
     let file = path.strip_prefix("/api/files/").map(str::to_owned);
@@ -52,6 +53,7 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     };
     let (status, said) = outcome.unwrap_or_else(|refused| refused);
     inner.state().log.push(Logged {
+        actor,
         line,
         body,
         answered: status,

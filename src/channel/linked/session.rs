@@ -1,7 +1,7 @@
 //! What is asked of the server about the link itself, and what it is told to do with it. Nothing here ends in a log: the
 //! text of a QR code is the key to the account.
 
-use http::Method;
+use http::{HeaderName, Method};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -24,6 +24,9 @@ const EVENTS: [&str; 9] = [
     "session.status",
 ];
 
+/// A WAHA server passes over it; the companion writes it into its audit.
+const ACTOR: HeaderName = HeaderName::from_static("x-actor");
+
 /// Why the server did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotDone {
@@ -45,11 +48,25 @@ pub enum NotDone {
 pub struct Session<'a> {
     settings: &'a LinkedSettings,
     network: &'a NetworkTransport,
+    /// Who asks, for the server's audit.
+    actor: Option<&'a str>,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(settings: &'a LinkedSettings, network: &'a NetworkTransport) -> Session<'a> {
-        Session { settings, network }
+        Session {
+            settings,
+            network,
+            actor: None,
+        }
+    }
+
+    /// The same session, asked by a person.
+    pub fn by(self, actor: &'a str) -> Session<'a> {
+        Session {
+            actor: Some(actor),
+            ..self
+        }
     }
 
     /// How the link is. What the server does not answer is a state as well.
@@ -195,7 +212,12 @@ impl<'a> Session<'a> {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, NotDone> {
-        self.carry(encode::ask(self.settings, method, path, body)).await
+        let request = encode::ask(self.settings, method, path, body);
+        self.carry(match self.actor {
+            Some(actor) => request.header(ACTOR, actor),
+            None => request,
+        })
+        .await
     }
 
     async fn carry(&self, request: HttpRequest) -> Result<Value, NotDone> {

@@ -19,6 +19,7 @@ use crate::channel::linked::{Link, LinkState, LinkedDevice, LinkedSettings};
 use crate::store::{Store, StoreError};
 
 pub use orders::{NotOrdered, Order, carry_out};
+pub(super) use record::paused_at;
 pub use record::{Audited, Change, Pause, Record};
 
 /// How often the link is looked at. Its server tells of changes besides.

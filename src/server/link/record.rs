@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::super::door::{Door, DoorError};
 use crate::store::{Store, StoreError};
 
 /// A change of the connection is under way for so long at most; then somebody else may begin one.
@@ -71,6 +72,16 @@ pub struct Audited {
 
 fn key(channel: &str) -> String {
     format!("link/{channel}")
+}
+
+/// Who has paused sending, as somebody sees it who has no server here.
+///
+/// # Errors
+/// If the store can't be asked.
+pub(in crate::server) async fn paused_at(door: &Door, channel: &str) -> Result<Option<Pause>, DoorError> {
+    let kept = door.get(&key(channel)).await?;
+    let record = kept.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+    Ok(record.and_then(|record| record.paused))
 }
 
 fn audit_key(channel: &str) -> String {
