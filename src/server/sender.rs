@@ -430,8 +430,12 @@ async fn report(shared: &Shared, claim: &SendClaim, outcome: &SendOutcome) {
         SendOutcome::Accepted { .. } => {
             tracing::info!(channel, %contact, attempt = claim.attempt, "sent");
         }
-        SendOutcome::Retry { at, why } | SendOutcome::NotYet { at, why } => {
+        SendOutcome::Retry { at, why } => {
             tracing::warn!(channel, %contact, attempt = claim.attempt, %at, why, "not sent yet");
+        }
+        // It was not tried. Where a number or its link keeps everybody waiting, that is said once, of the number.
+        SendOutcome::NotYet { at, why } => {
+            tracing::debug!(channel, %contact, %at, why, "waits");
         }
         SendOutcome::Uncertain { why, .. } => tracing::warn!(channel, %contact, why, "may have been sent"),
         SendOutcome::Dead { why } => {
