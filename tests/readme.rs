@@ -104,10 +104,9 @@ fn every_command_and_option_of_the_readme_exists() {
         let names: Vec<&str> = words
             .split_whitespace()
             .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase()))
-            .take(if words.starts_with("voice") || words.starts_with("channel") {
-                2
-            } else {
-                1
+            .take(match words.split(' ').next() {
+                Some("voice" | "channel" | "template") => 2,
+                _ => 1,
             })
             .collect();
         let help = Command::new(env!("CARGO_BIN_EXE_switchboard"))

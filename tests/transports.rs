@@ -486,6 +486,10 @@ async fn the_double_of_coster_takes_the_envelope_as_it_was_seen_and_nothing_else
         );
     }
     assert_eq!(double.sent().len(), 1);
+    double.has_template(
+        json!({ "name": "order_ready", "language": "id", "status": "APPROVED", "category": "UTILITY",
+        "components": [{ "type": "BODY", "text": "Pesanan siap." }] }),
+    );
     let template = json!({ "xid": "00000000-0000-4000-8000-000000000001", "to": SARI, "type": "template",
         "template": { "name": "order_ready", "language": { "code": "id", "policy": "deterministic" } } });
     let path = format!("v1/{}/messages", setup.coster_account);
