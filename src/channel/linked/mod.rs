@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use http::HeaderName;
 use secrecy::SecretString;
 
+use super::template::{NotListed, Template};
 use super::{
     Algorithm, Answer, Caps, Channel, Decoded, Delivery, EncodeError, Expected, FetchedMedia, Forged, Gate,
     Health, HttpRequest, HttpResponse, MediaError, NetworkTransport, NotRegistered, Outbound, Plan, Receipt,
@@ -260,6 +261,11 @@ impl Channel for LinkedDevice {
 
     async fn health(&self) -> Health {
         health::check(self).await
+    }
+
+    /// None: WhatsApp approves templates for its own interface only. What asks for one is refused before it is queued.
+    async fn templates(&self) -> Result<Vec<Template>, NotListed> {
+        Ok(Vec::new())
     }
 
     /// Gives the session its webhooks, and makes it if there is none.

@@ -344,3 +344,8 @@ fn every_refusal_has_its_class() {
         "{says}"
     );
 }
+
+#[tokio::test]
+async fn a_linked_phone_has_no_templates_so_that_whoever_asks_for_one_hears_it_at_once() {
+    assert_eq!(linked().templates().await.map(|list| list.len()), Ok(0));
+}
