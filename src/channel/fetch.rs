@@ -4,8 +4,47 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use sha2::{Digest, Sha256};
+use url::Url;
 
 use super::{FetchedMedia, MediaError};
+use crate::message::MediaHandle;
+
+/// The address in a handle, where a provider knows files by nothing else; `whose` begins the sentence about one without.
+pub(super) fn address_in<'a>(handle: &'a MediaHandle, whose: &str) -> Result<&'a str, MediaError> {
+    match handle {
+        MediaHandle::Url(url) | MediaHandle::Id { url: Some(url), .. } => Ok(url),
+        MediaHandle::Id { url: None, .. } => Err(bad(&format!("{whose} knows files by their address"))),
+    }
+}
+
+/// An address that can be read, and holds no credentials. Whether it may be asked is another matter.
+pub(super) fn readable(address: &str) -> Result<Url, MediaError> {
+    let url = Url::parse(address).map_err(|_| bad("it is not an address"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("it holds credentials"));
+    }
+    Ok(url)
+}
+
+/// Whether it is on one of these hosts, over TLS; `*` in front of a host stands for any part.
+pub(super) fn is_known(url: &Url, hosts: &[String]) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let is = |pattern: &String| match pattern.strip_prefix('*') {
+        Some(ending) => host.len() > ending.len() && host.ends_with(ending),
+        None => host == *pattern,
+    };
+    url.scheme() == "https" && hosts.iter().any(is)
+}
+
+pub(super) fn foreign(url: &Url) -> MediaError {
+    MediaError::ForeignHost {
+        host: url.host_str().unwrap_or_default().to_owned(),
+    }
+}
+
+pub(super) fn bad(why: &str) -> MediaError {
+    MediaError::BadHandle { why: why.to_owned() }
+}
 
 /// The file that an answer holds. `mime` is what was said of it before.
 pub(super) async fn file_of(
@@ -55,9 +94,7 @@ pub(super) async fn read_at_most(mut response: reqwest::Response, limit: u64) ->
 pub(super) fn is_media_id(id: &str) -> Result<(), MediaError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if id.is_empty() || id.starts_with('.') || !id.bytes().all(plain) {
-        return Err(MediaError::BadHandle {
-            why: "it is not a media id".to_owned(),
-        });
+        return Err(bad("it is not a media id"));
     }
     Ok(())
 }

@@ -8,6 +8,7 @@
 //! nothing else of Switchboard.
 
 pub mod coster;
+mod decoded;
 mod delivery;
 mod failure;
 mod fetch;
@@ -16,6 +17,8 @@ mod gate;
 mod http;
 pub mod linked;
 pub mod meta;
+#[cfg(test)]
+mod mutation;
 mod plan;
 pub mod qontak;
 mod signature;
@@ -27,8 +30,9 @@ pub mod template;
 use async_trait::async_trait;
 
 use self::template::{NotListed, Template};
-use crate::message::{Inbound, MediaHandle};
+use crate::message::MediaHandle;
 
+pub use decoded::{Decoded, Problem};
 pub use delivery::Delivery;
 pub use failure::{SendClass, SendError};
 pub use gate::Gate;
@@ -155,24 +159,6 @@ impl Forged {
     pub fn answer() -> Answer {
         Answer::plain(401, "unauthorised")
     }
-}
-
-/// What a webhook held.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Decoded {
-    pub events: Vec<Inbound>,
-    pub problems: Vec<Problem>,
-}
-
-/// A part of a webhook that could not be read. The rest of the batch was.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {why}")]
-pub struct Problem {
-    /// Where in the body, such as `entry[0].changes[2].value.messages[1]`.
-    pub place: String,
-    pub why: String,
-    /// The part itself, as received, for the log of undecodable events and for support.
-    pub raw: String,
 }
 
 /// The provider has accepted a message (or an upload). Delivery is another matter: statuses tell.

@@ -12,9 +12,6 @@ use crate::channel::meta::body_of;
 use crate::channel::{Decoded, EncodeError, HttpRequest, Problem, Show, Step};
 use crate::message::{Address, DedupeKey, InboundBody};
 
-/// How much of an unreadable body a problem keeps, in bytes.
-const RAW_KEPT: usize = 64 * 1024;
-
 /// The request that carries out `step`.
 pub(super) fn request(settings: &CosterSettings, step: &Step) -> Result<HttpRequest, EncodeError> {
     let unsupported = |what| EncodeError::Unsupported {
@@ -122,14 +119,14 @@ pub(super) fn open(raw: &[u8], decode: fn(&[u8]) -> Decoded) -> Decoded {
     let text = String::from_utf8_lossy(raw);
     let fields = match serde_json::from_str::<HashMap<String, &RawValue>>(&text) {
         Ok(fields) => fields,
-        Err(error) => return problem(&text, format!("not a JSON object: {error}")),
+        Err(error) => return Problem::new("body", &text, format!("not a JSON object: {error}")).into(),
     };
     let Some(data) = fields.get("data") else {
         // Without the envelope, as it would come from Meta itself, it is as good.
         if fields.contains_key("entry") {
             return decode(raw);
         }
-        return problem(&text, "no data".to_owned());
+        return Problem::new("body", &text, "no data".to_owned()).into();
     };
     let mut decoded = decode(data.get().as_bytes());
     let outer = ["mid", "id"]
@@ -150,21 +147,6 @@ pub(super) fn open(raw: &[u8], decode: fn(&[u8]) -> Decoded) -> Decoded {
         };
     }
     decoded
-}
-
-fn problem(text: &str, why: String) -> Decoded {
-    let mut end = text.len().min(RAW_KEPT);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    Decoded {
-        events: Vec::new(),
-        problems: vec![Problem {
-            place: "body".to_owned(),
-            why,
-            raw: text[..end].to_owned(),
-        }],
-    }
 }
 
 /// A text that is not empty, or a number where a text belongs.

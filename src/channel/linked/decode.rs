@@ -10,14 +10,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::chat::{Chat, MessageId};
-use crate::channel::{Decoded, Problem};
+use crate::channel::Decoded;
 use crate::message::{
     Conversation, DedupeKey, DeliveryState, Forwarded, Inbound, InboundBody, Media, MediaHandle, MediaKind,
     Party, Place, Role, StatusUpdate,
 };
-
-/// How much of an unreadable webhook a problem keeps, in bytes.
-const RAW_KEPT: usize = 64 * 1024;
 
 /// Whose webhooks these are.
 #[derive(Debug, Clone, Copy)]
@@ -41,27 +38,7 @@ const OF_NO_USE: [&str; 7] = [
 const FAMILIES_OF_NO_USE: [&str; 4] = ["group.", "label.", "event.", "channel."];
 
 pub(super) fn decode(raw: &[u8], own: Own<'_>) -> Decoded {
-    // A stray byte spoils one character, not the message.
-    let text = String::from_utf8_lossy(raw);
-    let mut decoded = Decoded::default();
-    let outcome = serde_json::from_str::<Value>(&text)
-        .map_err(|error| format!("not JSON: {error}"))
-        .and_then(|webhook| Around::of(&webhook, own).events());
-    match outcome {
-        Ok(events) => decoded.events = events,
-        Err(why) => {
-            let mut end = text.len().min(RAW_KEPT);
-            while !text.is_char_boundary(end) {
-                end -= 1;
-            }
-            decoded.problems.push(Problem {
-                place: "body".to_owned(),
-                why,
-                raw: text[..end].to_owned(),
-            });
-        }
-    }
-    decoded
+    Decoded::of_one(raw, |webhook| Around::of(webhook, own).events())
 }
 
 /// A webhook, and whose it is.

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::LinkedDevice;
-use crate::channel::{Expected, FetchedMedia, MediaError, fetch as answer};
+use crate::channel::{Expected, FetchedMedia, MediaError, fetch};
 use crate::message::MediaHandle;
 
 /// Where such servers keep files.
@@ -17,21 +17,14 @@ pub(super) async fn fetch(
     handle: &MediaHandle,
     expected: Expected<'_>,
 ) -> Result<FetchedMedia, MediaError> {
-    let address = match handle {
-        MediaHandle::Url(url) | MediaHandle::Id { url: Some(url), .. } => url,
-        MediaHandle::Id { url: None, .. } => {
-            return Err(MediaError::BadHandle {
-                why: "a linked device knows files by their address".to_owned(),
-            });
-        }
-    };
+    let address = fetch::address_in(handle, "a linked device")?;
     let found = place(linked, address)?;
     let mut request = linked.transport.client().get(found.url);
     if found.own {
         request = request.header("x-api-key", linked.settings.api_key.expose_secret().trim());
     }
-    let response = request.send().await.map_err(answer::temporary)?;
-    answer::file_of(response, None, expected.sha256, linked.settings.media_cap).await
+    let response = request.send().await.map_err(fetch::temporary)?;
+    fetch::file_of(response, None, expected.sha256, linked.settings.media_cap).await
 }
 
 struct Found {
@@ -41,31 +34,22 @@ struct Found {
 }
 
 fn place(linked: &LinkedDevice, address: &str) -> Result<Found, MediaError> {
-    let bad = |why: &str| MediaError::BadHandle { why: why.to_owned() };
-    let url = Url::parse(address).map_err(|_| bad("it is not an address"))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("it holds credentials"));
-    }
+    let url = fetch::readable(address)?;
     let settings = &linked.settings;
-    let base = Url::parse(&settings.base_url).map_err(|_| bad("the server's own address is none"))?;
+    let base = Url::parse(&settings.base_url).map_err(|_| fetch::bad("the server's own address is none"))?;
     if base.origin() == url.origin() {
         return Ok(Found { url, own: true });
     }
-    let host = url.host_str().unwrap_or_default().to_owned();
-    let is = |pattern: &String| match pattern.strip_prefix('*') {
-        Some(ending) => host.len() > ending.len() && host.ends_with(ending),
-        None => host == *pattern,
-    };
-    if url.scheme() == "https" && settings.media_hosts.iter().any(is) {
+    if fetch::is_known(&url, &settings.media_hosts) {
         return Ok(Found { url, own: false });
     }
     // Parsed, so no `..` is left in the path that could lead out of the folder.
     if matches!(url.scheme(), "http" | "https") && url.path().starts_with(FILES) {
         let under = format!("{}{}", settings.base_url.trim_end_matches('/'), url.path());
-        let url = Url::parse(&under).map_err(|_| bad("it is not an address"))?;
+        let url = Url::parse(&under).map_err(|_| fetch::bad("it is not an address"))?;
         return Ok(Found { url, own: true });
     }
-    Err(MediaError::ForeignHost { host })
+    Err(fetch::foreign(&url))
 }
 
 #[cfg(test)]

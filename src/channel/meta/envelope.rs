@@ -14,9 +14,6 @@ use crate::channel::{Decoded, Problem};
 /// Deepest nesting that is read. Meta's deepest known webhook has 13 levels; serde_json by itself stops at 128.
 const DEEPEST: usize = 64;
 
-/// How much of an unreadable part a problem keeps, in bytes. The stored webhook has the whole.
-const RAW_KEPT: usize = 64 * 1024;
-
 /// Webhook fields that tell of the account rather than of a customer.
 const ACCOUNT_FIELDS: &[&str] = &[
     "account_alerts",
@@ -221,16 +218,8 @@ impl Webhook {
     }
 
     fn problem(&mut self, place: &str, raw: &str, why: String) {
-        let place = if place.is_empty() { "body" } else { place }.to_owned();
-        let mut end = raw.len().min(RAW_KEPT);
-        while !raw.is_char_boundary(end) {
-            end -= 1;
-        }
-        self.decoded.problems.push(Problem {
-            place,
-            why,
-            raw: raw[..end].to_owned(),
-        });
+        let place = if place.is_empty() { "body" } else { place };
+        self.decoded.problems.push(Problem::new(place, raw, why));
     }
 }
 

@@ -6,7 +6,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::Meta;
-use crate::channel::fetch::{file_of, is_media_id, read_at_most, temporary};
+use crate::channel::fetch::{
+    bad, file_of, foreign, is_known, is_media_id, read_at_most, readable, temporary,
+};
 use crate::channel::{Expected, FetchedMedia, MediaError};
 use crate::message::MediaHandle;
 
@@ -111,30 +113,15 @@ async fn download(
 
 /// The address, if the key may go there: the API's own origin, or a known media host over TLS.
 fn trusted(meta: &Meta, address: &str) -> Result<Url, MediaError> {
-    let bad = |why: &str| MediaError::BadHandle { why: why.to_owned() };
-    let mut url = Url::parse(address).map_err(|_| bad("it is not an address"))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("it holds credentials"));
-    }
+    let mut url = readable(address)?;
     let base = Url::parse(&meta.route.base_url).map_err(|_| bad("the API has no address"))?;
     if meta.files.from_api {
         url = at_host_of(&base, &url).ok_or_else(|| bad("it is not an address of the web"))?;
     }
-    let own = base.origin() == url.origin();
-    let host = url.host_str().unwrap_or_default().to_owned();
-    let known = url.scheme() == "https"
-        && meta
-            .files
-            .hosts
-            .iter()
-            .any(|pattern| match pattern.strip_prefix('*') {
-                Some(ending) => host.len() > ending.len() && host.ends_with(ending),
-                None => host == *pattern,
-            });
-    if own || known {
+    if base.origin() == url.origin() || is_known(&url, &meta.files.hosts) {
         Ok(url)
     } else {
-        Err(MediaError::ForeignHost { host })
+        Err(foreign(&url))
     }
 }
 

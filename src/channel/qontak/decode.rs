@@ -9,39 +9,16 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use crate::channel::Decoded;
 use crate::channel::meta;
-use crate::channel::{Decoded, Problem};
 use crate::message::{
     Conversation, DedupeKey, DeliveryState, Forwarded, Inbound, InboundBody, Keeper, Media, MediaHandle,
     MediaKind, Party, Place, Role, RoomNews, StatusUpdate, Window,
 };
 
-/// How much of an unreadable webhook a problem keeps, in bytes.
-const RAW_KEPT: usize = 64 * 1024;
-
 /// `own` is the channel integration that events belong to which name none.
 pub(super) fn decode(raw: &[u8], own: &str) -> Decoded {
-    // A stray byte spoils one character, not the message.
-    let text = String::from_utf8_lossy(raw);
-    let mut decoded = Decoded::default();
-    let outcome = serde_json::from_str::<Value>(&text)
-        .map_err(|error| format!("not JSON: {error}"))
-        .and_then(|webhook| events_of(&webhook, own));
-    match outcome {
-        Ok(events) => decoded.events = events,
-        Err(why) => {
-            let mut end = text.len().min(RAW_KEPT);
-            while !text.is_char_boundary(end) {
-                end -= 1;
-            }
-            decoded.problems.push(Problem {
-                place: "body".to_owned(),
-                why,
-                raw: text[..end].to_owned(),
-            });
-        }
-    }
-    decoded
+    Decoded::of_one(raw, |webhook| events_of(webhook, own))
 }
 
 /// What must be answered when the address is checked.

@@ -4,7 +4,7 @@
 use url::Url;
 
 use super::Qontak;
-use crate::channel::{Expected, FetchedMedia, MediaError, fetch as answer};
+use crate::channel::{Expected, FetchedMedia, MediaError, fetch};
 use crate::message::MediaHandle;
 
 pub(super) async fn fetch(
@@ -12,39 +12,22 @@ pub(super) async fn fetch(
     handle: &MediaHandle,
     expected: Expected<'_>,
 ) -> Result<FetchedMedia, MediaError> {
-    let address = match handle {
-        MediaHandle::Url(url) | MediaHandle::Id { url: Some(url), .. } => url,
-        MediaHandle::Id { url: None, .. } => {
-            return Err(MediaError::BadHandle {
-                why: "Qontak knows files by their address".to_owned(),
-            });
-        }
-    };
+    let address = fetch::address_in(handle, "Qontak")?;
     let url = trusted(qontak, address)?;
     let client = qontak.access.network().client();
-    let response = client.get(url).send().await.map_err(answer::temporary)?;
-    answer::file_of(response, None, expected.sha256, qontak.settings.media_cap).await
+    let response = client.get(url).send().await.map_err(fetch::temporary)?;
+    fetch::file_of(response, None, expected.sha256, qontak.settings.media_cap).await
 }
 
 /// The address, if it is the API's own origin or on a known host over TLS.
 fn trusted(qontak: &Qontak, address: &str) -> Result<Url, MediaError> {
-    let bad = |why: &str| MediaError::BadHandle { why: why.to_owned() };
-    let url = Url::parse(address).map_err(|_| bad("it is not an address"))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("it holds credentials"));
-    }
+    let url = fetch::readable(address)?;
     let settings = &qontak.settings;
     let own = Url::parse(&settings.base_url).is_ok_and(|base| base.origin() == url.origin());
-    let host = url.host_str().unwrap_or_default().to_owned();
-    let is = |pattern: &String| match pattern.strip_prefix('*') {
-        Some(ending) => host.len() > ending.len() && host.ends_with(ending),
-        None => host == *pattern,
-    };
-    let known = url.scheme() == "https" && settings.media_hosts.iter().any(is);
-    if own || known {
+    if own || fetch::is_known(&url, &settings.media_hosts) {
         Ok(url)
     } else {
-        Err(MediaError::ForeignHost { host })
+        Err(fetch::foreign(&url))
     }
 }
 
