@@ -15,7 +15,7 @@ use assert_cmd::Command;
 use double::Double;
 use secrecy::SecretString;
 use switchboard::server::channels::{self, Secrets};
-use switchboard::server::config::Config;
+use switchboard::server::config::{Config, ProviderConfig};
 use switchboard::server::door::Door;
 use switchboard::server::stored::{self, StoredError, Written};
 use switchboard::server::versions::{self, Really};
@@ -337,7 +337,6 @@ impl Desk {
     async fn taken(&self) -> Vec<String> {
         use secrecy::ExposeSecret;
         use switchboard::channel::Gate;
-        use switchboard::server::config::ProviderConfig;
         let (config, _) = self.written.with_stored(&self.door).await.unwrap();
         let ProviderConfig::Compatible(settings) = &config.channels[0].provider else {
             panic!("{:?}", config.channels);
@@ -436,6 +435,28 @@ async fn session_settings_of_qontak_are_not_taken_before_its_endpoint_is_set() {
     set().await.unwrap();
     let (config, _) = desk.written.with_stored(&desk.door).await.unwrap();
     assert_eq!(config.channels[0].session.ask_after_seconds, 60);
+}
+
+#[tokio::test]
+async fn a_linked_number_of_the_store_knows_where_its_webhooks_go() {
+    let desk = Desk::new();
+    desk.secret("key", "the-key-of-its-server").await;
+    desk.secret("hook", "sixteen-or-more-of-these").await;
+    desk.apply(
+        "[[channel]]\nid = \"phone\"\nprovider = \"linked\"\napi_base = \"http://127.0.0.1:9\"\n\
+         access_token_env = \"store:key\"\nwebhook_secret_env = \"store:hook\"\n[channel.linked]\n\
+         phone = \"+62 811 0000 0011\"\n",
+    )
+    .await
+    .unwrap();
+    let (config, _) = desk.written.with_stored(&desk.door).await.unwrap();
+    let ProviderConfig::Linked(settings) = &config.channels[0].provider else {
+        panic!("{:?}", config.channels);
+    };
+    assert_eq!(
+        settings.endpoint.as_deref(),
+        Some("https://bot.example/webhook/phone")
+    );
 }
 
 /// Written once by the version that made the record, and never again.

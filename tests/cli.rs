@@ -2,7 +2,10 @@
 
 mod story;
 
+use std::sync::Arc;
+
 use story::Story;
+use switchboard::store::{Caps, SqliteStore, SystemClock};
 
 const SMALL: &str = "\
 business \"Corner Shop\"
@@ -405,6 +408,19 @@ fn a_number_is_listed_with_the_address_to_hand_over_and_its_secret_only_if_asked
     let listed: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(listed[0]["webhook"], "https://bot.example/webhook/main/…");
     assert_eq!(listed[0]["account"], "106");
+}
+
+#[test]
+fn a_number_of_the_file_is_verified_although_a_server_holds_the_store() {
+    let story = with_a_number();
+    let clock = Arc::new(SystemClock);
+    let held = SqliteStore::open(story.path("switchboard.db"), Caps::default(), clock).expect("a store");
+    story
+        .run(["channel", "verify"])
+        .code(4)
+        .stdout_has("main (compatible): the provider can't be reached")
+        .stderr_has("Numbers that the store may hold are not among these");
+    drop(held);
 }
 
 #[test]

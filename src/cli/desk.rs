@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Exit;
 use crate::channel::linked::LinkedSettings;
 use crate::server::config::Config;
-use crate::server::door::Door;
+use crate::server::door::{self, Door};
 use crate::server::link::{NotOrdered, Order, carry_out};
 use crate::store::Store;
 
@@ -34,11 +34,7 @@ impl Desk {
         match (door, &config.admin_token) {
             (Door::Here(store), _) => Ok(Desk::Store(store.clone())),
             (Door::There(remote), Some(token)) => Ok(Desk::Server {
-                client: reqwest::Client::builder()
-                    .no_proxy()
-                    .timeout(ANSWER_WITHIN)
-                    .build()
-                    .context("TLS can't be started")?,
+                client: door::client(ANSWER_WITHIN).context("TLS can't be started")?,
                 address: format!("http://{}/api/channels/{channel}/link", remote.at()),
                 token: token.clone(),
             }),

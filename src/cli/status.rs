@@ -1,7 +1,7 @@
 //! `switchboard status`: one look at a running worker and its store, for people and for container engines.
 
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use super::Exit;
 use super::doctor::Format;
 use crate::server::config::Config;
+use crate::server::door;
 use crate::server::overview::Overview;
 use crate::store::AtWork;
 
@@ -56,7 +57,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 
 /// Where a worker with this configuration can be asked from this machine.
 fn configured(config: &Config) -> anyhow::Result<SocketAddr> {
-    let Some(mut at) = config.metrics else {
+    let Some(at) = config.metrics else {
         bail!(
             "the configuration has no [metrics] table, which is where a worker can be asked; add one, and start anew"
         );
@@ -64,12 +65,7 @@ fn configured(config: &Config) -> anyhow::Result<SocketAddr> {
     if at.port() == 0 {
         bail!("the system chose the port of [metrics]; name what the worker printed with --at");
     }
-    match at.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => at.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => at.set_ip(Ipv6Addr::LOCALHOST.into()),
-        IpAddr::V4(_) | IpAddr::V6(_) => {}
-    }
-    Ok(at)
+    Ok(door::reached(at))
 }
 
 /// Nobody answers there.

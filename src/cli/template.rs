@@ -1,7 +1,7 @@
 //! `switchboard template`: the approved templates of a number, and sending one on the business's own account. The list
 //! comes from the provider itself; what is sent goes through the running server, like everything that leaves.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use super::opened::{Format, Missing};
 use crate::channel::template::{Head, NotListed, Template};
 use crate::server::channels;
 use crate::server::config::{ChannelConfig, Config, Scope};
+use crate::server::door;
 
 /// The server may have to ask the provider first.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -84,7 +85,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         } => {
             let body = json!({ "channel": channel, "to": to, "key": key,
                 "template": { "name": name, "language": language, "parameters": parameters(values) } });
-            let at = at.unwrap_or_else(|| reached(config.bind));
+            let at = at.unwrap_or_else(|| door::reached(config.bind));
             runtime.block_on(send(&config, at, &body, args.format))
         }
     }
@@ -180,16 +181,6 @@ fn parameters(values: &[String]) -> Value {
     }
 }
 
-/// Where a server that listens everywhere is reached from this machine.
-fn reached(mut at: SocketAddr) -> SocketAddr {
-    match at.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => at.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => at.set_ip(Ipv6Addr::LOCALHOST.into()),
-        IpAddr::V4(_) | IpAddr::V6(_) => {}
-    }
-    at
-}
-
 /// Any token that opens it.
 fn token(config: &Config) -> Option<&SecretString> {
     let of_a_system = config
@@ -209,11 +200,7 @@ async fn send(config: &Config, at: SocketAddr, body: &Value, format: Format) -> 
              start the server anew",
         ));
     };
-    let client = reqwest::Client::builder()
-        .timeout(ANSWER_WITHIN)
-        .no_proxy()
-        .build()
-        .context("TLS can't be started")?;
+    let client = door::client(ANSWER_WITHIN).context("TLS can't be started")?;
     let request = client
         .post(format!("http://{at}/api/notify"))
         .bearer_auth(token.expose_secret());
@@ -267,13 +254,5 @@ mod tests {
         assert_eq!(of(&["name=Sari", "Monday"]), json!(["name=Sari", "Monday"]));
         assert_eq!(of(&["a b=c"]), json!(["a b=c"]));
         assert_eq!(of(&[]), json!([]));
-    }
-
-    #[test]
-    fn a_server_that_listens_everywhere_is_reached_on_this_machine() {
-        let of = |at: &str| reached(at.parse().unwrap()).to_string();
-        assert_eq!(of("0.0.0.0:80"), "127.0.0.1:80");
-        assert_eq!(of("[::]:80"), "[::1]:80");
-        assert_eq!(of("10.0.0.1:80"), "10.0.0.1:80");
     }
 }

@@ -358,6 +358,9 @@ async fn of_store(report: &mut Report, path: &Path, config: Config) -> Config {
         if runs_published {
             report.bad("flows", "published", "nothing is published yet", PUBLISH);
         }
+        for channel in &config.channels {
+            launched(report, channel, launch::is_needed(channel));
+        }
         return written.config;
     }
     let door = match Door::open(config).await {
@@ -391,10 +394,7 @@ async fn of_store(report: &mut Report, path: &Path, config: Config) -> Config {
         }
         Ok::<Config, StoredError>(config)
     };
-    let looked = looked.await;
-    // A failure to close loses nothing: nothing was written.
-    let _ = door.close().await;
-    match looked {
+    let config = match looked.await {
         Ok(config) => config,
         Err(StoredError::Door(why)) => {
             let next = "see that bind and admin_token are those of the server that runs";
@@ -406,6 +406,30 @@ async fn of_store(report: &mut Report, path: &Path, config: Config) -> Config {
             report.bad(GROUP, "store", why.to_string(), next);
             written.config
         }
+    };
+    for channel in &config.channels {
+        // Where it can't be asked, that was said above.
+        if let Ok(waits) = launch::waits_at(&door, channel).await {
+            launched(report, channel, waits);
+        }
+        if let Ok(Some(paused)) = channels::paused(&door, channel).await {
+            report.checks.push(paused);
+        }
+    }
+    // A failure to close loses nothing: nothing was written.
+    let _ = door.close().await;
+    config
+}
+
+/// Whether flows may answer on a number that they are to answer on.
+fn launched(report: &mut Report, channel: &ChannelConfig, waits: bool) {
+    if channel.autopilot && waits {
+        report.look(
+            GROUP,
+            format!("{} launch", channel.id),
+            "not launched: people answer, flows wait",
+            &launch::next_step(&channel.id),
+        );
     }
 }
 
@@ -445,43 +469,12 @@ fn voice(report: &mut Report, voice: Option<&VoiceConfig>) {
 async fn number(report: &mut Report, config: &Config, channel: &ChannelConfig) {
     let verified = channels::verify(config, channel).await;
     report.checks.extend(verified.checks);
-    kept_of(report, config, channel).await;
     if !channel.autopilot {
         report.look(
             GROUP,
             format!("{} autopilot", channel.id),
             "off: people answer, flows don't",
             "set autopilot = true if flows should",
-        );
-    }
-}
-
-/// What the store knows of it: whether flows may answer, and whether anything leaves. Where nobody can be asked, the running
-/// server's log says so.
-async fn kept_of(report: &mut Report, config: &Config, channel: &ChannelConfig) {
-    let door = match config.store.exists() {
-        true => Door::open(config).await.ok(),
-        false => None,
-    };
-    let needed = channel.autopilot && launch::is_needed(channel);
-    let waits = match &door {
-        Some(door) if needed => launch::waits_at(door, channel).await.ok(),
-        None if needed && !config.store.exists() => Some(true),
-        Some(_) | None => None,
-    };
-    if let Some(door) = door {
-        if let Ok(Some(paused)) = channels::paused(&door, channel).await {
-            report.checks.push(paused);
-        }
-        // A failure to close loses nothing: nothing was written.
-        let _ = door.close().await;
-    }
-    if waits == Some(true) {
-        report.look(
-            GROUP,
-            format!("{} launch", channel.id),
-            "not launched: people answer, flows wait",
-            &launch::next_step(&channel.id),
         );
     }
 }

@@ -90,6 +90,27 @@ pub enum DoorError {
     Contended(String),
 }
 
+/// Where a server that listens everywhere is reached from this machine.
+pub fn reached(mut at: SocketAddr) -> SocketAddr {
+    match at.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => at.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => at.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    at
+}
+
+/// For questions to a server of one's own, past any proxy.
+///
+/// # Errors
+/// If TLS can't be started.
+pub fn client(answers_within: Duration) -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .timeout(answers_within)
+        .no_proxy()
+        .build()
+}
+
 impl Door {
     /// Opens the store of a configuration, or finds the server that has it.
     ///
@@ -100,17 +121,8 @@ impl Door {
             Ok(store) => Ok(Door::Here(store)),
             Err(StoreError::Locked(_)) => {
                 let token = config.admin_token.clone().ok_or(DoorError::NoToken)?;
-                let mut at = config.bind;
-                match at.ip() {
-                    IpAddr::V4(ip) if ip.is_unspecified() => at.set_ip(Ipv4Addr::LOCALHOST.into()),
-                    IpAddr::V6(ip) if ip.is_unspecified() => at.set_ip(Ipv6Addr::LOCALHOST.into()),
-                    IpAddr::V4(_) | IpAddr::V6(_) => {}
-                }
-                let built = reqwest::Client::builder()
-                    .timeout(ANSWER_WITHIN)
-                    .no_proxy()
-                    .build();
-                let client = built.map_err(|why| DoorError::Silent {
+                let at = reached(config.bind);
+                let client = client(ANSWER_WITHIN).map_err(|why| DoorError::Silent {
                     at,
                     why: why.to_string(),
                 })?;
@@ -259,4 +271,17 @@ pub(super) async fn answer(store: Arc<dyn Store>, ask: Ask) -> Option<Result<Tol
             })
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_listens_everywhere_is_reached_on_this_machine() {
+        let of = |at: &str| reached(at.parse().unwrap()).to_string();
+        assert_eq!(of("0.0.0.0:80"), "127.0.0.1:80");
+        assert_eq!(of("[::]:80"), "[::1]:80");
+        assert_eq!(of("10.0.0.1:80"), "10.0.0.1:80");
+    }
 }

@@ -114,24 +114,25 @@ impl Flows {
     pub fn machine(&self, runs: Runs) -> Arc<Machine> {
         let published = match runs {
             Runs::Folder => None,
-            Runs::Published => self.published().map(|(_, machine)| machine),
+            Runs::Published => self.published(|_, machine| machine.clone()),
         };
         // Where a number runs what is published, there is something: see `open`.
         published.unwrap_or_else(|| self.live())
     }
 
-    fn published(&self) -> Option<(Version, Arc<Machine>)> {
-        self.published
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// What is wanted of the published version; its list of files may be long, so it is not handed out.
+    fn published<T>(&self, wanted: impl FnOnce(&Version, &Arc<Machine>) -> T) -> Option<T> {
+        let published = self.published.read().unwrap_or_else(PoisonError::into_inner);
+        published
+            .as_ref()
+            .map(|(version, machine)| wanted(version, machine))
     }
 
     /// The hash of a file that is kept with what answers on such a number. `None`: it is taken from the folder.
     pub fn kept_file(&self, runs: Runs, path: &str) -> Option<String> {
         match runs {
             Runs::Folder => None,
-            Runs::Published => self.published()?.0.file(path).map(str::to_owned),
+            Runs::Published => self.published(|version, _| version.file(path).map(str::to_owned))?,
         }
     }
 
@@ -143,8 +144,13 @@ impl Flows {
         if position.frames.iter().all(|frame| frame.program == *ours) {
             return live;
         }
-        if let Err(why) = self.catch_up().await {
-            tracing::debug!(%why, "the live program could not be asked for");
+        match runs {
+            Runs::Published => self.catch_up_published().await,
+            Runs::Folder => {
+                if let Err(why) = self.catch_up_folder().await {
+                    tracing::debug!(%why, "the live program could not be asked for");
+                }
+            }
         }
         self.machine(runs)
     }
@@ -152,6 +158,11 @@ impl Flows {
     /// Makes live what another process has published.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
         self.catch_up_published().await;
+        self.catch_up_folder().await
+    }
+
+    /// The same, of the folder alone.
+    async fn catch_up_folder(&self) -> Result<(), StoreError> {
         if !self.folder_runs {
             return Ok(());
         }
@@ -173,7 +184,7 @@ impl Flows {
 
     /// What is published answers from now on. What can't be used is said, and the version before stays.
     async fn catch_up_published(&self) {
-        let Some((now, _)) = self.published() else {
+        let Some(now) = self.published(|version, _| version.clone()) else {
             return;
         };
         let door = Door::Here(self.store.clone());
@@ -266,7 +277,8 @@ fn is_flow(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "flow")
 }
 
-fn all_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+/// Everything below a folder, in a lasting order.
+pub(super) fn all_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {

@@ -332,18 +332,9 @@ fn tests(folder: &Path, program: Program) -> Item {
 
 /// All transcripts below a folder, in a lasting order.
 fn chats(folder: &Path) -> Vec<PathBuf> {
-    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-        for path in entries.map(|entry| entry.path()) {
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "chat") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
+    // What can't be listed did not compile either.
+    let mut found = flows::all_files(folder).unwrap_or_default();
+    found.retain(|path| path.extension().is_some_and(|ending| ending == "chat"));
     found
 }
 

@@ -89,6 +89,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 pub use customer::Customer;
 pub use face::Face;
@@ -119,15 +120,8 @@ pub fn would_take(body: &[u8]) -> Result<(), String> {
 #[derive(Debug)]
 pub struct Double {
     inner: Arc<Inner>,
-    tasks: Vec<tokio::task::JoinHandle<()>>,
-}
-
-impl Drop for Double {
-    fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
-    }
+    /// They end with it.
+    _tasks: JoinSet<()>,
 }
 
 impl Double {
@@ -148,11 +142,10 @@ impl Double {
         let address = listener.local_addr().expect("a bound socket has an address");
         let (inner, queue) = Inner::new(setup, address);
         let inner = Arc::new(inner);
-        let tasks = vec![
-            tokio::spawn(serve::accept(listener, Arc::clone(&inner))),
-            tokio::spawn(webhook::deliver(queue, Arc::clone(&inner))),
-        ];
-        Double { inner, tasks }
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve::accept(listener, Arc::clone(&inner)));
+        tasks.spawn(webhook::deliver(queue, Arc::clone(&inner)));
+        Double { inner, _tasks: tasks }
     }
 
     /// The address to configure as the API's base URL, without a version.

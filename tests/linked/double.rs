@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 use sha2::Sha512;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
 
 use super::loopback::{PATIENCE, comes};
 use super::serve;
@@ -283,15 +284,8 @@ async fn deliver(mut hooks: mpsc::UnboundedReceiver<Value>, inner: Arc<Inner>) {
 #[derive(Debug)]
 pub struct Double {
     pub inner: Arc<Inner>,
-    tasks: Vec<tokio::task::JoinHandle<()>>,
-}
-
-impl Drop for Double {
-    fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
-    }
+    /// They end with it.
+    _tasks: JoinSet<()>,
 }
 
 impl Double {
@@ -307,11 +301,10 @@ impl Double {
             queue,
             client: client.build().expect("a client"),
         });
-        let tasks = vec![
-            tokio::spawn(serve::accept(listener, inner.clone())),
-            tokio::spawn(deliver(hooks, inner.clone())),
-        ];
-        Double { inner, tasks }
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve::accept(listener, inner.clone()));
+        tasks.spawn(deliver(hooks, inner.clone()));
+        Double { inner, _tasks: tasks }
     }
 
     /// With the words of Switchboard's own companion.

@@ -7,12 +7,12 @@ use std::time::Duration;
 use switchboard::server::channels;
 use switchboard::server::config::Config;
 use switchboard::server::link::LinkView;
-use switchboard::server::{Handle, Line, NoteKind, Parts, Running, Server};
-use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore};
+use switchboard::server::{Handle, Line, NoteKind, Running};
+use switchboard::store::ContactId;
 use tempfile::TempDir;
 
 use super::double::{Double, KEY, SESSION};
-use super::ear::Ear;
+use super::ear::{Ear, listening};
 use super::loopback::PATIENCE;
 
 /// The planned number.
@@ -77,16 +77,7 @@ impl Shop {
         let tables = change(number(&double));
         let folder = tempfile::tempdir().unwrap();
         let config = config(&tables, folder.path());
-        let clock = Arc::new(MovableClock::default());
-        let path = folder.path().join("store.db");
-        let store = Arc::new(SqliteStore::open(path, Caps::default(), clock.clone()).unwrap());
-        let ear = Arc::new(Ear::default());
-        let parts = Parts {
-            clock: Some(clock),
-            voice: Some(ear.clone()),
-            ..Parts::default()
-        };
-        let running = Server::start(config.clone(), store, parts).await.unwrap();
+        let (running, ear) = listening(&config, folder.path()).await;
         double.inner.state().server = Some(format!("http://{}", running.address()));
         channels::register(&config, &config.channels[0]).await.unwrap();
         Shop {

@@ -11,12 +11,12 @@ use switchboard::channel::Step;
 use switchboard::message::MediaKind;
 use switchboard::server::channels;
 use switchboard::server::config::Config;
-use switchboard::server::{Handle, Line, NoteKind, Parts, Running, Said, Server};
-use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore};
+use switchboard::server::{Handle, Line, NoteKind, Running, Said};
+use switchboard::store::ContactId;
 use tempfile::TempDir;
 
 use super::cloud::{self, Face, Setup};
-use super::ear::Ear;
+use super::ear::{Ear, listening};
 use super::loopback::PATIENCE;
 use super::qontak::double as inbox;
 use super::{double, shop};
@@ -378,16 +378,7 @@ impl Way {
             phone.number()
         );
         let config = Config::parse(&text, &folder.path().join("switchboard.toml"), &env).unwrap();
-        let clock = Arc::new(MovableClock::default());
-        let path = folder.path().join("store.db");
-        let store = Arc::new(SqliteStore::open(path, Caps::default(), clock.clone()).unwrap());
-        let ear = Arc::new(Ear::default());
-        let parts = Parts {
-            clock: Some(clock),
-            voice: Some(ear.clone()),
-            ..Parts::default()
-        };
-        let running = Server::start(config.clone(), store, parts).await.unwrap();
+        let (running, ear) = listening(&config, folder.path()).await;
         phone
             .opened(&config, &format!("http://{}", running.address()))
             .await;

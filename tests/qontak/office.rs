@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard::server::config::Config;
-use switchboard::server::{Handle, Line, NoteKind, Parts, Running, Server};
-use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore};
+use switchboard::server::{Handle, Line, NoteKind, Running};
+use switchboard::store::ContactId;
 use tempfile::TempDir;
 
 use super::double::{CLIENT_ID, CLIENT_SECRET, Double, INTEGRATION, PASSWORD, TEMPLATE, TOKEN, USERNAME};
-use super::ear::Ear;
+use super::ear::{Ear, listening};
 use super::loopback::PATIENCE;
 
 pub const SECRET: &str = "sixteen-or-more-of-these";
@@ -116,16 +116,7 @@ impl Office {
             "flows = \"flows\"\nbind = \"127.0.0.1:0\"\npublic_url = \"https://bot.example\"\n{tables}"
         );
         let config = Config::parse(&text, &folder.path().join("switchboard.toml"), &env).unwrap();
-        let clock = Arc::new(MovableClock::default());
-        let path = folder.path().join("store.db");
-        let store = Arc::new(SqliteStore::open(path, Caps::default(), clock.clone()).unwrap());
-        let ear = Arc::new(Ear::default());
-        let parts = Parts {
-            clock: Some(clock),
-            voice: Some(ear.clone()),
-            ..Parts::default()
-        };
-        let running = Server::start(config.clone(), store, parts).await.unwrap();
+        let (running, ear) = listening(&config, folder.path()).await;
         double.inner.state().server = Some(format!("http://{}", running.address()));
         Office {
             double,

@@ -3,7 +3,7 @@
 // Each test binary that includes this uses a part of it.
 #![allow(dead_code)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -39,6 +39,10 @@ impl Story {
             folder: Arc::clone(&self.folder),
             input: input.to_owned(),
         }
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
     }
 
     pub fn read(&self, path: &str) -> String {

@@ -6,13 +6,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
-use url::Url;
 
 use super::file::Channel;
 use super::resolve::Reader;
-use super::{ChannelConfig, ProviderConfig};
 use crate::channel::linked::{LinkedSettings, Typing};
-use crate::server::channels::{self, Secrets};
 
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -118,13 +115,5 @@ impl Reader<'_> {
         let says = format!("{name:?} can't be the name of a session");
         self.wrong(written.span(), says, "use up to 64 letters a-z, digits, - and _");
         None
-    }
-}
-
-/// The server is told by us where webhooks go.
-pub(super) fn set_endpoint(public_url: Option<&Url>, channel: &mut ChannelConfig) {
-    let address = public_url.and_then(|url| channels::webhook(Some(url), channel, Secrets::Shown));
-    if let ProviderConfig::Linked(settings) = &mut channel.provider {
-        settings.endpoint = address;
     }
 }

@@ -163,7 +163,6 @@ impl Reader<'_> {
         let mut channels = self.channels(&[], numbers);
         for channel in &mut channels {
             set_endpoint(public_url.as_ref(), channel);
-            super::linked::set_endpoint(public_url.as_ref(), channel);
         }
         Some(Config {
             flows: self.path(&file.flows),
@@ -717,10 +716,15 @@ fn pair_of(channel: &Channel) -> Option<Pace> {
     })
 }
 
-/// Qontak is told by us where webhooks go.
+/// Some providers are told by us where webhooks go.
 fn set_endpoint(public_url: Option<&Url>, channel: &mut ChannelConfig) {
     let address = public_url.and_then(|url| channels::webhook(Some(url), channel, Secrets::Shown));
-    if let ProviderConfig::Qontak(settings) = &mut channel.provider {
-        settings.endpoint = address.map(SecretString::from);
+    match &mut channel.provider {
+        ProviderConfig::Qontak(settings) => settings.endpoint = address.map(SecretString::from),
+        ProviderConfig::Linked(settings) => settings.endpoint = address,
+        ProviderConfig::Meta(_)
+        | ProviderConfig::Compatible(_)
+        | ProviderConfig::Coster(_)
+        | ProviderConfig::Simulator => {}
     }
 }

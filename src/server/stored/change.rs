@@ -348,38 +348,21 @@ fn unknown(held: &Held, id: &str) -> StoredError {
 
 /// Puts a value under `key` or `table.key`.
 fn put(table: &mut Table, key: &str, text: &str) -> Result<(), StoredError> {
-    let value = value_of(key, text);
-    match key.split_once('.') {
-        None => {
-            table.insert(key.to_owned(), value);
-        }
-        Some((first, rest)) => {
-            let inner = table
-                .entry(first.to_owned())
-                .or_insert_with(|| Value::Table(Table::new()));
-            let Value::Table(inner) = inner else {
-                return Err(StoredError::Asked(format!("{first} has no keys of its own")));
-            };
-            put_inner(inner, rest, value);
-        }
-    }
-    Ok(())
+    put_value(table, key, value_of(key, text))
 }
 
-fn put_inner(table: &mut Table, key: &str, value: Value) {
-    match key.split_once('.') {
-        None => {
-            table.insert(key.to_owned(), value);
-        }
-        Some((first, rest)) => {
-            let inner = table
-                .entry(first.to_owned())
-                .or_insert_with(|| Value::Table(Table::new()));
-            if let Value::Table(inner) = inner {
-                put_inner(inner, rest, value);
-            }
-        }
-    }
+fn put_value(table: &mut Table, key: &str, value: Value) -> Result<(), StoredError> {
+    let Some((first, rest)) = key.split_once('.') else {
+        table.insert(key.to_owned(), value);
+        return Ok(());
+    };
+    let inner = table
+        .entry(first.to_owned())
+        .or_insert_with(|| Value::Table(Table::new()));
+    let Value::Table(inner) = inner else {
+        return Err(StoredError::Asked(format!("{first} has no keys of its own")));
+    };
+    put_value(inner, rest, value)
 }
 
 fn take(table: &mut Table, key: &str) -> Option<Value> {
@@ -408,7 +391,10 @@ fn value_of(key: &str, text: &str) -> Value {
         ("id".to_owned(), Value::String("a".to_owned())),
         ("provider".to_owned(), Value::String("simulator".to_owned())),
     ]);
-    put_inner(&mut alone, key, value.clone());
+    // Where no such key can be, nothing is taken for more than text.
+    if put_value(&mut alone, key, value.clone()).is_err() {
+        return plain;
+    }
     match toml::to_string(&alone) {
         Ok(text) if config::is_a_number(&text) => value,
         Ok(_) | Err(_) => plain,
