@@ -79,6 +79,6 @@ fn goes_as_written(business: &str) -> usize {
 }
 
 #[test]
-fn plans_lists_splits_files_and_marks_go_as_written() {
-    assert_eq!(goes_as_written("errands"), 2);
+fn plans_lists_splits_marks_rows_and_stories_in_pieces_go_as_written() {
+    assert_eq!(goes_as_written("errands"), 5);
 }

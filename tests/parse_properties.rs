@@ -334,6 +334,25 @@ fn row(line: impl Into<String>) -> Vec<Row> {
     vec![(0, line.into())]
 }
 
+/// The lines under a question that has no rows from data, one at least.
+fn without_rows(lines: Vec<Vec<Row>>) -> Vec<Vec<Row>> {
+    let of_rows = |rows: &Vec<Row>| rows[0].1.starts_with("each") || rows[0].1.starts_with("none");
+    let mut kept: Vec<_> = lines.into_iter().filter(|rows| !of_rows(rows)).collect();
+    if kept.is_empty() {
+        kept.push(row("\"Only\""));
+    }
+    kept
+}
+
+/// `none` means something only where there are rows from data.
+fn none_with_rows(lines: Vec<Vec<Row>>) -> Vec<Vec<Row>> {
+    if lines.iter().any(|rows| rows[0].1.starts_with("each")) {
+        lines
+    } else {
+        without_rows(lines)
+    }
+}
+
 fn deeper(rows: Vec<Row>) -> Vec<Row> {
     rows.into_iter().map(|(depth, line)| (depth + 1, line)).collect()
 }
@@ -590,13 +609,15 @@ fn statement() -> impl Strategy<Value = Vec<Row>> {
         1 => (expression(), words()).prop_map(|(check, text)| row(format!("check {check} else \"{text}\""))),
         1 => clause(select(vec!["no reply in 10minutes", "No reply in 1.5 hours"]).prop_map(str::to_owned)),
         1 => select(vec!["section \"S\"", "private", "again \"again\""]).prop_map(row),
+        1 => (expression(), arrow()).prop_map(|(list, arrow)| row(format!("each  s in {list} as “{{{{ s }}}}” hint \"h\" = s.id {arrow}"))),
+        1 => clause(Just("none".to_owned())),
     ];
     // Each clause once.
     let lines = prop::collection::vec(line, 1..5).prop_map(|lines| {
         let mut seen = std::collections::HashSet::new();
         let once = |rows: &Vec<Row>| {
             let word = rows[0].1.split(' ').next().unwrap_or_default().to_owned();
-            !matches!(word.as_str(), "as" | "private" | "again") || seen.insert(word)
+            !matches!(word.as_str(), "as" | "private" | "again" | "none") || seen.insert(word)
         };
         lines.into_iter().filter(once).collect::<Vec<_>>()
     });
@@ -607,9 +628,37 @@ fn statement() -> impl Strategy<Value = Vec<Row>> {
     );
     prop_oneof![
         3 => quick(),
-        2 => (select(vec!["menu", "buttons x", "list", "Menu"]), quoted(), lines.clone())
-            .prop_map(move |(word, text, lines)| block(format!("{word} {text}"), lines)),
-        1 => (quoted(), lines).prop_map(move |(text, lines)| block(format!("ask number {text}"), lines)),
+        1 => (quoted(), lines.clone()).prop_map(move |(text, lines)| {
+            let no_rows = without_rows(lines);
+            block(format!("buttons x {text}"), no_rows)
+        }),
+        2 => (select(vec!["menu", "menu x", "list", "Menu"]), quoted(), lines.clone())
+            .prop_map(move |(word, text, lines)| block(format!("{word} {text}"), none_with_rows(lines))),
+        1 => (quoted(), lines.clone()).prop_map(move |(text, lines)| {
+            let no_rows = without_rows(lines);
+            block(format!("ask number {text}"), no_rows)
+        }),
+        1 => (
+            quoted(),
+            select(vec![
+                "finish on \"Done\" or  after 2minutes of quiet",
+                "Finish after 20 seconds of quiet",
+                "finish on “Done”",
+            ]),
+            clause(Just("otherwise".to_owned())),
+        )
+            .prop_map(move |(text, finish, otherwise)| {
+                block(
+                    format!("gather story {text}"),
+                    vec![row("as text,voice or photo up  to 8"), row(finish), otherwise],
+                )
+            }),
+        1 => quoted().prop_map(move |text| {
+            block(
+                "list  slot \"Which?\"".to_owned(),
+                vec![row("each s in x.y as \"{{ s }}\""), row(format!("more {text}"))],
+            )
+        }),
         1 => Just(row("ask  alone \"?\"")),
         1 => outcomes.prop_map(move |(a, b, c)| block("fetch order from shop.get with a=1".to_owned(), vec![a, b, c])),
         1 => (Just(row("note \"n\"")), clause(Just("when closed".to_owned())))

@@ -123,6 +123,9 @@ fn exits(program: &Program, kind: &StateKind) -> Vec<(Exit, String)> {
                     )
                 })
                 .collect();
+            if question.none.is_some() {
+                exits.push((Exit::Empty, "none".to_owned()));
+            }
             if !question.accept.is_empty() {
                 exits.push((Exit::Answer, "an answer".to_owned()));
             }

@@ -3,8 +3,8 @@
 use super::choice_id;
 use super::faults::Failed;
 use super::position::SentOption;
-use super::run::Run;
-use super::turn::{Log, Outgoing};
+use super::run::{Next, Run};
+use super::turn::{Exit, Log, Outgoing};
 use crate::flow::program::{ExprIx, Form, Message, Place, Question, StateIx, StateKind, TextIx};
 use crate::flow::source::SourceLine;
 use crate::flow::template::shown;
@@ -175,7 +175,12 @@ impl<'m> Run<'m> {
     }
 
     /// Asks a question and rests there. `again`: after an interruption, with the wording for that.
-    pub(super) fn ask(&mut self, state: StateIx, again: bool) -> Result<(), Failed> {
+    pub(super) fn ask(&mut self, state: StateIx, again: bool) -> Result<Next, Failed> {
+        self.ask_from(state, again, 0)
+    }
+
+    /// As [`Run::ask`], with the rows from data from this one on.
+    pub(super) fn ask_from(&mut self, state: StateIx, again: bool, page: usize) -> Result<Next, Failed> {
         let m = self.m;
         let Some(question) = self.question(state) else {
             return Err(self.failed("something that can't be asked"));
@@ -193,8 +198,26 @@ impl<'m> Run<'m> {
             self.left = None;
         }
         self.note_left();
-        let options = self.options(question)?;
+        let offered = self.options(question, page)?;
+        if offered.no_rows
+            && let Some(run) = question.none
+        {
+            self.log.push(Log::Left {
+                state: name.clone(),
+                exit: Exit::Empty,
+            });
+            return Ok(Next::At(run));
+        }
+        let options = offered.options;
+        if options.is_empty() && question.accept.is_empty() && offered.no_rows {
+            return Err(self.failed("a question without anything to choose"));
+        }
+        // What a `gather` has collected stays when it is asked again.
+        let top = self.p.frames.last().filter(|frame| frame.at == *name);
+        let gathered = top.map_or(0, |frame| frame.gathered);
         let visit = self.rest_at(state);
+        self.top().page = offered.page;
+        self.top().gathered = gathered;
         let (body, said_at) = match (&question.prompt, question.again.filter(|_| again)) {
             (_, Some(text)) => {
                 let place = m.program.texts[text as usize].place;
@@ -252,11 +275,11 @@ impl<'m> Run<'m> {
         self.send(body, said_at);
         self.top().options = options.into_iter().map(|(_, sent)| sent).collect();
         self.log.push(Log::Asked { state: name.clone() });
-        Ok(())
+        Ok(Next::Rest)
     }
 
     /// Asks the question where the running flow rests once more.
-    pub(super) fn ask_top_again(&mut self) -> Result<(), Failed> {
+    pub(super) fn ask_top_again(&mut self) -> Result<Next, Failed> {
         let state = self
             .p
             .frames
@@ -266,34 +289,6 @@ impl<'m> Run<'m> {
             Some(state) => self.ask(state, true),
             None => Err(self.failed("there is no question to ask again")),
         }
-    }
-
-    /// The options that are offered now: index into the question's, and what is sent.
-    fn options(&self, question: &Question) -> Result<Vec<(usize, SentOption)>, Failed> {
-        let mut options = Vec::with_capacity(question.options.len());
-        for (at, choice) in question.options.iter().enumerate() {
-            if !self.allows(choice.condition) {
-                continue;
-            }
-            let value: Option<Value> = match choice.value {
-                Some(value) => self.eval(value)?,
-                None => None,
-            };
-            let mut label = self.text(choice.label)?;
-            if label.trim().is_empty() {
-                // WhatsApp refuses a button without a label; the id is made of the option's own words.
-                label.clone_from(&choice.id);
-            }
-            options.push((
-                at,
-                SentOption {
-                    id: choice.id.clone(),
-                    label,
-                    value,
-                },
-            ));
-        }
-        Ok(options)
     }
 
     /// A sentence with the question's options attached.
@@ -310,12 +305,17 @@ impl<'m> Run<'m> {
         }
         let mut choices = Vec::with_capacity(options.len());
         for (at, sent) in options {
-            let choice = &question.options[*at];
+            let choice = question.options.get(*at);
+            let hint = match &sent.row {
+                Some(row) => row.hint.clone(),
+                None if sent.id == super::rows::MORE => None,
+                None => self.optional_text(choice.and_then(|choice| choice.hint))?,
+            };
             choices.push(Choice {
                 id: choice_id::encode(self.p.session, visit, state, &sent.id),
                 title: sent.label.clone(),
-                description: self.optional_text(choice.hint)?,
-                section: self.optional_text(choice.section)?,
+                description: hint,
+                section: self.optional_text(choice.and_then(|choice| choice.section))?,
             });
         }
         Ok(OutboundBody::Choices(Choices {
@@ -343,8 +343,13 @@ impl<'m> Run<'m> {
             .options
             .iter()
             .filter_map(|sent| {
-                let at = question.options.iter().position(|choice| choice.id == sent.id)?;
-                Some((at, sent.clone()))
+                // The row that leads on stands with the rows before it.
+                let of = |id: &str| question.options.iter().position(|choice| choice.id == id);
+                let at = match sent.id.as_str() {
+                    super::rows::MORE => question.options.iter().position(|choice| choice.each.is_some()),
+                    _ => of(sent.choice()),
+                };
+                Some((at?, sent.clone()))
             })
             .collect();
         let name = &m.program.states[state as usize].name;

@@ -5,7 +5,7 @@ use super::event::{Event, EventKind, Incoming};
 use super::legal::{LegalWord, legal_word};
 use super::places::BUSINESS;
 use super::position::Mode;
-use super::run::{Next, Run};
+use super::run::Run;
 use super::sentences::sentences;
 use super::silence::Clock;
 use super::triggers::Said;
@@ -229,7 +229,11 @@ impl<'m> Run<'m> {
             _ if !same_flow => Standing::Gone,
             StateKind::Question(question) => {
                 let offered = |id: &str| question.options.iter().any(|choice| choice.id == id);
-                let subset = !frame.options.is_empty() && frame.options.iter().all(|sent| offered(&sent.id));
+                let subset = !frame.options.is_empty()
+                    && frame.options.iter().all(|sent| match sent.id.as_str() {
+                        super::rows::MORE => question.more.is_some(),
+                        _ => offered(sent.choice()),
+                    });
                 if frame.anchor != state.anchor && !subset {
                     return Standing::Changed(ix);
                 }
@@ -247,7 +251,7 @@ impl<'m> Run<'m> {
     /// The version changed under the customer: the question as it is now, or the flow from its first step.
     fn renew(&mut self) {
         let next = match self.standing() {
-            Standing::Changed(state) => self.ask(state, true).map(|()| Next::Rest),
+            Standing::Changed(state) => self.ask(state, true),
             _ => {
                 let at = self
                     .p

@@ -76,10 +76,7 @@ impl Run<'_> {
             .last()
             .and_then(|frame| self.m.state_named(&frame.at));
         match waits {
-            Some(state) if self.question(state).is_some() => {
-                self.ask(state, true)?;
-                Ok(Next::Rest)
-            }
+            Some(state) if self.question(state).is_some() => self.ask(state, true),
             // The question is gone in this version.
             _ => Ok(self.restart()),
         }

@@ -50,13 +50,19 @@ impl<'m> Run<'m> {
         if let Some(on) = self.on_exactly(said) {
             return self.interrupt(on);
         }
-        let shaped = question.accept.iter().filter(|kind| has_shape(kind));
+        if let Some(gather) = question.gather
+            && self.collect(state, question, gather, incoming)
+        {
+            return;
+        }
+        let gathers = question.gather.is_some();
+        let shaped = question.accept.iter().filter(|kind| has_shape(kind) && !gathers);
         for kind in shaped {
             if let Some(answer) = self.reader(|reader| reader.read(kind, incoming)) {
                 return self.accept(state, question, answer.value, answer.ambiguous);
             }
         }
-        let open = question.accept.contains(&Kind::Text);
+        let open = gathers || question.accept.contains(&Kind::Text);
         if !open {
             if let Some(sent) = self.option_nearly(state, question, said) {
                 return self.take(state, &sent);
@@ -69,7 +75,10 @@ impl<'m> Run<'m> {
         if let Some(on) = self.on_other(incoming, kind, open) {
             return self.interrupt(on);
         }
-        if open && let Some(answer) = self.reader(|reader| reader.read(&Kind::Text, incoming)) {
+        if open
+            && !gathers
+            && let Some(answer) = self.reader(|reader| reader.read(&Kind::Text, incoming))
+        {
             return self.accept(state, question, answer.value, false);
         }
         if let Some(on) = self.on_any_message() {
@@ -284,7 +293,10 @@ impl<'m> Run<'m> {
         sent: &SentOption,
         mut wanted: impl FnMut(&str) -> bool,
     ) -> bool {
-        let at = question.options.iter().position(|choice| choice.id == sent.id);
+        let at = question
+            .options
+            .iter()
+            .position(|choice| choice.id == sent.choice());
         let words = at.and_then(|at| self.m.labels.get(&state)?.get(at));
         match words.and_then(|words| words.label.as_deref()) {
             Some(label) if wanted(label) => return true,
@@ -295,7 +307,7 @@ impl<'m> Run<'m> {
         words.is_some_and(|words| words.also.iter().any(|word| wanted(word)))
     }
 
-    fn reader<T>(&self, read: impl FnOnce(&Reader) -> T) -> T {
+    pub(super) fn reader<T>(&self, read: impl FnOnce(&Reader) -> T) -> T {
         let code =
             self.memory
                 .language
@@ -319,12 +331,15 @@ impl<'m> Run<'m> {
         let described = &m.program.states[state as usize];
         let question = self.question(state);
         let choice =
-            question.and_then(|question| question.options.iter().find(|choice| choice.id == sent.id));
+            question.and_then(|question| question.options.iter().find(|choice| choice.id == sent.choice()));
         let Some((question, choice)) = question.zip(choice) else {
             // The option is gone in this version.
-            self.ask_top_again()?;
-            return Ok(Next::Rest);
+            return self.ask_top_again();
         };
+        let item = sent.row.as_ref().and_then(|row| row.item.clone());
+        if let (Some((name, _)), Some(item)) = (&choice.each, item) {
+            self.top().locals.insert(name.clone(), item);
+        }
         if let Some(name) = &question.value {
             let value = sent
                 .value
@@ -345,7 +360,7 @@ impl<'m> Run<'m> {
     }
 
     /// A typed answer, if its checks hold.
-    fn accept(&mut self, state: StateIx, question: &'m Question, value: Value, ambiguous: bool) {
+    pub(super) fn accept(&mut self, state: StateIx, question: &'m Question, value: Value, ambiguous: bool) {
         let name = self.m.program.states[state as usize].name.clone();
         self.place = self.m.program.states[state as usize].place;
         let read_as = match &value {
@@ -390,7 +405,7 @@ impl<'m> Run<'m> {
     }
 
     /// Not an answer. `otherwise` says how often it is said, and where it goes then.
-    fn missed(&mut self, state: StateIx, question: &'m Question, missed: Missed, exit: Exit) {
+    pub(super) fn missed(&mut self, state: StateIx, question: &'m Question, missed: Missed, exit: Exit) {
         self.clock = Clock::FromNow;
         let name = self.m.program.states[state as usize].name.clone();
         let frame = self.top();
@@ -440,7 +455,7 @@ impl<'m> Run<'m> {
 }
 
 /// Why a message is no answer.
-enum Missed {
+pub(super) enum Missed {
     NotUnderstood,
     /// It has its own sentence: a refused check, a voice note without words.
     Said(String, Option<SourceLine>),

@@ -3,13 +3,15 @@
 use super::choice_id::{self, ChoiceId};
 use super::position::{Frame, OldQuestion, SentOption};
 use super::run::{Next, Run};
-use super::turn::Log;
-use crate::flow::program::{FlowIx, StateIx};
+use super::turn::{Exit, Log};
+use crate::flow::program::{FINISH, FlowIx, StateIx};
 use crate::flow::tree::OldButtons;
 use crate::flow::value::Record;
 
 /// Questions whose buttons may still be tapped in their session.
 const OLD: usize = 8;
+/// Bytes of rows from data that are kept of such a question, so that a position stays small.
+const ROWS: usize = 4 * 1024;
 
 impl Run<'_> {
     /// Whether the id of a tap is one of ours.
@@ -78,7 +80,11 @@ impl Run<'_> {
         };
         let choice = self
             .question(state)
-            .and_then(|question| question.options.iter().find(|one| one.id == sent.id));
+            .and_then(|question| question.options.iter().find(|one| one.id == sent.choice()));
+        if sent.id == super::rows::MORE {
+            self.ask_instead("a button for further rows that is too old");
+            return;
+        }
         let Some(choice) = choice else {
             self.ask_instead("a button of an option that is gone");
             return;
@@ -100,6 +106,8 @@ impl Run<'_> {
             anchor: old.anchor,
             visit: old.visit,
             misses: 0,
+            gathered: 0,
+            page: 0,
             silences: 0,
             locals: old.locals,
             options: old.options,
@@ -126,7 +134,7 @@ impl Run<'_> {
         let next = if self.p.frames.is_empty() {
             Ok(self.front_door())
         } else {
-            self.ask_top_again().map(|()| Next::Rest)
+            self.ask_top_again()
         };
         self.finish_with(next);
     }
@@ -155,12 +163,29 @@ impl Run<'_> {
 
     /// Takes an option of a question.
     pub(super) fn take(&mut self, state: StateIx, sent: &SentOption) {
-        let outcome = self.option_taken(state, sent);
+        let outcome = match self.question(state) {
+            Some(question) if sent.id == FINISH && question.gather.is_some() => {
+                self.log.push(Log::Left {
+                    state: self.m.program.states[state as usize].name.clone(),
+                    exit: Exit::Option(FINISH.to_owned()),
+                });
+                return self.finish_gather(state, question);
+            }
+            Some(question) if sent.id == super::rows::MORE && question.more.is_some() => {
+                self.next_page(state)
+            }
+            _ => self.option_taken(state, sent),
+        };
         self.finish_with(outcome);
     }
 
     /// Remembers a question that was left, so that its buttons go on working.
     pub(super) fn keep_old(&mut self, frame: Frame) {
+        let rows = frame.options.iter().any(|sent| sent.row.is_some());
+        let large = || serde_json::to_vec(&frame.options).is_ok_and(|bytes| bytes.len() > ROWS);
+        if rows && large() {
+            return;
+        }
         if frame.options.is_empty() || self.p.old.iter().any(|old| old.visit == frame.visit) {
             return;
         }

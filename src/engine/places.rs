@@ -48,10 +48,9 @@ impl Run<'_> {
                     .and_then(|frame| self.question_named(&frame.at))
                     .or_else(|| self.previous());
                 match state {
-                    Some(state) => self.ask(state, true)?,
-                    None => return Ok(self.restart()),
+                    Some(state) => self.ask(state, true),
+                    None => Ok(self.restart()),
                 }
-                Ok(Next::Rest)
             }
             Jump::Back => {
                 let present = self
@@ -60,8 +59,7 @@ impl Run<'_> {
                     .or_else(|| self.p.frames.last().map(|frame| frame.at.clone()));
                 while let Some((name, state)) = self.previous_named() {
                     if present.as_deref() != Some(&name) {
-                        self.ask(state, true)?;
-                        return Ok(Next::Rest);
+                        return self.ask(state, true);
                     }
                 }
                 Ok(self.restart())
@@ -162,6 +160,8 @@ impl Run<'_> {
             anchor: String::new(),
             visit: 0,
             misses: 0,
+            gathered: 0,
+            page: 0,
             silences: 0,
             locals,
             options: Vec::new(),
@@ -189,6 +189,8 @@ impl Run<'_> {
         frame.anchor.clone_from(&described.anchor);
         frame.visit = visit;
         frame.misses = 0;
+        frame.gathered = 0;
+        frame.page = 0;
         frame.silences = 0;
         frame.options.clear();
         self.clock = Clock::FromNow;

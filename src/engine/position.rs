@@ -73,6 +73,12 @@ pub struct Frame {
     /// Answers not understood since the question was asked.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub misses: u32,
+    /// Messages that a `gather` has collected.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gathered: u32,
+    /// First row from the data that is shown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub page: u32,
     /// Silence lines that have fired since the last message.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub silences: u32,
@@ -98,6 +104,26 @@ pub struct SentOption {
     pub label: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
+    /// A row from data: which option it is a row of, and its item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<SentRow>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SentRow {
+    pub of: String,
+    /// Kept for the lines under the row, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl SentOption {
+    /// Id of the option in the program.
+    pub(super) fn choice(&self) -> &str {
+        self.row.as_ref().map_or(&self.id, |row| &row.of)
+    }
 }
 
 /// A scheduled follow-up.

@@ -214,8 +214,8 @@ impl<'m> Run<'m> {
                 }
             }
             Op::Ask(state) => {
-                self.ask(*state, false)?;
-                Ok(Next::Rest)
+                self.begin_gather(*state);
+                self.ask(*state, false)
             }
             Op::Effect(state) => {
                 self.call_service(*state)?;

@@ -86,6 +86,10 @@ impl<'m> Run<'m> {
         }
         match (self.p.frames.last(), self.open_question()) {
             (Some(frame), Some(question)) => {
+                let quiet = question.gather.and_then(|gather| gather.quiet_seconds);
+                if let Some(quiet) = quiet.filter(|_| frame.gathered > 0) {
+                    return Some((format!("q{}/g{}", frame.visit, frame.gathered), quiet));
+                }
                 let (after, _) = *self.lines(Some(question)).get(frame.silences as usize)?;
                 Some((format!("q{}/{}", frame.visit, frame.silences), after))
             }
@@ -217,6 +221,17 @@ impl<'m> Run<'m> {
             self.stale_timer(id);
             return;
         };
+        if frame.gathered > 0 && format!("q{}/g{}", frame.visit, frame.gathered) == id {
+            let state = self
+                .p
+                .frames
+                .last()
+                .and_then(|frame| self.m.state_named(&frame.at));
+            if let Some(state) = state {
+                self.finish_gather(state, question);
+            }
+            return;
+        }
         let line = frame.silences;
         if format!("q{}/{line}", frame.visit) != id {
             self.stale_timer(id);

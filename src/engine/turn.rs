@@ -170,6 +170,8 @@ pub enum Log {
     Entered { flow: String, step: String },
     /// A question was asked.
     Asked { state: String },
+    /// A `gather` took a message, so many of them by now.
+    Collected { state: String, messages: u32 },
     /// A question was left this way; see [`Exit`].
     Left { state: String, exit: Exit },
     /// A plan was carried out.
@@ -195,6 +197,8 @@ pub enum Exit {
     /// A `check` refused the answer; its index.
     Check(u32),
     Otherwise,
+    /// No row came from the data.
+    Empty,
     /// `otherwise` was used up.
     OtherwiseUsedUp,
     /// A `no reply` line, by index.

@@ -61,7 +61,10 @@ fn anchor(program: &Program, state: &State) -> String {
                 .map(|kind| json!(kind).to_string())
                 .collect();
             accept.sort_unstable();
-            json!(["question", question.value, options, accept])
+            match question.gather {
+                Some(_) => json!(["gather", question.value, options, accept]),
+                None => json!(["question", question.value, options, accept]),
+            }
         }
         StateKind::Fetch(fetch) => {
             let service = &program.business.services[fetch.service as usize];

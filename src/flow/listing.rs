@@ -120,6 +120,9 @@ impl Listing<'_> {
             otherwise,
             silence,
             private,
+            none,
+            more,
+            gather,
             next,
         } = question;
         line(out, "prompt", self.message(prompt))?;
@@ -133,7 +136,13 @@ impl Listing<'_> {
             line(out, "open", self.text(*text))?;
         }
         for option in options {
-            let mut words = format!("{} {}", option.id, self.text(option.label));
+            let mut words = match &option.each {
+                Some((name, list)) => {
+                    let list = self.expr(*list);
+                    format!("{} each {name} in {list} {}", option.id, self.text(option.label))
+                }
+                None => format!("{} {}", option.id, self.text(option.label)),
+            };
             if let Some(hint) = option.hint {
                 write!(words, " hint {}", self.text(hint))?;
             }
@@ -152,6 +161,22 @@ impl Listing<'_> {
                 words.push_str(" once");
             }
             line(out, "option", words)?;
+        }
+        if let Some(run) = none {
+            line(out, "none", format!("@{run}"))?;
+        }
+        if let Some(text) = more {
+            line(out, "more", self.text(*text))?;
+        }
+        if let Some(gather) = gather {
+            let quiet = gather
+                .quiet_seconds
+                .map(|seconds| format!(" or {} of quiet", spell::duration(seconds)));
+            line(
+                out,
+                "gather",
+                format!("up to {}{}", gather.most, quiet.unwrap_or_default()),
+            )?;
         }
         let kinds: Vec<String> = accept.iter().map(spell::kind).collect();
         if !kinds.is_empty() {

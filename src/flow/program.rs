@@ -222,9 +222,29 @@ pub struct Question {
     /// The question's own, else the business's, soonest first. Empty: the number's session settings apply.
     pub silence: Vec<Silence>,
     pub private: bool,
+    /// Runs instead of the question if no row comes from the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub none: Option<Pc>,
+    /// Label of the row that leads to further rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more: Option<TextIx>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gather: Option<Gather>,
     /// Where it goes on after an answer without its own way.
     pub next: Pc,
 }
+
+/// One answer from several messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gather {
+    /// Messages.
+    pub most: u32,
+    /// After so much silence it is finished; counted from the last message.
+    pub quiet_seconds: Option<u64>,
+}
+
+/// Id of the option that ends a `gather`. No option that an author writes has it: those have no brackets.
+pub const FINISH: &str = "(finish)";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -238,6 +258,9 @@ pub enum Form {
 pub struct Choice {
     /// Stable in its question: from `= value` if that is fixed, else from the label.
     pub id: String,
+    /// One row for each item: name of the item, and the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each: Option<(String, ExprIx)>,
     pub label: TextIx,
     pub hint: Option<TextIx>,
     pub also: Vec<String>,

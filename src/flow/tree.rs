@@ -126,7 +126,7 @@ pub struct Stmt {
 #[derive(Debug, Clone, PartialEq)]
 pub enum StmtKind {
     Say(Say),
-    /// `menu`, `buttons`, `list`, `ask`.
+    /// `menu`, `buttons`, `list`, `ask`, `gather`.
     Question(Box<Question>),
     Set {
         path: Path,
@@ -270,6 +270,8 @@ pub enum QuestionWord {
     Buttons,
     List,
     Ask,
+    /// One answer from several messages.
+    Gather,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -288,6 +290,11 @@ pub struct Question {
     pub checks: Vec<Check>,
     pub otherwise: Option<Otherwise>,
     pub no_reply: Vec<NoReply>,
+    /// What happens if no row comes from the data: `none -> nothing free`.
+    pub none: Option<Tail>,
+    /// `more "Later times"`: the row that leads to further rows.
+    pub more: Option<Text>,
+    pub finish: Option<Finish>,
     /// `again "…"`.
     pub again: Option<Text>,
     pub private: bool,
@@ -295,9 +302,26 @@ pub struct Question {
     pub block: Span,
 }
 
+/// `finish on "Done" or after 20 seconds of quiet`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finish {
+    pub on: Option<Text>,
+    pub quiet: Option<Duration>,
+    pub span: Span,
+}
+
+/// `each s in free.slots`: one row for each item.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Each {
+    pub name: Name,
+    pub list: Expr,
+}
+
 /// One option of a question.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
+    /// Rows from data: label, hint and value are made anew for each item.
+    pub each: Option<Box<Each>>,
     pub label: Text,
     pub hint: Option<Text>,
     pub also: Vec<Text>,
@@ -322,6 +346,8 @@ pub struct Tail {
 pub struct Accept {
     /// `text, voice or photo`: any of them.
     pub kinds: Vec<(Kind, Span)>,
+    /// `up to 8`: messages of a `gather`.
+    pub up_to: Option<(u32, Span)>,
     pub span: Span,
 }
 

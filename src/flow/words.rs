@@ -92,7 +92,11 @@ fn known(word: &str, second: impl Fn() -> String) -> Option<Rule> {
         "step" => Rule::step_line,
         "on" => Rule::on_line,
         "say" => Rule::say_line,
-        "menu" | "buttons" | "list" | "ask" => Rule::question_line,
+        "menu" | "buttons" | "list" | "ask" | "gather" => Rule::question_line,
+        "each" => Rule::each_line,
+        "none" => Rule::none_line,
+        "more" => Rule::more_line,
+        "finish" => Rule::finish_line,
         "set" => Rule::set_line,
         "remember" => Rule::remember_line,
         "forget" => Rule::forget_line,
@@ -215,6 +219,10 @@ pub fn accepts(place: Place, rule: Rule) -> bool {
         Place::Question => matches!(
             rule,
             Rule::option_line
+                | Rule::each_line
+                | Rule::none_line
+                | Rule::more_line
+                | Rule::finish_line
                 | Rule::as_line
                 | Rule::check_line
                 | Rule::otherwise_line
@@ -280,6 +288,7 @@ impl Place {
                 "buttons",
                 "list",
                 "ask",
+                "gather",
                 "set",
                 "remember",
                 "forget",
@@ -329,9 +338,13 @@ impl Place {
             ],
             Place::Question => &[
                 "an option in quotes",
+                "each",
+                "none",
+                "more",
                 "section",
                 "as",
                 "check",
+                "finish on",
                 "otherwise",
                 "no reply in",
                 "again",

@@ -1,5 +1,6 @@
 //! Conversations with small businesses, rule by rule. `Talk` plays the customer, the services and the clock.
 
+mod gather;
 mod interrupts;
 mod later;
 mod legal;
@@ -8,6 +9,7 @@ mod matching;
 mod old_buttons;
 mod people;
 mod properties;
+mod rows;
 mod services;
 mod silence;
 mod values;

@@ -26,6 +26,19 @@ step a
     no reply in 20 minutes -> b
   end
   later nudge in 2 hours -> nudge
+  gather told "Tell."
+    as text, voice or photo up to 3
+    finish on "Enough" or after 1 minute of quiet
+    check told.lines | count < 3 else "Shorter: {{ told.text | short(9) }}"
+    "First" -> b
+  end
+  menu row "Rows {{ told.files | count }}."
+    each one in told.lines + [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11] as "Row {{ one }}" hint "{{ one }}" = one if one is not 3
+      say "{{ one }}"
+      -> b
+    none -> b
+    more "Further"
+  end
   split wording
     30% -> b
     70%
@@ -114,7 +127,7 @@ fn words() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => prop::sample::select(vec![
             "hi", "track", "everything", "a-12345", "1", "2", "3", "9", "agent", "help", "help me", "stop", "start", "thanks",
-            "First", "secnd", "back", "again", "resume", "start over", "friday", "4/3", "no", "yes", "x@y.example", "a refund",
+            "First", "Enough", "Further", "row 2", "secnd", "back", "again", "resume", "start over", "friday", "4/3", "no", "yes", "x@y.example", "a refund",
             "", "beta", "gamma", "repair", "help", "e-bike", "no thanks", "something else", "can I have a person please", "I can't find it",
         ]).prop_map(str::to_owned),
         1 => ".{0,40}",
@@ -288,10 +301,12 @@ impl Walk {
         prop_assert!(asked <= 1, "{asked} questions at once: {:?}", turn.log);
         let by_customer = matches!(event.kind, EventKind::Message(_) | EventKind::Tap { .. });
         if by_customer && self.position.mode == Mode::Autopilot {
-            let reasoned = turn
-                .log
-                .iter()
-                .any(|log| matches!(log, Log::Stale { .. } | Log::Unanswered | Log::Left { .. }));
+            let reasoned = turn.log.iter().any(|log| {
+                matches!(
+                    log,
+                    Log::Stale { .. } | Log::Unanswered | Log::Left { .. } | Log::Collected { .. }
+                )
+            });
             prop_assert!(
                 !turn.outbox.is_empty() || !turn.effects.is_empty() || reasoned,
                 "unanswered: {event:?}"

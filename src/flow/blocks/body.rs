@@ -171,13 +171,14 @@ impl<'a> Cursor<'a> {
         let start = self.span(next.line);
         let opens = question.word != QuestionWord::Ask || self.has_lines(next, Place::Question, waits);
         if opens {
-            let called = if question.word == QuestionWord::Ask {
+            let called = if matches!(question.word, QuestionWord::Ask | QuestionWord::Gather) {
                 "question"
             } else {
                 "menu"
             };
             self.push(Place::Question, next.line, called);
             self.question_lines(&mut question);
+            self.only_where_it_helps(&question);
             self.close();
         }
         let last = self.laid.last().map_or(next.line, |(line, _)| *line);

@@ -4,7 +4,7 @@ use super::cursor::{Ahead, Cursor, Next};
 use super::mistake;
 use crate::flow::parse::{Parsed, Rule};
 use crate::flow::source::Span;
-use crate::flow::tree::{Fetch, Handoff, Question, Split, Stmt, Tail, Text};
+use crate::flow::tree::{Fetch, Handoff, Question, QuestionWord, Split, Stmt, Tail, Text};
 use crate::flow::words::{self, Place, Role};
 
 /// The line that a clause was first written on; a second one is a mistake.
@@ -73,6 +73,23 @@ impl<'a> Cursor<'a> {
                     question.options.push(choice);
                 }
                 Some(Parsed::Section(text)) => section = Some(text),
+                Some(Parsed::None(mut tail)) => {
+                    let first = self.first(&mut once, "none", next);
+                    self.lines_under(&mut tail);
+                    if first {
+                        question.none = Some(tail);
+                    }
+                }
+                Some(Parsed::More(text)) => {
+                    if self.first(&mut once, "more", next) {
+                        question.more = Some(text);
+                    }
+                }
+                Some(Parsed::Finish(finish)) => {
+                    if self.first(&mut once, "finish", next) {
+                        question.finish = Some(finish);
+                    }
+                }
                 Some(Parsed::As(accept)) => {
                     if self.first(&mut once, "as", next) {
                         question.accept = Some(accept);
@@ -117,6 +134,50 @@ impl<'a> Cursor<'a> {
                 }
                 _ => self.lines_under_a_broken_line(next, rule),
             }
+        }
+    }
+
+    /// Some lines mean something only under some questions.
+    pub fn only_where_it_helps(&mut self, question: &Question) {
+        let gathers = question.word == QuestionWord::Gather;
+        let rows = question
+            .options
+            .iter()
+            .find_map(|option| option.each.as_ref().map(|_| option.span));
+        let listed = matches!(question.word, QuestionWord::Menu | QuestionWord::List);
+        let up_to = question.accept.as_ref().and_then(|accept| accept.up_to);
+        let none = question.none.as_ref().map(|tail| {
+            let body = tail.body.first().map(|stmt| stmt.span);
+            let go = tail.go.as_ref().map(|target| target.span);
+            let say = tail.say.as_ref().map(|text| text.span);
+            say.or(go).or(body).unwrap_or(question.block)
+        });
+        let wrong = [
+            (
+                question
+                    .finish
+                    .as_ref()
+                    .map(|finish| finish.span)
+                    .filter(|_| !gathers),
+                mistake::ONLY_GATHER,
+            ),
+            (
+                up_to.map(|(_, span)| span).filter(|_| !gathers),
+                mistake::ONLY_GATHER,
+            ),
+            (rows.filter(|_| !listed), mistake::ONLY_LIST),
+            (
+                question
+                    .more
+                    .as_ref()
+                    .map(|text| text.span)
+                    .filter(|_| rows.is_none()),
+                mistake::ONLY_ROWS,
+            ),
+            (none.filter(|_| rows.is_none()), mistake::ONLY_ROWS),
+        ];
+        for (span, why) in wrong {
+            self.mistakes.extend(span.map(|span| mistake::no_use(span, why)));
         }
     }
 
@@ -227,6 +288,8 @@ impl<'a> Cursor<'a> {
                 | Rule::problem_line
                 | Rule::when_closed_line
                 | Rule::share_line
+                | Rule::each_line
+                | Rule::none_line
         );
         let deeper = self
             .after(next.line)

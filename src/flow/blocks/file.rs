@@ -331,7 +331,13 @@ fn called(code: &str) -> &'static str {
         Some(Rule::handoff_line) => "`handoff`",
         Some(Rule::for_line) => "`for each`",
         Some(Rule::split_line) => "`split`",
-        Some(Rule::question_line) if words::first_word(code).eq_ignore_ascii_case("ask") => "question",
+        Some(Rule::question_line)
+            if ["ask", "gather"]
+                .iter()
+                .any(|word| words::first_word(code).eq_ignore_ascii_case(word)) =>
+        {
+            "question"
+        }
         Some(Rule::question_line) => "menu",
         Some(Rule::team_line) => "`team`",
         Some(Rule::template_line) => "`template`",

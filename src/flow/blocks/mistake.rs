@@ -268,7 +268,25 @@ fn belongs(rule: Rule) -> &'static str {
     }
 }
 
-/// A question, `fetch`, `do` or `handoff` under a clause line. The fix makes a step of it.
+/// Where a line under a question would help, and why it doesn't here.
+pub(super) const ONLY_GATHER: [&str; 2] = [
+    "only `gather` collects several messages",
+    "Ask with  gather story \"What happened?\"  or leave this out: other questions end with the first answer.",
+];
+pub(super) const ONLY_LIST: [&str; 2] = [
+    "rows from data stand under `menu` or `list`",
+    "How many there will be is not known before, and only a list has room for them. Write `list`.",
+];
+pub(super) const ONLY_ROWS: [&str; 2] = [
+    "there are no rows from data here",
+    "Options that are written out are all shown. `none` and `more` are for rows of  each … in … .",
+];
+
+/// A line that does nothing under this question.
+pub(super) fn no_use(at: Span, [why, advice]: [&str; 2]) -> Diagnostic {
+    Diagnostic::new(Check::F005, at, "this can't stand under this question", why).note(advice)
+}
+
 /// The shares of a `split` don't add up.
 pub(super) fn not_a_hundred(at: Span, shares: u32) -> Diagnostic {
     Diagnostic::new(
@@ -280,6 +298,7 @@ pub(super) fn not_a_hundred(at: Span, shares: u32) -> Diagnostic {
     .note("Every customer goes one of the ways. Change the numbers so that they add up to 100%.")
 }
 
+/// A question, `fetch`, `do` or `handoff` under a clause line. The fix makes a step of it.
 pub(super) fn waits_under_a_clause(cursor: &Cursor<'_>, next: Next<'_>) -> Diagnostic {
     let span = cursor.word(next.line);
     let word = &cursor.source.text[span.range()];

@@ -70,6 +70,7 @@ pub(super) fn line(code: Code<'_>, rule: Rule) -> Option<Parsed> {
             ways: Vec::new(),
         }))),
         Rule::option_line => Parsed::Option(Choice {
+            each: None,
             label: text(),
             hint: None,
             also: Vec::new(),
@@ -108,6 +109,7 @@ pub(super) fn line(code: Code<'_>, rule: Rule) -> Option<Parsed> {
 fn question(code: Code<'_>, rest: &str, prompt: Text) -> Question {
     let word = match words::first_word(code.text).to_ascii_lowercase().as_str() {
         "ask" => QuestionWord::Ask,
+        "gather" => QuestionWord::Gather,
         "buttons" => QuestionWord::Buttons,
         "list" => QuestionWord::List,
         _ => QuestionWord::Menu,
@@ -125,6 +127,9 @@ fn question(code: Code<'_>, rest: &str, prompt: Text) -> Question {
         checks: Vec::new(),
         otherwise: None,
         no_reply: Vec::new(),
+        none: None,
+        more: None,
+        finish: None,
         again: None,
         private: false,
         block: span,

@@ -275,6 +275,9 @@ fn statement(shop: &Shop, home: Home, stmt: &Stmt, found: &mut Vec<Diagnostic>) 
             if let Some(name) = &question.name {
                 value_name(shop, &name.text, name.span, found);
             }
+            for each in question.options.iter().filter_map(|option| option.each.as_ref()) {
+                value_name(shop, &each.name.text, each.name.span, found);
+            }
         }
         StmtKind::Set { path, .. } => set_name(shop, path, found),
         StmtKind::Fetch(fetch) => {

@@ -66,7 +66,8 @@ enum Form {
 /// `menu` becomes a list where buttons don't do but a list does.
 fn form(question: &Question, limits: &Limits) -> Form {
     match question.word {
-        QuestionWord::Buttons | QuestionWord::Ask => Form::Buttons,
+        QuestionWord::Buttons | QuestionWord::Ask | QuestionWord::Gather => Form::Buttons,
+        QuestionWord::Menu if question.options.iter().any(|option| option.each.is_some()) => Form::List,
         QuestionWord::List => Form::List,
         QuestionWord::Menu => {
             let lengths = || {
@@ -214,7 +215,9 @@ fn advice(limits: &Limits, role: Role, question: Option<&Question>, severity: Se
                 Some(QuestionWord::Menu | QuestionWord::List) => {
                     format!("{cut}\nShorten it and put the rest into a hint:  \"Label\" hint \"…\"  {rows}.")
                 }
-                Some(QuestionWord::Buttons | QuestionWord::Ask) | None => format!("{cut}\nShorten it."),
+                Some(QuestionWord::Buttons | QuestionWord::Ask | QuestionWord::Gather) | None => {
+                    format!("{cut}\nShorten it.")
+                }
             }
         }
         Role::Prompt => format!(
@@ -289,7 +292,7 @@ fn counts(shop: &Shop, at: Span, question: &Question, found: &mut Vec<Diagnostic
     let limits = shop.limits;
     let count = question.options.len();
     if count == 0 {
-        if question.word != QuestionWord::Ask && question.accept.is_none() {
+        if !super::paths::takes_typed_answers(question) {
             found.push(
                 Diagnostic::new(
                     Code::F301,
@@ -307,6 +310,14 @@ fn counts(shop: &Shop, at: Span, question: &Question, found: &mut Vec<Diagnostic
     let (most, what) = match question.word {
         QuestionWord::Buttons => (limits.buttons, "buttons"),
         QuestionWord::Ask => (limits.buttons, "buttons under an `ask`"),
+        QuestionWord::Gather if finishes(question) => {
+            (limits.buttons - 1, "buttons beside the one that finishes")
+        }
+        QuestionWord::Gather => (limits.buttons, "buttons under a `gather`"),
+        // Besides the rows from data there is room for one at least, and for the one that leads on.
+        QuestionWord::Menu | QuestionWord::List if question.more.is_some() => {
+            (limits.rows - 1, "options beside rows from data")
+        }
         QuestionWord::Menu | QuestionWord::List => (limits.rows, "options"),
     };
     if let Some(extra) = question.options.get(most) {
@@ -315,7 +326,7 @@ fn counts(shop: &Shop, at: Span, question: &Question, found: &mut Vec<Diagnostic
                 "{} refuses the whole message. Write `list` instead of `buttons`: it takes {} rows.",
                 limits.provider, limits.rows
             ),
-            QuestionWord::Ask => format!(
+            QuestionWord::Ask | QuestionWord::Gather => format!(
                 "{} shows at most {most} buttons. Ask with `list` first, and for the typed answer in a step of its own.",
                 limits.provider
             ),
@@ -355,13 +366,18 @@ fn counts(shop: &Shop, at: Span, question: &Question, found: &mut Vec<Diagnostic
     }
 }
 
+/// A button ends it.
+fn finishes(question: &Question) -> bool {
+    question.finish.as_ref().is_some_and(|finish| finish.on.is_some())
+}
+
 // ───────── F304 ─────────
 
 fn combinations(at: Span, question: &Question, found: &mut Vec<Diagnostic>) {
     let mut refuse = |span: Span, message: &str, label: &str, note: &str| {
         found.push(Diagnostic::new(Code::F304, span, message, label).note(note));
     };
-    if question.options.is_empty() {
+    if question.options.is_empty() && !finishes(question) {
         for (text, what) in [(&question.header, "header"), (&question.footer, "footer")] {
             if let Some(text) = text {
                 refuse(
@@ -373,9 +389,12 @@ fn combinations(at: Span, question: &Question, found: &mut Vec<Diagnostic>) {
             }
         }
     }
-    if matches!(question.word, QuestionWord::Buttons | QuestionWord::Ask) {
-        let word = if question.word == QuestionWord::Ask {
-            "the buttons of an `ask`"
+    if matches!(
+        question.word,
+        QuestionWord::Buttons | QuestionWord::Ask | QuestionWord::Gather
+    ) {
+        let word = if question.word != QuestionWord::Buttons {
+            "the buttons of such a question"
         } else {
             "buttons"
         };

@@ -29,6 +29,9 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
         never_run(&on.body, found);
     }
     walk::statements(shop.tree, |_, stmt| {
+        if let StmtKind::Question(question) = &stmt.kind {
+            found.extend(no_rows(shop, stmt.span, question));
+        }
         for tail in tails(stmt) {
             waits_under_a_clause(shop, stmt, &tail.body, found);
         }
@@ -81,6 +84,7 @@ fn goes_on(stmt: &Stmt) -> bool {
             takes_typed_answers(question)
                 || question.options.is_empty()
                 || question.options.iter().any(|option| tail_goes_on(&option.then))
+                || question.none.as_ref().is_some_and(tail_goes_on)
         }
         StmtKind::If(branches) => branches.otherwise.is_none() || branch_bodies(branches).any(body_goes_on),
         // People have the chat; it is theirs until they give it back.
@@ -94,7 +98,7 @@ fn goes_on(stmt: &Stmt) -> bool {
 
 /// An answer other than an option is kept and goes on after the block.
 pub(super) fn takes_typed_answers(question: &Question) -> bool {
-    question.word == QuestionWord::Ask || question.accept.is_some()
+    matches!(question.word, QuestionWord::Ask | QuestionWord::Gather) || question.accept.is_some()
 }
 
 // ───────── F201 ─────────
@@ -212,6 +216,9 @@ fn loose_question(at: Span, question: &Question, ends: &mut Vec<End>) {
     if takes_typed_answers(question) || loose().count() == question.options.len() {
         return ends.push(End::new(at, "after the answer nothing says what happens next"));
     }
+    if question.none.as_ref().is_some_and(tail_goes_on) {
+        ends.push(End::new(at, "with an empty list nothing says what happens next"));
+    }
     for option in loose() {
         ends.push(End {
             at: option.label.span,
@@ -219,6 +226,24 @@ fn loose_question(at: Span, question: &Question, ends: &mut Vec<End>) {
             last: option.then.body.last().map(|stmt| stmt.span),
         });
     }
+}
+
+/// A list of nothing but rows from data is empty on some days.
+fn no_rows(shop: &Shop, at: Span, question: &Question) -> Option<Diagnostic> {
+    let rows = question.options.iter().find(|option| option.each.is_some())?;
+    let others = question
+        .options
+        .iter()
+        .any(|option| option.each.is_none() && option.condition.is_none());
+    if others || question.none.is_some() || question.accept.is_some() {
+        return None;
+    }
+    let label = "if there are none, the customer has nothing to tap";
+    Some(
+        Diagnostic::new(Code::F201, rows.span, "the conversation just stops here", label)
+            .label(first_line(shop, at), "this question would have no options")
+            .note("Say what happens when the list is empty, for example:  none \"Nothing is free then.\" -> another day"),
+    )
 }
 
 fn loose_end(shop: &Shop, flow: &Flow, step: &Step, index: usize, end: End) -> Diagnostic {

@@ -375,6 +375,9 @@ impl Walk<'_, '_> {
                 for option in &question.options {
                     after = join(after, self.tail(&option.then, asked));
                 }
+                if let Some(tail) = &question.none {
+                    after = join(after, self.tail(tail, here));
+                }
                 if let Some(line) = &question.otherwise {
                     self.tail(&line.tail, asked);
                 }

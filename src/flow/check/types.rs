@@ -34,6 +34,9 @@ pub(super) fn check(shop: &Shop, values: &Values, found: &mut Vec<Diagnostic>) {
                     .iter()
                     .filter_map(|option| option.condition.as_ref());
                 conditions.for_each(|condition| types.condition(flow, condition));
+                for each in question.options.iter().filter_map(|option| option.each.as_ref()) {
+                    types.list(&each.list, values.type_of(flow, &each.list));
+                }
                 if let Some(accept) = &question.accept {
                     accept
                         .kinds
@@ -95,17 +98,7 @@ pub(super) fn check(shop: &Shop, values: &Values, found: &mut Vec<Diagnostic>) {
                     );
                 }
             }
-            StmtKind::ForEach(each) => {
-                let kind = values.type_of(flow, &each.list);
-                if !kind.fits(&Type::List(Box::new(Type::Anything))) {
-                    types.say(
-                        each.list.span,
-                        "this is no list",
-                        format!("`for each` goes through a list, and this is {}", kind.words()),
-                        "Name a list, for example one that a service gives:  for each line in order.lines",
-                    );
-                }
-            }
+            StmtKind::ForEach(each) => types.list(&each.list, values.type_of(flow, &each.list)),
             StmtKind::Later(plan) => match &plan.due {
                 Due::In(_) => {}
                 Due::At(when) | Due::Before(_, when) | Due::After(_, when) => {
@@ -214,6 +207,17 @@ impl Types<'_, '_> {
 
     fn written(&self, span: Span) -> &str {
         self.shop.sources.text(span)
+    }
+
+    fn list(&mut self, list: &Expr, kind: Type) {
+        if !kind.fits(&Type::List(Box::new(Type::Anything))) {
+            self.say(
+                list.span,
+                "this is no list",
+                format!("each item of a list is meant, and this is {}", kind.words()),
+                "Name a list, for example one that a service gives:  each line in order.lines",
+            );
+        }
     }
 
     fn default(&mut self, field: &Field) {

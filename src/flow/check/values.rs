@@ -311,6 +311,12 @@ impl<'t> Values<'t> {
             let Some(flow) = home.flow else { return };
             match &stmt.kind {
                 StmtKind::Question(question) => {
+                    for each in question.options.iter().filter_map(|option| option.each.as_ref()) {
+                        if !taken(&each.name.text) {
+                            let kind = item_of(values.type_of(Some(flow), &each.list));
+                            values.flows[flow].learn(&each.name.text, kind, each.name.span, Origin::Each);
+                        }
+                    }
                     if let Some(name) = question.name.as_ref().filter(|name| !taken(&name.text)) {
                         let kind = values.answer(home, question);
                         let origin = if super::paths::takes_typed_answers(question)
@@ -437,6 +443,9 @@ impl<'t> Values<'t> {
                 None => other,
             });
         };
+        if question.word == QuestionWord::Gather {
+            return gathered();
+        }
         match &question.accept {
             Some(accept) => accept.kinds.iter().for_each(|(kind, _)| add(Type::of_kind(kind))),
             None if question.word == QuestionWord::Ask => add(Type::Text),
@@ -607,6 +616,19 @@ pub(super) fn arithmetic(op: BinaryOp, left: &Type, right: &Type) -> Option<Type
         (BinaryOp::Divide, Duration, Number) => Duration,
         _ => return None,
     })
+}
+
+/// What a `gather` makes of the messages.
+fn gathered() -> Type {
+    let list = |of: Type| Type::List(Box::new(of));
+    let fields = [
+        ("text", Type::Text),
+        ("lines", list(Type::Text)),
+        ("files", list(Type::File)),
+        ("photos", list(Type::File)),
+        ("voices", list(Type::File)),
+    ];
+    Type::Record(fields.map(|(name, kind)| (name.to_owned(), kind)).into())
 }
 
 /// What the items of a list are.

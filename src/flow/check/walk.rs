@@ -128,6 +128,7 @@ pub(crate) fn question_tails(question: &Question) -> impl Iterator<Item = &Tail>
         .options
         .iter()
         .map(|option| &option.then)
+        .chain(&question.none)
         .chain(question.otherwise.iter().map(|line| &line.tail))
         .chain(question.no_reply.iter().map(|line| &line.tail))
 }
@@ -282,6 +283,13 @@ pub(crate) fn texts<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(Role, &'t Text)) 
                 option.hint.iter().for_each(|text| visit(Role::Hint, text));
                 option.then.say.iter().for_each(|text| visit(Role::Say, text));
             }
+            let finish = question.finish.iter().flat_map(|finish| &finish.on);
+            finish
+                .chain(&question.more)
+                .for_each(|text| visit(Role::Label, text));
+            if let Some(tail) = &question.none {
+                tail.say.iter().for_each(|text| visit(Role::Say, text));
+            }
             question
                 .checks
                 .iter()
@@ -342,7 +350,8 @@ pub(crate) fn texts<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(Role, &'t Text)) 
 }
 
 pub(crate) fn prompt_role(question: &Question) -> Role {
-    if question.options.is_empty() {
+    let button = question.finish.as_ref().is_some_and(|finish| finish.on.is_some());
+    if question.options.is_empty() && !button {
         Role::PlainPrompt
     } else {
         Role::Prompt
@@ -353,7 +362,14 @@ pub(crate) fn prompt_role(question: &Question) -> Role {
 pub(crate) fn exprs<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(&'t Expr)) {
     match &stmt.kind {
         StmtKind::Question(question) => {
-            for Choice { value, condition, .. } in &question.options {
+            for Choice {
+                each,
+                value,
+                condition,
+                ..
+            } in &question.options
+            {
+                each.iter().for_each(|each| visit(&each.list));
                 value.iter().for_each(&mut *visit);
                 condition.iter().for_each(&mut *visit);
             }

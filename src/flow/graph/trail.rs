@@ -161,7 +161,8 @@ fn exits(question: &Question) -> impl Iterator<Item = (Pc, String)> {
         let after = spell::duration(silence.after_seconds);
         Some((silence.run?, format!("⏱ {after}")))
     });
-    otherwise.chain(silence)
+    let none = question.none.map(|run| (run, "none".to_owned()));
+    otherwise.chain(silence).chain(none)
 }
 
 fn outcomes(fetch: &Fetch) -> impl Iterator<Item = (Pc, String)> {

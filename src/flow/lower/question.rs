@@ -2,7 +2,9 @@
 
 use super::tail::{Ending, leads_somewhere};
 use super::{Lowering, ids};
-use crate::flow::program::{Choice, Form, Message, Op, Otherwise, Pc, Place, Question, Silence, StateKind};
+use crate::flow::program::{
+    Choice, FINISH, Form, Gather, Message, Op, Otherwise, Pc, Place, Question, Silence, StateKind,
+};
 use crate::flow::source::Span;
 use crate::flow::tree::{self, Kind, NoReply, QuestionWord, Tail};
 
@@ -19,10 +21,33 @@ impl Lowering<'_> {
         };
         let again = self.optional_text(question.again.as_ref());
         let open = self.optional_text(question.open.as_ref());
+        let more = self.optional_text(question.more.as_ref());
+        let finish = question.finish.as_ref().and_then(|finish| finish.on.as_ref());
+        let finish = finish.map(|label| Choice {
+            id: FINISH.to_owned(),
+            each: None,
+            label: self.text(label),
+            hint: None,
+            also: Vec::new(),
+            value: None,
+            condition: None,
+            section: None,
+            run: None,
+            single_use: false,
+        });
         self.emit(Op::Ask(state), place);
 
         let mut to_next = Vec::new();
-        let options = self.options(&question.options, &mut to_next);
+        let mut options = self.options(&question.options, &mut to_next);
+        options.extend(finish);
+        let none =
+            question
+                .none
+                .as_ref()
+                .map(|tail| match self.tail(tail, place, Ending::Next, &mut to_next) {
+                    Some(run) => run,
+                    None => self.way(tail, place, Ending::Next, &mut to_next),
+                });
         let checks = question
             .checks
             .iter()
@@ -42,7 +67,7 @@ impl Lowering<'_> {
             prompt,
             again,
             form: match question.word {
-                QuestionWord::Menu | QuestionWord::Ask => Form::Fitting,
+                QuestionWord::Menu | QuestionWord::Ask | QuestionWord::Gather => Form::Fitting,
                 QuestionWord::Buttons => Form::Buttons,
                 QuestionWord::List => Form::List,
             },
@@ -54,6 +79,9 @@ impl Lowering<'_> {
             otherwise,
             silence,
             private: question.private,
+            none,
+            more,
+            gather: (question.word == QuestionWord::Gather).then(|| gather_of(question)),
             next,
         };
         self.close_state(state, StateKind::Question(Box::new(lowered)));
@@ -70,6 +98,10 @@ impl Lowering<'_> {
                     Some((span, known)) if span == text.span => (span, known),
                     Some(_) | None => (text.span, self.text(text)),
                 });
+                let each = option
+                    .each
+                    .as_ref()
+                    .map(|each| (each.name.text.clone(), self.expr(&each.list)));
                 let label = self.text(&option.label);
                 let hint = self.optional_text(option.hint.as_ref());
                 let value = self.optional_expr(option.value.as_ref());
@@ -77,6 +109,7 @@ impl Lowering<'_> {
                 let place = self.place(option.span);
                 Choice {
                     id: ids.take(option),
+                    each,
                     label,
                     hint,
                     also: option.also.iter().map(|text| text.source.clone()).collect(),
@@ -148,11 +181,27 @@ impl Lowering<'_> {
     }
 }
 
+/// Messages of a `gather` that doesn't say how many.
+const GATHERED: u32 = 10;
+/// Seconds of quiet that end a `gather` which says nothing of its end.
+const QUIET: u64 = 60;
+
+fn gather_of(question: &tree::Question) -> Gather {
+    let up_to = question.accept.as_ref().and_then(|accept| accept.up_to);
+    Gather {
+        most: up_to.map_or(GATHERED, |(most, _)| most),
+        quiet_seconds: match &question.finish {
+            Some(finish) => finish.quiet.map(|quiet| quiet.as_secs().max(1)),
+            None => Some(QUIET),
+        },
+    }
+}
+
 /// `ask` without `as` takes any text; the others take only their options.
 fn accepted(question: &tree::Question) -> Vec<Kind> {
     match (&question.accept, question.word) {
         (Some(accept), _) => accept.kinds.iter().map(|(kind, _)| kind.clone()).collect(),
-        (None, QuestionWord::Ask) => vec![Kind::Text],
+        (None, QuestionWord::Ask | QuestionWord::Gather) => vec![Kind::Text],
         (None, QuestionWord::Menu | QuestionWord::Buttons | QuestionWord::List) => Vec::new(),
     }
 }

@@ -147,9 +147,14 @@ impl<'p> Ways<'p> {
                     human.when_closed.into_iter().for_each(edge);
                 }
             }
+            // Without rows from the data the question is not asked.
+            Op::Ask(state) => {
+                if let StateKind::Question(question) = &self.state(*state).kind {
+                    question.none.into_iter().for_each(edge);
+                }
+            }
             // These ask a question, wait for one, or end it all.
             Op::Jump(Jump::Again | Jump::Back)
-            | Op::Ask(_)
             | Op::Call(_)
             | Op::Return { .. }
             | Op::Close { .. }

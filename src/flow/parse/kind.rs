@@ -16,7 +16,12 @@ impl<'i> Reader<'i, '_, '_> {
             kinds.push(self.kind());
         }
         let span = kinds[0].1.to(kinds[kinds.len() - 1].1);
-        Accept { kinds, span }
+        let up_to = self.maybe(Rule::k_up).map(|word| {
+            let from = self.span(&word);
+            self.take(Rule::k_to);
+            (self.integer(1, 20), from)
+        });
+        Accept { kinds, up_to, span }
     }
 
     pub fn kind(&mut self) -> (Kind, Span) {

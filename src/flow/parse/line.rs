@@ -10,7 +10,7 @@ use super::{CALLS, Code, Grammar, Notes, Rule, mistake};
 use crate::flow::diagnostic::Diagnostic;
 use crate::flow::source::Span;
 use crate::flow::tree::{
-    Accept, Check, Choice, Expr, Field, Hours, Name, NoReply, OldButtons, Otherwise, Outcome, Phrase,
+    Accept, Check, Choice, Expr, Field, Finish, Hours, Name, NoReply, OldButtons, Otherwise, Outcome, Phrase,
     Priority, Share, Starts, StmtKind, Tail, Target, Text, Topic, Trigger,
 };
 use crate::flow::tree::{Arg, Method};
@@ -59,6 +59,9 @@ pub enum Parsed {
     Footer(Text),
     Open(Text),
     Section(Text),
+    None(Tail),
+    More(Text),
+    Finish(Finish),
     // under fetch and handoff
     Outcome(Outcome),
     Share(Share),
@@ -206,6 +209,10 @@ impl Reader<'_, '_, '_> {
                 on: false,
             }),
             Rule::option_line => self.option(whole),
+            Rule::each_line => self.each(whole),
+            Rule::none_line => Parsed::None(self.tail()),
+            Rule::more_line => Parsed::More(self.text()),
+            Rule::finish_line => self.finish(whole),
             Rule::as_line => Parsed::As(self.accept()),
             Rule::check_line => self.check(whole),
             Rule::otherwise_line => self.otherwise(whole),

@@ -23,11 +23,6 @@ pub struct Later {
 /// Words that the language is going to have, by the first word (or two) of the line.
 const LATER: &[Later] = &[
     Later {
-        words: "gather",
-        instead: "Ask for one message with `ask`:  ask story \"What happened?\"",
-        block: true,
-    },
-    Later {
         words: "form",
         instead: "Ask the questions one by one with `ask`.",
         block: true,
@@ -45,26 +40,6 @@ const LATER: &[Later] = &[
     Later {
         words: "react",
         instead: "Answer with `say`.",
-        block: false,
-    },
-    Later {
-        words: "each",
-        instead: "Write the options one by one:  \"10:00\" -> book it",
-        block: false,
-    },
-    Later {
-        words: "none",
-        instead: "Test with `if … is empty -> …` before the question.",
-        block: false,
-    },
-    Later {
-        words: "more",
-        instead: "A list shows ten rows; lead to a second list with an option.",
-        block: false,
-    },
-    Later {
-        words: "finish",
-        instead: "Ask for one message with `ask`.",
         block: false,
     },
     Later {
@@ -404,6 +379,12 @@ fn shape(rule: Rule) -> &'static str {
         Rule::handoff_line => "handoff to support",
         Rule::notify_line => "notify support \"Call back: {{ subject }}\"",
         Rule::option_line => "\"Track my order\" also \"parcel\" -> track",
+        Rule::each_line => {
+            "each slot in free.slots as \"{{ slot.time }}\" hint \"with {{ slot.name }}\" = slot.id"
+        }
+        Rule::none_line => "none \"Nothing is free then.\" -> another day",
+        Rule::more_line => "more \"Later times\"",
+        Rule::finish_line => "finish on \"Done\" or after 20 seconds of quiet",
         Rule::as_line => "as text like \"A-#####\"    or    as whole number from 1 to 10",
         Rule::check_line => "check day - today <= 30 days else \"We only plan 30 days ahead.\"",
         Rule::otherwise_line => {

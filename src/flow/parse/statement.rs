@@ -6,9 +6,9 @@ use super::reader::Reader;
 use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::source::Span;
 use crate::flow::tree::{
-    Arg, Check, Choice, Do, Due, Expr, ExprKind, Fetch, ForEach, Handoff, Later, Link, NoReply, Otherwise,
-    Outcome, OutcomeKind, Question, QuestionWord, Remember, Say, SendFile, SendPlace, Share, Split, Starts,
-    StmtKind, Tail, Target, TargetKind, Trigger, TriggerKind,
+    Arg, Check, Choice, Do, Due, Each, Expr, ExprKind, Fetch, Finish, ForEach, Handoff, Later, Link, NoReply,
+    Otherwise, Outcome, OutcomeKind, Question, QuestionWord, Remember, Say, SendFile, SendPlace, Share,
+    Split, Starts, StmtKind, Tail, Target, TargetKind, Trigger, TriggerKind,
 };
 
 /// A longer one would look as if the bot had gone.
@@ -147,11 +147,12 @@ impl Reader<'_, '_, '_> {
             Some(Rule::k_buttons) => QuestionWord::Buttons,
             Some(Rule::k_list) => QuestionWord::List,
             Some(Rule::k_ask) => QuestionWord::Ask,
+            Some(Rule::k_gather) => QuestionWord::Gather,
             _ => QuestionWord::Menu,
         };
         let name = self.maybe(Rule::name).map(|pair| self.name_of(&pair));
         let prompt = self.text();
-        if word == QuestionWord::Ask && name.is_none() {
+        if matches!(word, QuestionWord::Ask | QuestionWord::Gather) && name.is_none() {
             let before = Span {
                 end: prompt.span.start,
                 start: prompt.span.start,
@@ -164,8 +165,8 @@ impl Reader<'_, '_, '_> {
                     "this question has no name for its answer",
                     "a name belongs before the text",
                 )
-                .note("`ask` keeps what the customer answers:  ask number \"What's your order number?\"")
-                .fix("ask answer \"…\"", before, "answer "),
+                .note("It keeps what the customer answers:  ask number \"What's your order number?\"")
+                .fix("answer \"…\"", before, "answer "),
             );
         }
         Parsed::Statement(StmtKind::Question(Box::new(Question {
@@ -180,6 +181,9 @@ impl Reader<'_, '_, '_> {
             checks: Vec::new(),
             otherwise: None,
             no_reply: Vec::new(),
+            none: None,
+            more: None,
+            finish: None,
             again: None,
             private: false,
             block,
@@ -446,8 +450,32 @@ impl Reader<'_, '_, '_> {
 
     // ───────── lines under a statement ─────────
 
+    pub fn each(&mut self, span: Span) -> Parsed {
+        let name = self.name();
+        self.take(Rule::k_in);
+        let list = self.expr();
+        self.take(Rule::k_as);
+        let mut parsed = self.option(span);
+        if let Parsed::Option(choice) = &mut parsed {
+            choice.each = Some(Box::new(Each { name, list }));
+        }
+        parsed
+    }
+
+    pub fn finish(&mut self, span: Span) -> Parsed {
+        let on = self.has(Rule::k_on).then(|| self.text());
+        self.has(Rule::k_or);
+        let quiet = self.maybe(Rule::silent).map(|pair| {
+            let mut inner = self.inside(pair);
+            inner.take(Rule::k_after);
+            inner.wait()
+        });
+        Parsed::Finish(Finish { on, quiet, span })
+    }
+
     pub fn option(&mut self, span: Span) -> Parsed {
         let mut choice = Choice {
+            each: None,
             label: self.text(),
             hint: None,
             also: Vec::new(),

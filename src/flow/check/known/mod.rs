@@ -453,8 +453,12 @@ impl<'c, 't> Walk<'c, 't> {
             .for_each(|text| self.text(text, &known));
         for option in &question.options {
             let mut shown = known.clone();
+            if let Some(each) = &option.each {
+                self.expr(&each.list, &known, true);
+                self.learn(&each.name.text, &mut shown);
+            }
             if let Some(condition) = &option.condition {
-                self.expr(condition, &known, false);
+                self.expr(condition, &shown.clone(), false);
                 self.narrow(condition, true, &mut shown);
             }
             let texts = std::iter::once(&option.label)
@@ -465,6 +469,14 @@ impl<'c, 't> Walk<'c, 't> {
                 .value
                 .iter()
                 .for_each(|value| self.expr(value, &shown, true));
+        }
+        let labels = question.finish.iter().flat_map(|finish| &finish.on);
+        labels
+            .chain(&question.more)
+            .for_each(|text| self.text(text, &known));
+        let mut empty = None;
+        if let Some(tail) = &question.none {
+            empty = self.tail(tail, known.clone());
         }
         self.at_question(&known);
         self.waits(&mut known);
@@ -487,14 +499,23 @@ impl<'c, 't> Walk<'c, 't> {
         for option in &question.options {
             // The option of a menu is its answer; under an `ask` it stands beside the answer.
             let kept = option.value.is_some()
-                || question.word != QuestionWord::Ask
+                || !matches!(question.word, QuestionWord::Ask | QuestionWord::Gather)
                 || super::paths::tail_goes_on(&option.then);
             let mut chosen = if kept { answered.clone() } else { known.clone() };
+            if let Some(each) = &option.each {
+                self.learn(&each.name.text, &mut chosen);
+            }
             if let Some(condition) = &option.condition {
                 self.narrow(condition, true, &mut chosen);
             }
             let end = self.tail(&option.then, chosen);
             after = join(after, end);
+        }
+        after = join(after, empty);
+        for each in question.options.iter().filter_map(|option| option.each.as_ref()) {
+            if let (Some(after), Some(bit)) = (&mut after, self.own_bit(&each.name.text)) {
+                after.clear(bit);
+            }
         }
         after
     }

@@ -257,7 +257,10 @@ impl Whole<'_> {
             question.options.len(),
             "two options of {name} have one id"
         );
+        question.none.into_iter().for_each(|run| self.pc(run));
+        question.more.into_iter().for_each(|text| self.text(text));
         for option in &question.options {
+            option.each.iter().for_each(|(_, list)| self.expr(*list));
             self.text(option.label);
             option.run.into_iter().for_each(|run| self.pc(run));
             option.value.into_iter().for_each(|value| self.expr(value));
