@@ -13,6 +13,7 @@ pub mod cli;
 pub mod console;
 pub mod engine;
 pub mod flow;
+pub mod lsp;
 pub mod message;
 pub mod server;
 pub mod store;

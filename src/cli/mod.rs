@@ -15,6 +15,7 @@ mod files;
 mod fmt;
 mod graph;
 mod launch;
+mod lsp;
 mod notify;
 mod numbers;
 mod opened;
@@ -63,6 +64,8 @@ enum Command {
     Test(test::Args),
     /// Draw the flows
     Graph(graph::Args),
+    /// Answer an editor: mistakes while typing, completion, renaming
+    Lsp(lsp::Args),
     /// Run the server: webhooks in, answers out
     Serve(serve::Args),
     /// Make the flows those that published numbers answer with, or an earlier version again
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Chat(args) => chat::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Graph(args) => graph::run(&args),
+        Command::Lsp(args) => lsp::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Publish(args) => publish::run(&args),
         Command::Doctor(args) => doctor::run(&args),

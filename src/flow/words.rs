@@ -207,6 +207,37 @@ pub fn role(rule: Rule) -> Role {
     }
 }
 
+/// The block that a line of this kind may open: where the lines under it stand.
+pub fn opens(rule: Rule) -> Option<Place> {
+    Some(match rule {
+        Rule::flow_line => Place::FlowHead,
+        Rule::step_line | Rule::on_line | Rule::if_line | Rule::else_line => Place::Body,
+        Rule::question_line => Place::Question,
+        Rule::fetch_line => Place::Fetch,
+        Rule::handoff_line => Place::Handoff,
+        Rule::split_line => Place::Split,
+        Rule::business_line => Place::Business,
+        Rule::team_line => Place::Team,
+        Rule::template_line => Place::Template,
+        Rule::memory_line => Place::Memory,
+        Rule::service_line => Place::Service,
+        Rule::defaults_line => Place::Defaults,
+        Rule::for_line
+        | Rule::option_line
+        | Rule::each_line
+        | Rule::none_line
+        | Rule::share_line
+        | Rule::otherwise_line
+        | Rule::no_reply_line
+        | Rule::not_found_line
+        | Rule::refused_line
+        | Rule::status_line
+        | Rule::problem_line
+        | Rule::when_closed_line => Place::ClauseBody,
+        _ => return None,
+    })
+}
+
 /// Whether a block of this kind has lines of this rule directly in it.
 pub fn accepts(place: Place, rule: Rule) -> bool {
     match place {
@@ -492,4 +523,24 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .filter(|(distance, candidate)| *distance <= most && *distance < candidate.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_that_may_stand_in_a_block_is_in_one_that_some_line_opens() {
+        let opened: Vec<Place> = Rule::all_rules().iter().copied().filter_map(opens).collect();
+        let lines = Rule::all_rules().iter().copied().filter(|rule| {
+            let name = format!("{rule:?}");
+            name.ends_with("_line") && !matches!(rule, Rule::else_line | Rule::end_line)
+        });
+        for line in lines.filter(|line| !accepts(Place::File, *line)) {
+            assert!(
+                opened.iter().any(|place| accepts(*place, line)),
+                "{line:?} stands in no block: does `opens` know the line above it?"
+            );
+        }
+    }
 }

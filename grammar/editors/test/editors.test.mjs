@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
+import Module from "node:module";
 import { dirname, join } from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
@@ -128,14 +129,59 @@ test("the manifest names files that are there, and the language of the grammar",
   const manifest = json(join(extension, "package.json"));
   const [language] = manifest.contributes.languages;
   const [contributed] = manifest.contributes.grammars;
-  for (const path of [language.configuration, contributed.path]) {
+  for (const path of [manifest.main, language.configuration, contributed.path]) {
     assert.ok(existsSync(join(extension, path)), path);
   }
   assert.deepEqual(language.extensions, [".flow"]);
   assert.equal(contributed.language, language.id);
   assert.equal(contributed.scopeName, grammar.scopeName);
-  assert.ok(manifest.engines.vscode);
+  assert.ok(manifest.engines.vscode && manifest.dependencies["vscode-languageclient"]);
   const rules = json(join(extension, "language-configuration.json")).indentationRules;
   const [more, less] = [new RegExp(rules.increaseIndentPattern), new RegExp(rules.decreaseIndentPattern)];
   assert.ok(more.test('  menu "x"') && more.test("step a") && !more.test("  if a is 1 -> b") && less.test("  end"));
+});
+
+test("the client starts the language server, says what to do if it can't, and stops it", async () => {
+  const seen = { started: [], stopped: 0, said: [], commands: {} };
+  let fails = false;
+  class LanguageClient {
+    constructor(id, name, server, client) {
+      this.server = server;
+      this.client = client;
+    }
+    async start() {
+      if (fails) throw new Error("ENOENT");
+      seen.started.push(this);
+    }
+    async stop() {
+      seen.stopped++;
+    }
+  }
+  const vscode = {
+    workspace: {
+      getConfiguration: () => ({ get: () => "/opt/switchboard" }),
+      createFileSystemWatcher: (pattern) => pattern,
+    },
+    window: { showErrorMessage: (text) => seen.said.push(text) },
+    commands: { registerCommand: (name, run) => (seen.commands[name] = run) },
+  };
+  const load = Module._load;
+  Module._load = (name, ...rest) =>
+    name === "vscode" ? vscode : name === "vscode-languageclient/node" ? { LanguageClient } : load(name, ...rest);
+  try {
+    const client = require(join(extension, "extension.js"));
+    const context = { subscriptions: [] };
+    await client.activate(context);
+    assert.deepEqual(seen.started[0].server, { command: "/opt/switchboard", args: ["lsp"] });
+    assert.deepEqual(seen.started[0].client.documentSelector, [{ language: "flow" }]);
+    await seen.commands["switchboard.restart"]();
+    assert.deepEqual([seen.started.length, seen.stopped], [2, 1]);
+    fails = true;
+    await seen.commands["switchboard.restart"]();
+    assert.match(seen.said[0], /\/opt\/switchboard lsp.*ENOENT.*switchboard\.path/s);
+    await client.deactivate();
+    assert.equal(seen.stopped, 2);
+  } finally {
+    Module._load = load;
+  }
 });

@@ -96,7 +96,7 @@ fn form(question: &Question, limits: &Limits) -> Form {
 }
 
 /// The limit of a text, with the words for it: "buttons take".
-fn limit(
+pub(super) fn limit(
     shop: &Shop,
     role: Role,
     question: Option<&Question>,

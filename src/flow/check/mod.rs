@@ -12,11 +12,12 @@ mod options;
 mod paths;
 mod reach;
 mod rounds;
+mod shown;
 mod starts;
 mod texts;
 mod types;
 mod values;
-mod walk;
+pub(crate) mod walk;
 mod windows;
 
 use std::collections::HashMap;
@@ -26,6 +27,8 @@ use super::names::Names;
 use super::source::{FileId, Sources, Span};
 use super::tree::Tree;
 use crate::message::Limits;
+
+pub use shown::{ShownText, shown_at};
 
 /// Everything that the checks found, sorted, at most one for a line.
 pub fn check(sources: &Sources, tree: &Tree) -> Vec<Diagnostic> {

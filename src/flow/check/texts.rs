@@ -85,7 +85,7 @@ pub(crate) struct Samples<'t, 'v> {
 type Filled = Result<String, TemplateFault>;
 
 impl<'t, 'v> Samples<'t, 'v> {
-    fn of(shop: &Shop<'t>, values: &'v Values<'t>) -> Samples<'t, 'v> {
+    pub(super) fn of(shop: &Shop<'t>, values: &'v Values<'t>) -> Samples<'t, 'v> {
         let business = shop.tree.business.as_ref();
         let language = business.and_then(|business| business.languages.first());
         Samples {
