@@ -37,6 +37,9 @@ pub(super) fn holds(rehearsal: &Rehearsal<'_>, text: &str) -> Result<(), String>
             Err(format!("the mode is {mode}"))
         };
     }
+    if let Some(wanted) = text.strip_prefix("version is ") {
+        return of_version(rehearsal, wanted.trim());
+    }
     if let Some(rest) = text.strip_prefix("coverage of ") {
         return coverage::check(rehearsal.machine().program(), &rehearsal.log, rest);
     }
@@ -51,6 +54,26 @@ pub(super) fn holds(rehearsal: &Rehearsal<'_>, text: &str) -> Result<(), String>
                 Err(explain(rehearsal, text))
             }
         })
+}
+
+/// `"tests/v2"`, or `not "tests/v2"` for whoever is still in another one.
+fn of_version(rehearsal: &Rehearsal<'_>, wanted: &str) -> Result<(), String> {
+    let (not, name) = match wanted.strip_prefix("not ") {
+        Some(name) => (true, name.trim()),
+        None => (false, wanted),
+    };
+    let name = name
+        .strip_prefix('"')
+        .and_then(|name| name.strip_suffix('"'))
+        .ok_or("a version is written  check version is \"folder\"")?;
+    let there = rehearsal.version();
+    if (there == Some(name)) != not {
+        return Ok(());
+    }
+    Err(match there {
+        Some(there) => format!("the version is {there:?}"),
+        None => "the version is the one from before anything was published".to_owned(),
+    })
 }
 
 /// The value on the left of a failed comparison.

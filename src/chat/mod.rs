@@ -9,6 +9,7 @@ mod check;
 pub mod coverage;
 pub mod dialogue;
 pub mod parse;
+pub mod published;
 pub mod rehearsal;
 pub mod report;
 pub mod run;

@@ -1,5 +1,6 @@
 //! Text of a `.chat` file to [`Story`]s. Every line is read by itself, so one run reports every mistake.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::civil;
@@ -78,6 +79,7 @@ impl Reader<'_> {
         if rule == Rule::chat {
             let title = strings(&pair).into_iter().next().unwrap_or_default();
             self.stories.push(Story {
+                published: BTreeMap::new(),
                 title,
                 line: number,
                 setup: Setup::default(),
@@ -239,6 +241,9 @@ fn read_line(story: &mut Story, number: u32, text: &str, pair: Pair<'_, Rule>) -
         Rule::takes => story.beats.push(beat(BeatKind::Takes {
             name: first(pair)?.as_str().to_owned(),
         })),
+        Rule::publish => story.beats.push(beat(BeatKind::Publish(
+            strings(&pair).into_iter().next().unwrap_or_default(),
+        ))),
         Rule::returns => story.beats.push(beat(BeatKind::Returns {
             name: first(pair)?.as_str().to_owned(),
         })),

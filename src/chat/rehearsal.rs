@@ -23,6 +23,9 @@ use crate::message::{MediaKind, OutboundBody, Place};
 #[derive(Debug, Clone)]
 pub struct Rehearsal<'a> {
     machine: &'a Machine,
+    /// Versions that were live before, and the names under which others were published.
+    former: Vec<&'a Machine>,
+    published: Vec<(String, &'a Machine)>,
     settings: SessionSettings,
     zone: TimeZone,
     now: Timestamp,
@@ -105,6 +108,8 @@ impl<'a> Rehearsal<'a> {
             .unwrap_or(Timestamp::UNIX_EPOCH);
         Rehearsal {
             machine,
+            former: Vec::new(),
+            published: Vec::new(),
             settings,
             zone,
             now,
@@ -131,6 +136,28 @@ impl<'a> Rehearsal<'a> {
 
     pub fn machine(&self) -> &Machine {
         self.machine
+    }
+
+    /// Another version of the flows goes live. Those before it are kept, as a server keeps them.
+    pub fn publish(&mut self, name: &str, machine: &'a Machine) {
+        if machine.program().hash != self.machine.program().hash {
+            self.former.push(self.machine);
+            self.machine = machine;
+            self.zone = TimeZone::get(&machine.program().business.timezone).unwrap_or(TimeZone::UTC);
+        }
+        self.published.push((name.to_owned(), machine));
+    }
+
+    /// The name of the version that the running flow belongs to, else of the live one. `None`: the one from before
+    /// anything was published.
+    pub fn version(&self) -> Option<&str> {
+        let frame = self.position.frames.last();
+        let hash = frame.map_or(&self.machine.program().hash, |frame| &frame.program);
+        self.published
+            .iter()
+            .rev()
+            .find(|(_, machine)| machine.program().hash == *hash)
+            .map(|(name, _)| name.as_str())
     }
 
     pub fn mock(&mut self, given: Given) {
@@ -293,9 +320,13 @@ impl<'a> Rehearsal<'a> {
         let mut calls = 0;
         while let Some(kind) = events.pop_front() {
             let event = Event { at: self.now, kind };
-            let turn = self
-                .machine
-                .advance(&self.settings, &self.position, &self.memory, &event);
+            let turn = self.machine.advance_among(
+                &self.former,
+                &self.settings,
+                &self.position,
+                &self.memory,
+                &event,
+            );
             self.position = turn.position;
             self.memory.apply(&turn.memory);
             for change in turn.timers {

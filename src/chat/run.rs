@@ -188,6 +188,17 @@ impl<'a> Player<'a> {
                 self.nothing_more()?;
                 self.rehearsal.apply(EventKind::Returned)?;
             }
+            BeatKind::Publish(folder) => {
+                self.nothing_more()?;
+                let story = self.story;
+                match story.published.get(folder) {
+                    Some(version) => self.rehearsal.publish(folder, &version.0),
+                    None => {
+                        let why = "the flows of this folder were not loaded";
+                        return Err(untrue(beat, &format!("(publish {folder:?})"), why));
+                    }
+                }
+            }
             BeatKind::Pass(by) => {
                 self.nothing_more()?;
                 self.rehearsal.pass(*by)?;

@@ -1,10 +1,13 @@
 //! A `.chat` file, read: who is who, what is given, and the beats of the conversation.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil;
 use serde_json::Value as Json;
 
+use crate::engine::Machine;
 use crate::message::MediaKind;
 
 /// One `chat "…"` of a file, with its own customer, clock and mocks.
@@ -15,6 +18,28 @@ pub struct Story {
     pub line: u32,
     pub setup: Setup,
     pub beats: Vec<Beat>,
+    /// Versions that are published on the way, by the folder as written; see [`super::published`].
+    pub published: BTreeMap<String, Version>,
+}
+
+impl Story {
+    /// Folders of the versions that are published on the way.
+    pub fn folders(&self) -> impl Iterator<Item = &str> {
+        self.beats.iter().filter_map(|beat| match &beat.kind {
+            BeatKind::Publish(folder) => Some(folder.as_str()),
+            _ => None,
+        })
+    }
+}
+
+/// Flows that are published in the middle of a story.
+#[derive(Debug, Clone)]
+pub struct Version(pub Arc<Machine>);
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Version) -> bool {
+        self.0.program().hash == other.0.program().hash
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -141,6 +166,8 @@ pub enum BeatKind {
     Returns {
         name: String,
     },
+    /// Another version of the flows goes live; its folder.
+    Publish(String),
     Check(String),
     /// `given` between beats: from here on.
     Given(Given),

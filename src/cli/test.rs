@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::{Exit, check, files, watch};
 use crate::chat::coverage::Coverage;
 use crate::chat::report::{self, Ran};
-use crate::chat::{bless, parse, run};
+use crate::chat::{bless, parse, published, run};
 use crate::engine::Machine;
 use crate::flow::program::Program;
 use crate::flow::source::Sources;
@@ -81,7 +81,7 @@ fn once(args: &Args, folder: PathBuf) -> Result<Exit> {
     for (path, line) in wanted {
         for file in files::find(&[path], "chat")? {
             let (name, text) = (files::shown(&file), files::read(&file)?);
-            let stories = match parse::parse(&name, &text) {
+            let mut stories = match parse::parse(&name, &text) {
                 Ok(stories) => stories,
                 Err(mistakes) => {
                     mistakes.iter().for_each(|mistake| eprintln!("error: {mistake}"));
@@ -89,6 +89,11 @@ fn once(args: &Args, folder: PathBuf) -> Result<Exit> {
                     continue;
                 }
             };
+            if let Err(why) = published::load(&mut stories, &file) {
+                eprintln!("error: {name}: {why}");
+                unreadable = true;
+                continue;
+            }
             let mut ran = Ran {
                 file: name,
                 text,

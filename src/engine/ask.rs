@@ -215,6 +215,7 @@ impl<'m> Run<'m> {
         // What a `gather` has collected stays when it is asked again.
         let top = self.p.frames.last().filter(|frame| frame.at == *name);
         let gathered = top.map_or(0, |frame| frame.gathered);
+        let again = std::mem::take(&mut self.restarted) || again;
         let visit = self.rest_at(state);
         self.top().page = offered.page;
         self.top().gathered = gathered;
@@ -286,7 +287,10 @@ impl<'m> Run<'m> {
             .last()
             .and_then(|frame| self.question_named(&frame.at));
         match state {
-            Some(state) => self.ask(state, true),
+            Some(state) => {
+                let state = self.cross_to_question(state);
+                self.ask(state, true)
+            }
             None => Err(self.failed("there is no question to ask again")),
         }
     }

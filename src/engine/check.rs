@@ -37,7 +37,7 @@ impl Machine {
             kind: EventKind::Close,
         };
         let settings = SessionSettings::default();
-        let run = Run::new(&machine, &settings, position.clone(), memory, &event);
+        let run = Run::new(&machine, &[], &settings, position.clone(), memory, &event);
         run.eval(index)
             .map(|value| truth(value.as_ref()))
             .map_err(|failed| failed.what)

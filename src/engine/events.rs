@@ -1,9 +1,9 @@
 //! From an event to a turn: who has the chat, which session it is, what is being waited for.
 
 use super::choice_id::ChoiceId;
+use super::crossing::state_in;
 use super::event::{Event, EventKind, Incoming};
 use super::legal::{LegalWord, legal_word};
-use super::places::BUSINESS;
 use super::position::Mode;
 use super::run::Run;
 use super::sentences::sentences;
@@ -43,6 +43,7 @@ impl<'m> Run<'m> {
         self.p.frames.truncate(FRAMES);
         let surplus = self.p.interrupted.len().saturating_sub(super::interrupts::DEPTH);
         self.p.interrupted.drain(..surplus);
+        self.settle();
         self.p.last = Some(self.p.last.map_or(event.at, |last| last.max(event.at)));
         let active = match &event.kind {
             EventKind::Message(incoming) => {
@@ -103,6 +104,8 @@ impl<'m> Run<'m> {
             self.keep_old(asked);
         }
         self.forget_private();
+        // What rests now decides which silence counts.
+        self.settle();
         let timers = self.set_timers(&before, active);
         self.into_turn(timers)
     }
@@ -210,31 +213,26 @@ impl<'m> Run<'m> {
         }
     }
 
-    /// Reconciles the running flow with this version of the program.
+    /// What the running flow waits for, in the version that goes on with it (see [`Run::settle`]).
     fn standing(&mut self) -> Standing {
         let m = self.m;
         let Some(frame) = self.p.frames.last_mut() else {
             return Standing::Idle;
         };
-        let Some(ix) = m.state_named(&frame.at) else {
+        let Some(ix) = state_in(m, &frame.flow, &frame.at) else {
             return Standing::Gone;
         };
         let state = &m.program.states[ix as usize];
-        let same_flow = match state.flow {
-            Some(flow) => m.program.flows[flow as usize].name == frame.flow,
-            // The business's own questions are also asked from within flows, by `problem` and `otherwise`.
-            None => frame.flow == BUSINESS || m.flow_named(&frame.flow).is_some(),
-        };
         match &state.kind {
-            _ if !same_flow => Standing::Gone,
-            StateKind::Question(question) => {
+            StateKind::Question(question) if frame.program != m.program.hash => {
+                // The version that asked is not kept any more. What was offered then is all there is to go by.
                 let offered = |id: &str| question.options.iter().any(|choice| choice.id == id);
                 let subset = !frame.options.is_empty()
                     && frame.options.iter().all(|sent| match sent.id.as_str() {
                         super::rows::MORE => question.more.is_some(),
                         _ => offered(sent.choice()),
                     });
-                if frame.anchor != state.anchor && !subset {
+                if !subset {
                     return Standing::Changed(ix);
                 }
                 frame.at.clone_from(&state.name);
@@ -242,6 +240,7 @@ impl<'m> Run<'m> {
                 frame.program.clone_from(&m.program.hash);
                 Standing::Question(ix)
             }
+            StateKind::Question(_) => Standing::Question(ix),
             StateKind::Fetch(_) => Standing::Service,
             // Nobody waits there in autopilot: a position from elsewhere.
             StateKind::Call(_) | StateKind::Human(_) => Standing::Gone,
@@ -260,7 +259,7 @@ impl<'m> Run<'m> {
                     .map(|frame| frame.at.clone())
                     .unwrap_or_default();
                 self.stale(&format!("{at} is gone in this version"));
-                let next = self.restart();
+                let next = self.restart_anew();
                 self.p.interrupted.clear();
                 Ok(next)
             }

@@ -69,6 +69,7 @@ impl Run<'_> {
             return Ok(Next::Rest);
         };
         self.put_back(frames);
+        self.settle();
         self.left = None;
         let waits = self
             .p
@@ -76,9 +77,12 @@ impl Run<'_> {
             .last()
             .and_then(|frame| self.m.state_named(&frame.at));
         match waits {
-            Some(state) if self.question(state).is_some() => self.ask(state, true),
-            // The question is gone in this version.
-            _ => Ok(self.restart()),
+            Some(state) if self.question(state).is_some() => {
+                let state = self.cross_to_question(state);
+                self.ask(state, true)
+            }
+            // The question is gone in this version, and so is the one that asked it.
+            _ => Ok(self.restart_anew()),
         }
     }
 
@@ -88,6 +92,7 @@ impl Run<'_> {
             let silences = self.p.frames.last().map(|frame| frame.silences);
             let from_on = pending.from_on;
             self.put_back(pending.frames);
+            self.settle();
             if let (false, Some(silences), Some(frame)) = (from_on, silences, self.p.frames.last_mut()) {
                 frame.silences = silences;
             }

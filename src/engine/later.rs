@@ -13,7 +13,7 @@ use super::position::{Mode, Planned};
 use super::run::{Next, Run};
 use super::silence::later;
 use super::turn::Log;
-use crate::flow::program::{Due, FlowIx, Jump, Plan, StepIx};
+use crate::flow::program::{Due, Jump, Plan};
 use crate::flow::template::kind_of;
 use crate::flow::value::{Record, Value};
 
@@ -62,6 +62,7 @@ impl Run<'_> {
             due,
             flow,
             step,
+            program: program.hash.clone(),
             values,
         });
         Ok(())
@@ -145,7 +146,7 @@ impl Run<'_> {
             return;
         }
         let planned = self.p.later.remove(at);
-        let place = self.place_of(&planned);
+        let place = self.settle_plan(&planned);
         match place {
             Some((flow, step)) if self.is_free() && !self.memory.opted_out => {
                 self.log.push(Log::Followed { plan: planned.name });
@@ -158,22 +159,5 @@ impl Run<'_> {
             }
             _ => self.log.push(Log::Lapsed { plan: planned.name }),
         }
-    }
-
-    /// The step in this version of the program, also under its new name.
-    fn place_of(&self, planned: &Planned) -> Option<(FlowIx, StepIx)> {
-        let flow = self.m.flow_named(&planned.flow)?;
-        let Some(name) = &planned.step else {
-            return Some((flow, self.m.program.flows[flow as usize].entry));
-        };
-        let of_flow = || {
-            (0..)
-                .zip(&self.m.program.steps)
-                .filter(|(_, step)| step.flow == flow)
-        };
-        let step = of_flow()
-            .find(|(_, step)| step.name == *name)
-            .or_else(|| of_flow().find(|(_, step)| step.was.as_ref() == Some(name)))?;
-        Some((flow, step.0))
     }
 }

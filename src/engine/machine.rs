@@ -2,11 +2,13 @@
 //! turn costs the same in a program of a hundred lines and of ten thousand.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use jiff::tz::TimeZone;
 use regex::{Regex, RegexBuilder};
 
 use super::event::Event;
+use super::needs::Needs;
 use super::position::Position;
 use super::run::Run;
 use super::triggers::TriggerIndex;
@@ -41,6 +43,8 @@ pub struct Machine {
     pub(super) private: HashMap<Box<str>, Vec<String>>,
     /// Regular expressions that the program writes out, for the whole of a text.
     pub(super) patterns: HashMap<Box<str>, Regex>,
+    /// What must be known where, for people who come from another version.
+    needs: OnceLock<Needs>,
 }
 
 /// A text of the program.
@@ -156,6 +160,7 @@ impl Machine {
             flow_ons,
             private,
             patterns,
+            needs: OnceLock::new(),
             program,
         }
     }
@@ -173,7 +178,25 @@ impl Machine {
         memory: &Memory,
         event: &Event,
     ) -> Turn {
-        Run::new(self, settings, position.clone(), memory, event).process(event)
+        self.advance_among(&[], settings, position, memory, event)
+    }
+
+    /// As [`Machine::advance`] of the version that is live, with those before it that the position mentions: an answer
+    /// may be the matter of the version that asked. Without them a question that is not the same any more is asked
+    /// again.
+    pub fn advance_among(
+        &self,
+        former: &[&Machine],
+        settings: &SessionSettings,
+        position: &Position,
+        memory: &Memory,
+        event: &Event,
+    ) -> Turn {
+        Run::new(self, former, settings, position.clone(), memory, event).process(event)
+    }
+
+    pub(super) fn needs(&self) -> &Needs {
+        self.needs.get_or_init(|| Needs::of(&self.program))
     }
 
     /// A state by its name, or by the name it had before its step was renamed.

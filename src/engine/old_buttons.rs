@@ -1,6 +1,7 @@
 //! Taps: on an option of the open question, and on buttons that are still on the customer's screen from before.
 
 use super::choice_id::{self, ChoiceId};
+use super::crossing::Rest;
 use super::position::{Frame, OldQuestion, SentOption};
 use super::run::{Next, Run};
 use super::turn::{Exit, Log};
@@ -71,8 +72,15 @@ impl Run<'_> {
 
     fn reopen(&mut self, id: &ChoiceId<'_>, entry: usize) {
         let old = self.p.old[entry].clone();
+        let rest = Rest {
+            flow: &old.flow,
+            program: &old.program,
+            at: &old.at,
+            anchor: &old.anchor,
+            locals: &old.locals,
+        };
         let Some((state, sent)) = self
-            .question_named(&old.at)
+            .settle_old(&rest)
             .zip(old.options.iter().find(|sent| id.picks(&sent.id)))
         else {
             self.ask_instead("a button of a question that is gone");
@@ -102,8 +110,8 @@ impl Run<'_> {
         self.p.frames.push(Frame {
             flow: old.flow,
             program: self.m.program.hash.clone(),
-            at: old.at,
-            anchor: old.anchor,
+            at: self.m.program.states[state as usize].name.clone(),
+            anchor: self.m.program.states[state as usize].anchor.clone(),
             visit: old.visit,
             misses: 0,
             gathered: 0,
@@ -131,6 +139,7 @@ impl Run<'_> {
         self.log.push(Log::Stale {
             what: what.to_owned(),
         });
+        self.settle();
         let next = if self.p.frames.is_empty() {
             Ok(self.front_door())
         } else {
@@ -141,6 +150,7 @@ impl Run<'_> {
 
     /// The session of the button is over: its flow starts from its beginning.
     fn tap_from_another_session(&mut self, id: &ChoiceId<'_>) {
+        self.speak_for(self.live);
         let flow = self.flow_of(id).filter(|flow| {
             let flow = &self.m.program.flows[*flow as usize];
             !flow.called && flow.needs.is_empty()
@@ -194,6 +204,7 @@ impl Run<'_> {
             visit: frame.visit,
             at: frame.at,
             flow: frame.flow,
+            program: frame.program,
             anchor: frame.anchor,
             locals: frame.locals,
             options: frame.options,
@@ -205,7 +216,7 @@ impl Run<'_> {
 
     /// Private answers go when their flow is done, also out of what is kept for old buttons.
     pub(super) fn forget_private(&mut self) {
-        if self.m.private.is_empty() {
+        if self.versions().all(|m| m.private.is_empty()) {
             return;
         }
         let running: Vec<String> = std::iter::once(&self.p.frames)
@@ -213,9 +224,12 @@ impl Run<'_> {
             .flatten()
             .map(|frame| frame.flow.clone())
             .collect();
+        let versions: Vec<_> = self.versions().collect();
         for old in self.p.old.iter_mut().filter(|old| !running.contains(&old.flow)) {
-            for name in self.m.private.get(old.flow.as_str()).into_iter().flatten() {
-                old.locals.remove(name);
+            for m in &versions {
+                for name in m.private.get(old.flow.as_str()).into_iter().flatten() {
+                    old.locals.remove(name);
+                }
             }
         }
     }

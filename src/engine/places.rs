@@ -48,7 +48,10 @@ impl Run<'_> {
                     .and_then(|frame| self.question_named(&frame.at))
                     .or_else(|| self.previous());
                 match state {
-                    Some(state) => self.ask(state, true),
+                    Some(state) => {
+                        let state = self.cross_to_question(state);
+                        self.ask(state, true)
+                    }
                     None => Ok(self.restart()),
                 }
             }
@@ -59,6 +62,7 @@ impl Run<'_> {
                     .or_else(|| self.p.frames.last().map(|frame| frame.at.clone()));
                 while let Some((name, state)) = self.previous_named() {
                     if present.as_deref() != Some(&name) {
+                        let state = self.cross_to_question(state);
                         return self.ask(state, true);
                     }
                 }
@@ -100,6 +104,13 @@ impl Run<'_> {
         None
     }
 
+    /// The place is gone in this version: the flow starts again, with the wording for what is asked once more.
+    pub(super) fn restart_anew(&mut self) -> Next {
+        self.speak_for(self.live);
+        self.restarted = true;
+        self.restart()
+    }
+
     /// The present flow from its first step, or the front door.
     pub(super) fn restart(&mut self) -> Next {
         let flow = self
@@ -115,6 +126,7 @@ impl Run<'_> {
 
     /// Where customers are led when nothing else fits.
     pub(super) fn front_door(&mut self) -> Next {
+        self.speak_for(self.live);
         match self.m.program.business.front_door {
             Some(flow) => Next::At(self.begin(flow, Record::new())),
             None => {
@@ -127,6 +139,7 @@ impl Run<'_> {
 
     /// Starts a flow in place of whatever runs.
     pub(super) fn begin(&mut self, flow: FlowIx, locals: Record) -> Pc {
+        let flow = self.cross_to_flow(flow, &locals, false);
         let described = &self.m.program.flows[flow as usize];
         self.idle();
         self.push_frame(&described.name, locals);
@@ -137,6 +150,7 @@ impl Run<'_> {
     }
 
     pub(super) fn enter(&mut self, step: StepIx) -> Pc {
+        let step = self.cross_to_step(step);
         let m = self.m;
         let described = &m.program.steps[step as usize];
         let flow = &m.program.flows[described.flow as usize].name;
@@ -239,7 +253,8 @@ impl Run<'_> {
         self.commit_pending();
         self.note_left();
         self.rest_at(state);
-        let flow = &m.program.flows[call.flow as usize];
+        let flow = self.cross_to_flow(call.flow, &locals, call.save.is_some());
+        let flow = &self.m.program.flows[flow as usize];
         self.push_frame(&flow.name, locals);
         self.log.push(Log::Started {
             flow: flow.name.clone(),
@@ -248,13 +263,12 @@ impl Run<'_> {
     }
 
     pub(super) fn give_back(&mut self, gives: &[(String, ExprIx)]) -> Result<Next, Failed> {
-        let m = self.m;
         let results = self.args(gives)?;
         let finished = self.p.frames.pop();
-        let Some(caller) = self.p.frames.last_mut() else {
+        if self.p.frames.is_empty() {
             self.idle();
             return Ok(Next::Rest);
-        };
+        }
         self.left = None;
         // `back` in the caller leads to its own questions.
         if let Some(finished) = finished {
@@ -262,15 +276,18 @@ impl Run<'_> {
                 .back
                 .retain(|name| name.split_once('/').is_none_or(|(flow, _)| flow != finished.flow));
         }
+        // Each frame has a program of its own: now it is the caller's turn to cross over.
+        self.settle();
+        let m = self.m;
+        let caller = self.top();
         let state = m
             .state_named(&caller.at)
             .map(|ix| &m.program.states[ix as usize].kind);
         let Some(StateKind::Call(call)) = state else {
-            // The step that called is gone in this version: its flow starts again.
-            self.log.push(Log::Stale {
-                what: format!("the flow went back to {}, which is gone", caller.at),
-            });
-            return Ok(self.restart());
+            // The step that called is gone, and so is the version that had it: its flow starts again.
+            let what = format!("the flow went back to {}, which is gone", caller.at);
+            self.log.push(Log::Stale { what });
+            return Ok(self.restart_anew());
         };
         if let Some(save) = &call.save {
             caller.locals.insert(save.clone(), Value::Record(results));

@@ -1,6 +1,6 @@
 //! Where a conversation stands: everything the machine remembers between two events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -136,6 +136,9 @@ pub struct Planned {
     /// Slug of the step; `None`: the flow's first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
+    /// Hash of the program that planned it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub program: String,
     /// What the flow knew when it planned this, without private answers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: Record,
@@ -148,12 +151,30 @@ pub struct OldQuestion {
     /// State name.
     pub at: String,
     pub flow: String,
+    /// Hash of the program that asked it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub program: String,
     pub anchor: String,
     pub locals: Record,
     pub options: Vec<SentOption>,
     /// A single-use option of it was taken.
     #[serde(default)]
     pub used: bool,
+}
+
+impl Position {
+    /// The programs that put it where it is: an answer may be theirs to handle.
+    pub fn programs(&self) -> BTreeSet<&str> {
+        let frames = self.frames.iter().chain(self.interrupted.iter().flatten());
+        let frames = frames.map(|frame| frame.program.as_str());
+        let old = self.old.iter().map(|old| old.program.as_str());
+        let later = self.later.iter().map(|planned| planned.program.as_str());
+        frames
+            .chain(old)
+            .chain(later)
+            .filter(|hash| !hash.is_empty())
+            .collect()
+    }
 }
 
 impl Default for Position {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::answers::converted;
 use super::faults::Failed;
 use super::hours;
 use super::machine::Compiled;
@@ -73,7 +74,14 @@ impl Run<'_> {
         }
         let remembered = self.memory.fields.get(field);
         if let Some(remembered) = remembered.filter(|one| one.forget_at.is_none_or(|end| end > self.at)) {
-            return Some(Cow::Borrowed(&remembered.value));
+            let declared = self.m.program.business.contact_fields.get(field);
+            return match declared {
+                // The field may have had another type when this was remembered.
+                Some(declared) => {
+                    converted(&declared.kind, &remembered.value).or_else(|| self.default_of(field))
+                }
+                None => Some(Cow::Borrowed(&remembered.value)),
+            };
         }
         let fact = match field {
             "phone" => self.memory.phone.as_ref(),

@@ -23,13 +23,17 @@ const MESSAGES: usize = 20;
 
 #[derive(Debug)]
 pub(super) struct Run<'m> {
+    /// The version whose code runs: see `crossing`.
     pub m: &'m Machine,
+    pub live: &'m Machine,
+    /// Versions before it that the position mentions.
+    pub former: &'m [&'m Machine],
     pub settings: &'m SessionSettings,
     pub memory: &'m Memory,
     pub at: Timestamp,
     /// In which the bot speaks: the customer's if the business speaks it, else the business's first.
     pub language: &'static Language,
-    moment: OnceCell<Moment>,
+    pub(super) moment: OnceCell<Moment>,
     pub p: Position,
     pub incoming: Option<&'m Incoming>,
     /// Title of the tapped option.
@@ -51,6 +55,8 @@ pub(super) struct Run<'m> {
     pub place: Place,
     /// The note about the fault that is being handled.
     pub mending: Option<String>,
+    /// A flow starts again because its place is gone: its question is asked in the wording for that.
+    pub restarted: bool,
     /// The turn was started by silence.
     pub by_silence: bool,
     pub clock: Clock,
@@ -83,32 +89,40 @@ pub(super) enum Next {
     Rest,
 }
 
+/// The customer's language if the business speaks it, else the business's first.
+pub(super) fn spoken(m: &Machine, memory: &Memory) -> &'static Language {
+    let languages = &m.program.business.languages;
+    let stem = |code: &str| {
+        code.split(['_', '-'])
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+    };
+    let spoken = memory
+        .language
+        .as_deref()
+        .filter(|code| languages.iter().any(|own| stem(own) == stem(code)))
+        .or(languages.first().map(String::as_str));
+    Language::of(spoken.unwrap_or("en"))
+}
+
 impl<'m> Run<'m> {
     pub fn new(
         m: &'m Machine,
+        former: &'m [&'m Machine],
         settings: &'m SessionSettings,
         position: Position,
         memory: &'m Memory,
         event: &Event,
     ) -> Run<'m> {
-        let languages = &m.program.business.languages;
-        let stem = |code: &str| {
-            code.split(['_', '-'])
-                .next()
-                .unwrap_or_default()
-                .to_ascii_lowercase()
-        };
-        let spoken = memory
-            .language
-            .as_deref()
-            .filter(|code| languages.iter().any(|own| stem(own) == stem(code)))
-            .or(languages.first().map(String::as_str));
         Run {
             m,
+            live: m,
+            former,
             settings,
             memory,
             at: event.at,
-            language: Language::of(spoken.unwrap_or("en")),
+            language: spoken(m, memory),
             moment: OnceCell::new(),
             p: position,
             incoming: None,
@@ -124,6 +138,7 @@ impl<'m> Run<'m> {
             fuel: FUEL,
             place: Place { file: 0, line: 0 },
             mending: None,
+            restarted: false,
             by_silence: false,
             clock: Clock::Keep,
             extra: Record::new(),

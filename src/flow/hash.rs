@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::program::{
-    Business, Expr, ExprIx, Flow, FlowIx, On, Op, Pc, Program, Start, State, StateKind, Step, StepIx, Text,
-    Trigger,
+    Business, Expr, ExprIx, Flow, FlowIx, On, Op, Pc, Program, Question, Start, State, StateKind, Step,
+    StepIx, Text, Trigger,
 };
 
 /// Hexadecimal digits of a program's hash.
@@ -49,18 +49,7 @@ pub(super) fn set_anchors(program: &mut Program) {
 fn anchor(program: &Program, state: &State) -> String {
     let meaning = match &state.kind {
         StateKind::Question(question) => {
-            let mut options: Vec<String> = question
-                .options
-                .iter()
-                .map(|option| json!([option.id, option.value.map(|value| meant(program, value))]).to_string())
-                .collect();
-            options.sort_unstable();
-            let mut accept: Vec<String> = question
-                .accept
-                .iter()
-                .map(|kind| json!(kind).to_string())
-                .collect();
-            accept.sort_unstable();
+            let (options, accept) = (options(program, question), accepted(question));
             match question.gather {
                 Some(_) => json!(["gather", question.value, options, accept]),
                 None => json!(["question", question.value, options, accept]),
@@ -80,6 +69,39 @@ fn anchor(program: &Program, state: &State) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(meaning.to_string().as_bytes());
     digits(&hasher, ANCHOR_DIGITS)
+}
+
+/// Whether a question takes every answer that an older version of it took, and each means what it meant: options may
+/// have been added.
+pub fn is_wider(old: (&Program, &Question), new: (&Program, &Question)) -> bool {
+    let (was, is) = (options(old.0, old.1), options(new.0, new.1));
+    old.1.value == new.1.value
+        && accepted(old.1) == accepted(new.1)
+        && old.1.gather.is_some() == new.1.gather.is_some()
+        && (old.1.more.is_none() || new.1.more.is_some())
+        && was.iter().all(|option| is.binary_search(option).is_ok())
+}
+
+/// Options of a question by what they mean, in order.
+fn options(program: &Program, question: &Question) -> Vec<String> {
+    let mut options: Vec<String> = question
+        .options
+        .iter()
+        .map(|option| json!([option.id, option.value.map(|value| meant(program, value))]).to_string())
+        .collect();
+    options.sort_unstable();
+    options
+}
+
+/// Shapes of typed answers, in order.
+fn accepted(question: &Question) -> Vec<String> {
+    let mut accept: Vec<String> = question
+        .accept
+        .iter()
+        .map(|kind| json!(kind).to_string())
+        .collect();
+    accept.sort_unstable();
+    accept
 }
 
 /// An expression with its texts in place of their indices, which change with every edit elsewhere.

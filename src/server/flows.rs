@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::agreed;
 use super::config::Runs;
 use super::door::Door;
+use super::former::Ready;
 use super::versions::{self, Version, VersionError};
 use crate::engine::{Machine, Position};
 use crate::flow::compile::compile;
@@ -65,8 +66,17 @@ pub(super) struct Flows {
     published: RwLock<Option<(Version, Arc<Machine>)>>,
     /// Some number runs the folder.
     folder_runs: bool,
+    former: Ready,
     /// The files as they were just before they were compiled at the start.
     at_start: Stamps,
+}
+
+/// What answers one conversation.
+#[derive(Debug)]
+pub(super) struct Answering {
+    pub live: Arc<Machine>,
+    /// Versions before it that somebody may be in the middle of.
+    pub former: Vec<Arc<Machine>>,
 }
 
 /// When each file was changed last.
@@ -101,6 +111,7 @@ impl Flows {
             live: RwLock::new(live),
             published: RwLock::new(published),
             folder_runs,
+            former: Ready::default(),
             at_start,
         })
     }
@@ -136,13 +147,17 @@ impl Flows {
         }
     }
 
-    /// The machine for a session. If another program than the live one has put it where it is, that may be a newer one
-    /// that another process has published: then it is live here too from now on.
-    pub async fn for_session(&self, position: &Position, runs: Runs) -> Arc<Machine> {
+    /// The machines for a session: the live one, and those before it that the position names. If another program than
+    /// the live one has put it where it is, that may be a newer one that another process has published: then it is live
+    /// here too from now on.
+    pub async fn for_session(&self, position: &Position, runs: Runs) -> Result<Answering, StoreError> {
         let live = self.machine(runs);
         let ours = &live.program().hash;
-        if position.frames.iter().all(|frame| frame.program == *ours) {
-            return live;
+        if position.programs().iter().all(|program| program == ours) {
+            return Ok(Answering {
+                live,
+                former: Vec::new(),
+            });
         }
         match runs {
             Runs::Published => self.catch_up_published().await,
@@ -152,7 +167,9 @@ impl Flows {
                 }
             }
         }
-        self.machine(runs)
+        let live = self.machine(runs);
+        let former = self.former.of(self.store.as_ref(), &live, position).await?;
+        Ok(Answering { live, former })
     }
 
     /// Makes live what another process has published.
@@ -201,6 +218,9 @@ impl Flows {
                     "published flows are live"
                 );
                 let machine = Arc::new(Machine::load(program));
+                if let Some(before) = self.published(|_, machine| machine.clone()) {
+                    self.former.was_live(before);
+                }
                 if !self.folder_runs {
                     *self.live.write().unwrap_or_else(PoisonError::into_inner) = machine.clone();
                 }
@@ -215,6 +235,7 @@ impl Flows {
     }
 
     fn set_live(&self, program: Program) {
+        self.former.was_live(self.live());
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Machine::load(program));
     }
 
@@ -460,21 +481,25 @@ async fn prune(store: &dyn Store, before: Option<String>, live: &str) -> Result<
     store.put_setting(FORMER, &kept).await
 }
 
-async fn last_good(store: &dyn Store) -> Result<Option<Program>, StoreError> {
-    let Some(hash) = store.setting(LIVE).await? else {
-        return Ok(None);
-    };
-    let key = name_of(&String::from_utf8_lossy(&hash));
-    let Some(bytes) = store.setting(&key).await? else {
+/// A program by its hash, if it is one of a folder's and can be read.
+pub(super) async fn program(store: &dyn Store, hash: &str) -> Result<Option<Program>, StoreError> {
+    let Some(bytes) = store.setting(&name_of(hash)).await? else {
         return Ok(None);
     };
     match serde_json::from_slice(&bytes) {
         Ok(program) => Ok(Some(program)),
         Err(why) => {
-            tracing::error!(%why, "the last good flows were kept by another version and can't be read");
+            tracing::error!(program = hash, %why, "these flows were kept by another version and can't be read");
             Ok(None)
         }
     }
+}
+
+async fn last_good(store: &dyn Store) -> Result<Option<Program>, StoreError> {
+    let Some(hash) = store.setting(LIVE).await? else {
+        return Ok(None);
+    };
+    program(store, &String::from_utf8_lossy(&hash)).await
 }
 
 #[cfg(test)]

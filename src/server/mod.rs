@@ -17,6 +17,7 @@ pub mod door;
 mod endpoint;
 pub mod failpoint;
 mod flows;
+mod former;
 #[cfg(test)]
 mod golden;
 mod guard;

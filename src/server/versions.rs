@@ -355,16 +355,39 @@ pub(super) async fn published(door: &Door) -> Result<Option<(Version, Program)>,
         return Ok(None);
     };
     let kept = kept(door, version).await?;
-    let program = match serde_json::from_value(kept.program) {
-        Ok(program) => program,
-        // Another Switchboard made it: the texts are the same.
-        Err(_) => {
-            let mut sources = Sources::default();
-            for (path, text) in kept.files {
-                sources.add(path, text);
-            }
-            flows::compile_sources(&sources)?
-        }
+    Ok(Some((version.clone(), kept.program()?)))
+}
+
+/// The program of a version by its hash, if it is kept and can be read.
+pub(super) async fn program(store: &dyn Store, hash: &str) -> Result<Option<Program>, StoreError> {
+    let Some(bytes) = store.setting(&place_of(hash)).await? else {
+        return Ok(None);
     };
-    Ok(Some((version.clone(), program)))
+    let kept: Result<Kept, _> = serde_json::from_slice(&bytes);
+    let program = kept
+        .map_err(|why| why.to_string())
+        .and_then(|kept| kept.program().map_err(|why| why.to_string()));
+    match program {
+        Ok(program) => Ok(Some(program)),
+        Err(why) => {
+            tracing::error!(program = hash, why, "a version can't be used any more");
+            Ok(None)
+        }
+    }
+}
+
+impl Kept {
+    fn program(self) -> Result<Program, FlowsError> {
+        match serde_json::from_value(self.program) {
+            Ok(program) => Ok(program),
+            // Another Switchboard made it: the texts are the same.
+            Err(_) => {
+                let mut sources = Sources::default();
+                for (path, text) in self.files {
+                    sources.add(path, text);
+                }
+                flows::compile_sources(&sources)
+            }
+        }
+    }
 }

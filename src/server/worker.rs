@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::acts::{self, Arrived, What};
 use super::desk::{Seat, Task};
 use super::failpoint::hasty;
+use super::flows::Answering;
 use super::masked::Masked;
 use super::metrics::{Lease, TurnEnd, observe};
 use super::parts::{Number, Shared};
@@ -19,6 +20,7 @@ use super::thread::Line;
 use super::traces::Span;
 use super::turn::{self, Outcome, Rules, Told};
 use super::{dispatch, notes, seen, sender};
+use crate::engine::Machine;
 use crate::failpoint;
 use crate::store::{
     CLAIM_EVENTS, Claim, Committed, Failed, Ingest, Ingested, Keep, Nonce, StoreError, TurnCommit,
@@ -149,7 +151,8 @@ async fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<
     })?;
     let (session, memory) = Session::of(claim).map_err(|why| why.to_string())?;
     let runs = number.config.runs();
-    let live = shared.flows.for_session(&session.position, runs).await;
+    let answering = shared.flows.for_session(&session.position, runs).await;
+    let Answering { live, former } = answering.map_err(|why| why.to_string())?;
     let rules = Rules {
         channel: number.channel.as_ref(),
         autopilot: number.autopilot(),
@@ -164,8 +167,10 @@ async fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<
     if rules.autopilot && claim.owner.lets_bot_speak(shared.store.now()) {
         show_that_we_read(shared, number, &arrived);
     }
-    let advance =
-        |position: &_, memory: &_, event: &_| live.advance(&number.config.session, position, memory, event);
+    let former: Vec<&Machine> = former.iter().map(|machine| &**machine).collect();
+    let advance = |position: &_, memory: &_, event: &_| {
+        live.advance_among(&former, &number.config.session, position, memory, event)
+    };
     let played = catch_unwind(AssertUnwindSafe(|| {
         turn::play(claim, arrived, session, memory, rules, &advance)
     }));

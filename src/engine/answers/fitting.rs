@@ -1,6 +1,8 @@
 //! Whether what a service gave is what its action declares. Services write values their own way (`"12.50"`, a date
 //! with a time), so what can be read without doubt is converted.
 
+use std::borrow::Cow;
+
 use rust_decimal::Decimal;
 
 use crate::flow::tree::Kind;
@@ -53,6 +55,38 @@ pub(crate) fn fit(kind: &Kind, value: &Value) -> Option<Value> {
                 .map(Value::List)
         }
         Kind::Media(_) | Kind::Location => matches!(value, Value::Record(_)).then(|| value.clone()),
+    }
+}
+
+/// What is remembered, as the kind that its field has now. `None`: it can't be read so, and counts as unknown. It stays
+/// as it is in memory, so that an earlier version that is published again finds it.
+pub(crate) fn converted<'v>(kind: &Kind, value: &'v Value) -> Option<Cow<'v, Value>> {
+    let is_text = match kind {
+        Kind::Text
+        | Kind::TextLike(_)
+        | Kind::TextMatching(_)
+        | Kind::Email
+        | Kind::Phone
+        | Kind::WebAddress => true,
+        Kind::Number { .. }
+        | Kind::WholeNumber { .. }
+        | Kind::YesNo
+        | Kind::Money
+        | Kind::Date(_)
+        | Kind::Time
+        | Kind::Media(_)
+        | Kind::Location
+        | Kind::Rating { .. }
+        | Kind::List(_) => false,
+    };
+    match value {
+        Value::Text(_) if is_text => Some(Cow::Borrowed(value)),
+        Value::Date(_) | Value::Time(_) if is_text => match value.to_json() {
+            serde_json::Value::String(text) => Some(Cow::Owned(Value::Text(text))),
+            _ => None,
+        },
+        Value::YesNo(yes) if is_text => Some(Cow::Owned(Value::text(if *yes { "yes" } else { "no" }))),
+        value => fit(kind, value).map(Cow::Owned),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::flow::tree::Kind;
 use crate::flow::value::{Record, Value};
 use crate::message::MediaKind;
 
-pub(super) use fitting::fit;
+pub(super) use fitting::{converted, fit};
 
 /// A value read from a message.
 #[derive(Debug, Clone, PartialEq)]

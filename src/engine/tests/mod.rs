@@ -15,6 +15,8 @@ mod silence;
 mod values;
 mod versions;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
@@ -138,6 +140,8 @@ pub(super) fn machine(files: &[(&str, &str)]) -> Machine {
 /// A conversation with the sample above.
 pub(super) struct Talk {
     pub machine: Machine,
+    /// Versions before it that are still kept.
+    pub former: Vec<Arc<Machine>>,
     pub settings: SessionSettings,
     pub position: Position,
     pub memory: Memory,
@@ -170,6 +174,7 @@ impl Talk {
     pub fn with(files: &[(&str, &str)]) -> Talk {
         Talk {
             machine: machine(files),
+            former: Vec::new(),
             settings: SessionSettings::default(),
             position: Position::default(),
             memory: Memory::default(),
@@ -180,11 +185,26 @@ impl Talk {
         }
     }
 
+    /// Other flows are published; those before them are kept.
+    pub fn publishes(&mut self, files: &[(&str, &str)]) -> &mut Talk {
+        let before = std::mem::replace(&mut self.machine, machine(files));
+        assert_ne!(before.program().hash, self.machine.program().hash);
+        self.former.push(Arc::new(before));
+        self.skips()
+    }
+
+    /// Only the live version is kept.
+    pub fn forgets_the_former(&mut self) -> &mut Talk {
+        self.former.clear();
+        self
+    }
+
     pub fn event(&mut self, kind: EventKind) -> &mut Talk {
         let event = Event { at: self.now, kind };
+        let former: Vec<&Machine> = self.former.iter().map(|machine| &**machine).collect();
         let turn = self
             .machine
-            .advance(&self.settings, &self.position, &self.memory, &event);
+            .advance_among(&former, &self.settings, &self.position, &self.memory, &event);
         // As a store would: through its bytes.
         let bytes = serde_json::to_vec(&turn.position).unwrap();
         self.position = serde_json::from_slice(&bytes).unwrap();
