@@ -82,3 +82,9 @@ fn goes_as_written(business: &str) -> usize {
 fn plans_lists_splits_marks_rows_and_stories_in_pieces_go_as_written() {
     assert_eq!(goes_as_written("errands"), 5);
 }
+
+/// The shoe shop.
+#[test]
+fn the_conversations_of_the_studio_go_as_written() {
+    assert_eq!(goes_as_written("studio"), 7);
+}

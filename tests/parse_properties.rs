@@ -653,6 +653,12 @@ fn statement() -> impl Strategy<Value = Vec<Row>> {
                     vec![row("as text,voice or photo up  to 8"), row(finish), otherwise],
                 )
             }),
+        1 => (
+            select(vec!["Menu template  visit with a=1 ,b = x.y", "menu mood  template visit", "menu template visit"]),
+            quoted(),
+            arrow(),
+        )
+            .prop_map(move |(line, text, arrow)| block(line.to_owned(), vec![row(format!("{text} {arrow}"))])),
         1 => quoted().prop_map(move |text| {
             block(
                 "list  slot \"Which?\"".to_owned(),

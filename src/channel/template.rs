@@ -190,6 +190,7 @@ impl Template {
                 names: if by_name { self.blanks.clone() } else { Vec::new() },
                 header,
                 buttons,
+                replies: Vec::new(),
             }),
         })
     }

@@ -156,8 +156,8 @@ impl<'a> Dialogue<'a> {
                 words: Some(words), ..
             } => format!("{CUSTOMER}: (voice 0:04 {words:?})"),
             Act::Voice { words: None, .. } => format!("{CUSTOMER}: (voice 0:04)"),
-            // Files and places are typed as transcript lines already.
-            Act::Sends { .. } | Act::Location { .. } => String::new(),
+            // These are typed as transcript lines already.
+            Act::Sends { .. } | Act::Location { .. } | Act::Quotes { .. } => String::new(),
         };
         self.now.lines.extend((!line.is_empty()).then_some(line));
         self.after(|rehearsal| rehearsal.act(&act, None))

@@ -337,12 +337,17 @@ fn said(story: &Story, text: &str, pair: Pair<'_, Rule>) -> Result<BeatKind, Str
     let act = match next.as_rule() {
         Rule::tap => Act::Taps(first(next)?.as_str().trim().to_owned()),
         Rule::media => media(first(next)?)?,
+        Rule::quote => Act::Quotes {
+            words: strings(&next).into_iter().next().unwrap_or_default(),
+            template: first(next)?.as_str().to_owned(),
+        },
         _ => {
             let text = next.as_str().trim();
             if text.starts_with('(') && text.ends_with(')') {
                 return Err(format!(
                     "{text} is not something a customer can send here. There are: (voice 0:04 \"words\"), (photo x.jpg), \
-                     (video …), (audio …), (document …), (sticker), (location 41.1, -8.6)"
+                     (video …), (audio …), (document …), (sticker), (location 41.1, -8.6), \
+                     (reply to visit_reminder \"words\")"
                 ));
             }
             Act::Types(text.to_owned())

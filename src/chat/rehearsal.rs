@@ -178,6 +178,12 @@ impl<'a> Rehearsal<'a> {
                 topic,
                 ..Incoming::default()
             }),
+            Act::Quotes { template, words } => EventKind::Message(Incoming {
+                text: words.clone(),
+                topic,
+                template: Some(template.clone()),
+                ..Incoming::default()
+            }),
             Act::Taps(label) => {
                 let id = self.on_screen(label)?;
                 EventKind::Tap {

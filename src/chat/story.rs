@@ -177,6 +177,11 @@ pub enum BeatKind {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Act {
     Types(String),
+    /// A message that quotes a template.
+    Quotes {
+        template: String,
+        words: String,
+    },
     Taps(String),
     Voice {
         seconds: Option<u32>,

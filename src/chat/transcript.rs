@@ -120,7 +120,20 @@ fn shown(show: &Show, authored_open: bool) -> Shown {
                 None,
             )
         }
-        Show::Template { name, text, .. } => Shown::of(None, &format!("{{template {name}}} {text}"), None),
+        Show::Template {
+            name, text, parts, ..
+        } => {
+            let mut shown = Shown::of(None, &format!("{{template {name}}} {text}"), None);
+            let labels: Vec<String> = parts.replies.iter().map(|reply| reply.title.clone()).collect();
+            if !labels.is_empty() {
+                shown.extras.push(canonical_options(&labels));
+            }
+            let replies = parts.replies.iter();
+            shown.options = replies
+                .map(|reply| (reply.title.clone(), reply.id.clone()))
+                .collect();
+            shown
+        }
     }
 }
 

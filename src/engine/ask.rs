@@ -9,7 +9,7 @@ use crate::flow::program::{ExprIx, Form, Message, Place, Question, StateIx, Stat
 use crate::flow::source::SourceLine;
 use crate::flow::template::shown;
 use crate::flow::value::Value;
-use crate::message::{Choice, Choices, MediaSource, OutboundBody};
+use crate::message::{Choice, Choices, MediaSource, OutboundBody, QuickReply, TemplateParts};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
@@ -75,7 +75,16 @@ impl<'m> Run<'m> {
                 Ok(())
             }
             Message::Template { template, args } => {
-                let body = self.template(*template, args)?;
+                let buttons = self.m.program.business.templates.get(*template as usize);
+                let replies = buttons.iter().flat_map(|template| {
+                    let id = choice_id::of_template(&template.name);
+                    let reply = move |title: &String| QuickReply {
+                        title: title.clone(),
+                        id: id.clone().unwrap_or_else(|| title.clone()),
+                    };
+                    template.buttons.iter().map(reply)
+                });
+                let body = self.template(*template, args, replies.collect())?;
                 let said_at = self.said_at(self.place);
                 self.send(body, said_at);
                 Ok(())
@@ -125,7 +134,12 @@ impl<'m> Run<'m> {
         }
     }
 
-    fn template(&self, template: u32, args: &[(String, ExprIx)]) -> Result<OutboundBody, Failed> {
+    fn template(
+        &self,
+        template: u32,
+        args: &[(String, ExprIx)],
+        replies: Vec<QuickReply>,
+    ) -> Result<OutboundBody, Failed> {
         let Some(template) = self.m.program.business.templates.get(template as usize) else {
             return Err(self.failed("a template that the business file doesn't have"));
         };
@@ -163,7 +177,10 @@ impl<'m> Run<'m> {
             language: language.clone(),
             params,
             text,
-            parts: Box::default(),
+            parts: Box::new(TemplateParts {
+                replies,
+                ..TemplateParts::default()
+            }),
         })
     }
 
@@ -260,10 +277,18 @@ impl<'m> Run<'m> {
                 };
                 (outgoing, place)
             }
-            (Message::Template { template, args }, None) => (
-                self.template(*template, args)?,
-                m.program.states[state as usize].place,
-            ),
+            (Message::Template { template, args }, None) => {
+                // The compiler has seen to it that the options are the template's buttons, in their order.
+                let reply = |(_, sent): &(usize, SentOption)| QuickReply {
+                    title: sent.label.clone(),
+                    id: choice_id::payload(self.p.session, visit, name, &sent.id),
+                };
+                let replies = options.iter().map(reply).collect();
+                (
+                    self.template(*template, args, replies)?,
+                    m.program.states[state as usize].place,
+                )
+            }
             (Message::File { .. } | Message::Place { .. }, None) => {
                 return Err(self.failed("a question without words"));
             }

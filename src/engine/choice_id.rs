@@ -17,6 +17,11 @@ pub(super) struct ChoiceId<'a> {
 const STATE_BYTES: usize = 90;
 const OPTION_BYTES: usize = 60;
 
+/// Bytes of names in the payload of a template's quick reply: it may have 128 in all.
+const PAYLOAD_BYTES: usize = 40;
+/// Beginning of the payload of a quick reply that no question waits for.
+const TEMPLATE: &str = "sb.t:";
+
 /// At most 3 + 20 + 1 + 20 + 1 + 90 + 1 + 60 bytes.
 pub(super) fn encode(session: u64, visit: u64, state: &str, option: &str) -> String {
     let mut id = String::with_capacity(16 + state.len() + option.len());
@@ -26,6 +31,30 @@ pub(super) fn encode(session: u64, visit: u64, state: &str, option: &str) -> Str
     id.push(':');
     push(&mut id, option, OPTION_BYTES);
     id
+}
+
+/// As [`encode`], in at most 3 + 20 + 1 + 20 + 1 + 40 + 1 + 40 bytes.
+pub(super) fn payload(session: u64, visit: u64, state: &str, option: &str) -> String {
+    let mut id = format!("sb.{session}.{visit}:");
+    push(&mut id, state, PAYLOAD_BYTES);
+    id.push(':');
+    push(&mut id, option, PAYLOAD_BYTES);
+    id
+}
+
+/// The payload of a quick reply on a template that is only sent: it says which template was answered.
+pub(super) fn of_template(name: &str) -> Option<String> {
+    (name.len() <= PAYLOAD_BYTES * 2).then(|| format!("{TEMPLATE}{name}"))
+}
+
+/// Whether a tap's id is one of these.
+pub fn is_ours(id: &str) -> bool {
+    template_of(id).is_some() || decode(id).is_some()
+}
+
+/// The template of such a payload.
+pub(super) fn template_of(id: &str) -> Option<&str> {
+    id.strip_prefix(TEMPLATE)
 }
 
 pub(super) fn decode(id: &str) -> Option<ChoiceId<'_>> {
@@ -68,11 +97,7 @@ fn hashed(name: &str) -> String {
 }
 
 fn same(written: &str, name: &str, limit: usize) -> bool {
-    if fits(name, limit) {
-        written == name
-    } else {
-        written == hashed(name)
-    }
+    (fits(name, limit) && written == name) || written == hashed(name)
 }
 
 #[cfg(test)]
@@ -97,6 +122,24 @@ mod tests {
             assert!(back.is_of(&name) && back.picks(&name));
             assert!(!back.is_of("other") && !back.picks("other"));
         }
+    }
+
+    #[test]
+    fn a_payload_has_room_for_any_name() {
+        for name in [
+            "é".repeat(400),
+            "flow/step.a_rather_long_name_of_a_question".to_owned(),
+        ] {
+            let id = payload(u64::MAX, u64::MAX, &name, &name);
+            assert!(id.len() <= 128, "{}", id.len());
+            let back = decode(&id).unwrap();
+            assert!(back.is_of(&name) && back.picks(&name) && !back.picks("other"));
+        }
+        let sent = of_template("visit_reminder").unwrap();
+        assert_eq!(
+            (template_of(&sent), decode(&sent)),
+            (Some("visit_reminder"), None)
+        );
     }
 
     #[test]

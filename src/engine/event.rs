@@ -64,6 +64,9 @@ pub struct Incoming {
     /// A topic that the host recognised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
+    /// Name of the template of ours that it quotes, as far as the host knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
 }
 
 /// A file the customer sent.

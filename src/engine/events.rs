@@ -131,6 +131,7 @@ impl<'m> Run<'m> {
                 // A template's quick reply, or a button of somebody else's: its words count.
                 let incoming = Incoming {
                     text: title.to_owned(),
+                    template: super::choice_id::template_of(id).map(str::to_owned),
                     ..Incoming::default()
                 };
                 self.respond(&Input::Words(&incoming, Said::new(title)));

@@ -123,9 +123,9 @@ impl Run<'_> {
 
     /// Ends the session: the values of flows and `chat.*` go, the contact's memory stays.
     pub(super) fn close(&mut self, why: Closing) {
+        self.only_templates_stay();
         self.bot_again();
         self.p.chat.clear();
-        self.p.old.clear();
         if self.p.open {
             self.p.open = false;
             self.effects.push(Effect::Closed {

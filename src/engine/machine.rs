@@ -15,7 +15,7 @@ use super::triggers::TriggerIndex;
 use super::turn::Turn;
 use super::{Memory, SessionSettings};
 use crate::flow::fold::fold;
-use crate::flow::program::{Expr, FlowIx, Program, StateIx, StateKind, TextIx};
+use crate::flow::program::{Expr, FlowIx, Program, StateIx, StateKind, TextIx, Trigger};
 use crate::flow::template::{TemplateFault, Templates, TextTemplate};
 use crate::flow::tree::Kind;
 
@@ -167,6 +167,15 @@ impl Machine {
 
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// Whether it matters which template a message quotes.
+    pub fn waits_for_replies(&self) -> bool {
+        let starts = self.program.starts.iter().map(|start| &start.trigger);
+        let ons = self.program.ons.iter().flat_map(|on| &on.triggers);
+        starts
+            .chain(ons)
+            .any(|trigger| matches!(trigger, Trigger::Reply(_)))
     }
 
     /// One event, processed to completion. Total and pure: any event in any position gives a turn, the same turn

@@ -94,11 +94,19 @@ impl<'m> Run<'m> {
     /// A message while nothing runs.
     pub(super) fn open_conversation(&mut self, incoming: &Incoming, said: &Said) {
         let m = self.m;
+        if self.answers_a_template(said) {
+            return;
+        }
         if let Some(on) = self.on_exactly(said) {
             return self.interrupt(on);
         }
         if let Some(start) = self.start_of(m.starts.exactly(said)) {
             return self.start(start);
+        }
+        if let Some(template) = &incoming.template
+            && self.replies_to(template)
+        {
+            return;
         }
         if let Some(on) = self.on_inside(said) {
             return self.interrupt(on);
@@ -137,6 +145,26 @@ impl<'m> Run<'m> {
         }
         let door = self.front_door();
         self.finish_with(Ok(door));
+    }
+
+    /// `starts on reply to TEMPLATE`, and `on reply to TEMPLATE` of the business; `false` if there is neither.
+    pub(super) fn replies_to(&mut self, template: &str) -> bool {
+        let m = self.m;
+        if let Some(start) = self.start_of(m.starts.on_reply(template)) {
+            self.start(start);
+            return true;
+        }
+        let on = self.first_on(|index, allowed| {
+            let owners = index.on_reply(template).iter();
+            owners.copied().find(|on| allowed(*on))
+        });
+        match on {
+            Some(on) => {
+                self.interrupt(on);
+                true
+            }
+            None => false,
+        }
     }
 
     fn start_of(&self, starts: &[usize]) -> Option<usize> {
@@ -183,7 +211,8 @@ impl<'m> Run<'m> {
 
     fn on_other(&self, incoming: &Incoming, kind: Option<MediaKind>, open: bool) -> Option<usize> {
         let topic = incoming.topic.as_deref().filter(|_| !open);
-        if topic.is_none() && incoming.place.is_none() && kind.is_none() {
+        let template = incoming.template.as_deref();
+        if topic.is_none() && incoming.place.is_none() && kind.is_none() && template.is_none() {
             return None;
         }
         self.first_on(|index, allowed| {
@@ -194,8 +223,10 @@ impl<'m> Run<'m> {
                 &[]
             };
             let media = kind.into_iter().flat_map(|kind| index.on_media(kind));
-            topic
+            let replies = template.map_or(&[][..], |template| index.on_reply(template));
+            replies
                 .iter()
+                .chain(topic)
                 .chain(place)
                 .copied()
                 .chain(media)
@@ -286,7 +317,7 @@ impl<'m> Run<'m> {
     }
 
     /// Whether a folded label or synonym of an option, as sent, is what is looked for.
-    fn any_name(
+    pub(super) fn any_name(
         &self,
         state: StateIx,
         question: &Question,
@@ -347,6 +378,7 @@ impl<'m> Run<'m> {
                 .unwrap_or_else(|| Value::text(sent.label.clone()));
             self.top().locals.insert(name.clone(), value);
         }
+        self.answered = self.p.frames.last().map(|frame| frame.visit);
         if choice.single_use {
             self.used = self.p.frames.last().map(|frame| frame.visit);
         }
@@ -393,6 +425,7 @@ impl<'m> Run<'m> {
                 Err(failed) => self.finish_with(Err(failed)),
             };
         }
+        self.answered = self.p.frames.last().map(|frame| frame.visit);
         if let Some(day) = read_as {
             self.say_own(&sentences(self.language).read_as.replace("{}", &day));
         }

@@ -4,13 +4,18 @@ use super::choice_id::{self, ChoiceId};
 use super::crossing::Rest;
 use super::position::{Frame, OldQuestion, SentOption};
 use super::run::{Next, Run};
+use super::triggers::Said;
 use super::turn::{Exit, Log};
-use crate::flow::program::{FINISH, FlowIx, StateIx};
+use crate::flow::program::{FINISH, FlowIx, Message, StateIx, StateKind};
 use crate::flow::tree::OldButtons;
 use crate::flow::value::Record;
 
 /// Questions whose buttons may still be tapped in their session.
 const OLD: usize = 8;
+/// Seconds that a template waits for its answer, across sessions: a week.
+const PATIENCE: u64 = 7 * 86_400;
+/// So many of them outlive a session.
+const TEMPLATES: usize = 3;
 /// Bytes of rows from data that are kept of such a question, so that a position stays small.
 const ROWS: usize = 4 * 1024;
 
@@ -22,7 +27,15 @@ impl Run<'_> {
 
     pub(super) fn tap(&mut self, id: &ChoiceId<'_>) {
         if id.session != self.p.session || self.just_opened {
-            self.tap_from_another_session(id);
+            let waiting = |entry: &usize| {
+                self.p.old[*entry]
+                    .waits_until
+                    .is_some_and(|until| until > self.at)
+            };
+            match self.old_entry(id).filter(waiting) {
+                Some(entry) => self.reopen(id, entry),
+                None => self.tap_from_another_session(id),
+            }
             return;
         }
         // The question that is open, also if its buttons are from an earlier time it was asked.
@@ -71,6 +84,16 @@ impl Run<'_> {
     }
 
     fn reopen(&mut self, id: &ChoiceId<'_>, entry: usize) {
+        let old = &self.p.old[entry];
+        let sent = old.options.iter().find(|sent| id.picks(&sent.id)).cloned();
+        match sent {
+            Some(sent) => self.take_old(entry, &sent),
+            None => self.ask_instead("a button of a question that is gone"),
+        }
+    }
+
+    /// An answer to an earlier question.
+    fn take_old(&mut self, entry: usize, sent: &SentOption) {
         let old = self.p.old[entry].clone();
         let rest = Rest {
             flow: &old.flow,
@@ -79,10 +102,7 @@ impl Run<'_> {
             anchor: &old.anchor,
             locals: &old.locals,
         };
-        let Some((state, sent)) = self
-            .settle_old(&rest)
-            .zip(old.options.iter().find(|sent| id.picks(&sent.id)))
-        else {
+        let Some(state) = self.settle_old(&rest) else {
             self.ask_instead("a button of a question that is gone");
             return;
         };
@@ -104,7 +124,7 @@ impl Run<'_> {
             }
             self.p.old[entry].used = true;
         }
-        let sent = sent.clone();
+        self.p.old[entry].answered = true;
         self.p.frames = self.below(&old);
         self.p.interrupted.clear();
         self.p.frames.push(Frame {
@@ -120,7 +140,37 @@ impl Run<'_> {
             locals: old.locals,
             options: old.options,
         });
-        self.take(state, &sent);
+        self.take(state, sent);
+    }
+
+    /// Nothing runs, and the words are an option of a template that still waits for its answer: some providers tell of
+    /// a tap by nothing but what stood on the button, and people type it, too.
+    pub(super) fn answers_a_template(&mut self, said: &Said) -> bool {
+        if said.whole.is_empty() {
+            return false;
+        }
+        let waits = |old: &OldQuestion| !old.answered && old.waits_until.is_some_and(|until| until > self.at);
+        let found = self
+            .p
+            .old
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(_, old)| waits(old))
+            .find_map(|(entry, old)| {
+                let state = self.question_named(&old.at)?;
+                let question = self.question(state)?;
+                let means =
+                    |sent: &&SentOption| self.any_name(state, question, sent, |name| name == said.whole);
+                Some((entry, old.options.iter().find(means)?.clone()))
+            });
+        match found {
+            Some((entry, sent)) => {
+                self.take_old(entry, &sent);
+                true
+            }
+            None => false,
+        }
     }
 
     /// The callers below the flow that asked, if it still runs or was interrupted.
@@ -151,6 +201,11 @@ impl Run<'_> {
     /// The session of the button is over: its flow starts from its beginning.
     fn tap_from_another_session(&mut self, id: &ChoiceId<'_>) {
         self.speak_for(self.live);
+        if let Some(template) = self.template_that_asked(id)
+            && self.replies_to(&template)
+        {
+            return;
+        }
         let flow = self.flow_of(id).filter(|flow| {
             let flow = &self.m.program.flows[*flow as usize];
             !flow.called && flow.needs.is_empty()
@@ -160,6 +215,21 @@ impl Run<'_> {
             None => self.front_door(),
         };
         self.finish_with(Ok(next));
+    }
+
+    fn template_that_asked(&self, id: &ChoiceId<'_>) -> Option<String> {
+        let program = &self.m.program;
+        let asks = program.states.iter().find(|state| id.is_of(&state.name))?;
+        match &asks.kind {
+            StateKind::Question(question) => match &question.prompt {
+                Message::Template { template, .. } => {
+                    let template = program.business.templates.get(*template as usize)?;
+                    Some(template.name.clone())
+                }
+                Message::Say { .. } | Message::File { .. } | Message::Place { .. } => None,
+            },
+            StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) => None,
+        }
     }
 
     fn flow_of(&self, id: &ChoiceId<'_>) -> Option<FlowIx> {
@@ -199,8 +269,14 @@ impl Run<'_> {
         if frame.options.is_empty() || self.p.old.iter().any(|old| old.visit == frame.visit) {
             return;
         }
+        let by_template = self
+            .question_named(&frame.at)
+            .and_then(|state| self.question(state))
+            .is_some_and(|question| matches!(question.prompt, Message::Template { .. }));
         self.p.old.push(OldQuestion {
             used: self.used == Some(frame.visit),
+            waits_until: by_template.then(|| super::silence::later(self.at, PATIENCE)),
+            answered: self.answered == Some(frame.visit),
             visit: frame.visit,
             at: frame.at,
             flow: frame.flow,
@@ -210,8 +286,25 @@ impl Run<'_> {
             options: frame.options,
         });
         if self.p.old.len() > OLD {
-            self.p.old.remove(0);
+            let first = self.p.old.iter().position(|old| old.waits_until.is_none());
+            self.p.old.remove(first.unwrap_or(0));
         }
+    }
+
+    /// The session ends. What an approved template asked stays answerable.
+    pub(super) fn only_templates_stay(&mut self) {
+        let open: Vec<Frame> = std::iter::once(&self.p.frames)
+            .chain(&self.p.interrupted)
+            .flatten()
+            .cloned()
+            .collect();
+        open.into_iter().for_each(|frame| self.keep_old(frame));
+        let now = self.at;
+        self.p
+            .old
+            .retain(|old| old.waits_until.is_some_and(|until| until > now));
+        let surplus = self.p.old.len().saturating_sub(TEMPLATES);
+        self.p.old.drain(..surplus);
     }
 
     /// Private answers go when their flow is done, also out of what is kept for old buttons.

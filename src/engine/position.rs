@@ -160,6 +160,12 @@ pub struct OldQuestion {
     /// A single-use option of it was taken.
     #[serde(default)]
     pub used: bool,
+    /// An approved template asked it, and the customer may answer days later: it outlives the session until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<Timestamp>,
+    /// It was answered; words that fit it are no answer to it any more, but its buttons still work.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub answered: bool,
 }
 
 impl Position {

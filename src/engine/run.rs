@@ -50,6 +50,8 @@ pub(super) struct Run<'m> {
     pub left: Option<String>,
     /// Visit of the question of which a single-use option was taken.
     pub used: Option<u64>,
+    /// Visit of the question that was answered in this turn.
+    pub answered: Option<u64>,
     pub fuel: u32,
     /// Where the present instruction was written.
     pub place: Place,
@@ -135,6 +137,7 @@ impl<'m> Run<'m> {
             pending: None,
             left: None,
             used: None,
+            answered: None,
             fuel: FUEL,
             place: Place { file: 0, line: 0 },
             mending: None,

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::position::Mode;
 use super::run::{Next, Pending, Run};
 use super::turn::{Closing, Effect, Exit, Log, TimerChange};
-use crate::flow::program::Question;
+use crate::flow::program::{Message, Question};
 
 const RESOLVE: &str = "resolve";
 const TAKEOVER: &str = "takeover";
@@ -62,6 +62,8 @@ impl<'m> Run<'m> {
                 .iter()
                 .map(|line| (line.after_seconds, Line::Own))
                 .collect(),
+            // It may have come days after the customer's last words: the number's own questions could not be sent.
+            Some(question) if matches!(question.prompt, Message::Template { .. }) => Vec::new(),
             _ if !self.settings.silence_rules => Vec::new(),
             _ if self.settings.ask_before_end => {
                 let ask = self.settings.ask_after_seconds;

@@ -25,6 +25,8 @@ pub(super) struct TriggerIndex {
     location: Vec<usize>,
     first_message: Vec<usize>,
     any_message: Vec<usize>,
+    /// By name of the template.
+    replies: HashMap<Box<str>, Vec<usize>>,
 }
 
 /// The words of a message, folded, as phrases are compared.
@@ -89,6 +91,10 @@ impl TriggerIndex {
                 Trigger::AnyMessage => index.any_message.push(owner),
                 Trigger::Media(kind) => index.media.push((*kind, owner)),
                 Trigger::Location => index.location.push(owner),
+                Trigger::Reply(template) => {
+                    let owners = index.replies.entry(template.as_str().into());
+                    owners.or_default().push(owner);
+                }
             }
         }
         if !patterns.is_empty() {
@@ -160,6 +166,10 @@ impl TriggerIndex {
             .iter()
             .filter(move |(of, _)| *of == kind)
             .map(|(_, owner)| *owner)
+    }
+
+    pub fn on_reply(&self, template: &str) -> &[usize] {
+        self.replies.get(template).map_or(&[], Vec::as_slice)
     }
 
     pub fn on_location(&self) -> &[usize] {

@@ -168,6 +168,7 @@ codes! {
     F302 Error "a text that is too long for WhatsApp",
     F303 Error "two options that read the same",
     F304 Error "a combination that WhatsApp can't send",
+    F305 Error "a template that is used otherwise than it was approved",
     F310 Error "a message where the 24-hour window may be closed",
     F401 Error "an unknown value",
     F402 Error "a value that may not be known here",

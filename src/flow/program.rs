@@ -500,6 +500,8 @@ pub enum Trigger {
     AnyMessage,
     Media(MediaKind),
     Location,
+    /// By name of the template.
+    Reply(String),
 }
 
 /// An expression without places.

@@ -172,6 +172,7 @@ pub fn trigger(trigger: &Trigger) -> String {
         Trigger::AnyMessage => "any message".to_owned(),
         Trigger::Media(kind) => media_kind(*kind).to_owned(),
         Trigger::Location => "location".to_owned(),
+        Trigger::Reply(template) => format!("reply to {template}"),
     }
 }
 

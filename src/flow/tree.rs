@@ -94,6 +94,8 @@ pub enum TriggerKind {
     AnyMessage,
     Media(MediaKind),
     Location,
+    /// `reply to TEMPLATE`: a message that quotes the template, or a tap on a button of it.
+    Reply(String),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -279,7 +281,7 @@ pub struct Question {
     pub word: QuestionWord,
     /// The value that keeps the answer; required for `ask`.
     pub name: Option<Name>,
-    pub prompt: Text,
+    pub prompt: Prompt,
     pub header: Option<Text>,
     pub footer: Option<Text>,
     /// `open "See times"`: the list's button.
@@ -300,6 +302,38 @@ pub struct Question {
     pub private: bool,
     /// From the opening line to `end`.
     pub block: Span,
+}
+
+/// What a question begins with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Prompt {
+    Says(Text),
+    /// `menu template NAME with a = …`: an approved template whose buttons are the options.
+    Template(ByTemplate),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ByTemplate {
+    pub template: Name,
+    pub args: Vec<Arg>,
+    pub span: Span,
+}
+
+impl Question {
+    /// The words it asks with; none if a template asks.
+    pub fn words(&self) -> Option<&Text> {
+        match &self.prompt {
+            Prompt::Says(text) => Some(text),
+            Prompt::Template(_) => None,
+        }
+    }
+
+    pub fn by_template(&self) -> Option<&ByTemplate> {
+        match &self.prompt {
+            Prompt::Says(_) => None,
+            Prompt::Template(template) => Some(template),
+        }
+    }
 }
 
 /// `finish on "Done" or after 20 seconds of quiet`.

@@ -14,5 +14,6 @@ pub use inbound::{
 };
 pub use limits::{Limits, TextMeasure, clip, measure};
 pub use outbound::{
-    Address, ButtonValue, Choice, Choices, MediaSource, OutboundBody, TemplateHeader, TemplateParts,
+    Address, ButtonValue, Choice, Choices, MediaSource, OutboundBody, QuickReply, TemplateHeader,
+    TemplateParts,
 };

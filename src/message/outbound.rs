@@ -89,6 +89,19 @@ pub struct TemplateParts {
     pub header: Option<TemplateHeader>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buttons: Vec<ButtonValue>,
+    /// Its quick replies as far as a tap is to be known again, the first of them first. WhatsApp keeps them together
+    /// and before buttons of other kinds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replies: Vec<QuickReply>,
+}
+
+/// A quick reply of a template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuickReply {
+    /// As approved.
+    pub title: String,
+    /// What comes back with the tap; at most 128 bytes.
+    pub id: String,
 }
 
 impl TemplateParts {

@@ -39,6 +39,8 @@ pub(super) enum What {
         act: Act,
         name: Option<String>,
         message_id: Option<String>,
+        /// The message of ours that it quotes.
+        quotes: Option<String>,
     },
     /// Anything else in the mailbox.
     Item(Item),
@@ -146,6 +148,7 @@ fn read(item: Item) -> What {
     let Inbound {
         who,
         message_id,
+        reply_to,
         body,
         ..
     } = *inbound;
@@ -154,6 +157,7 @@ fn read(item: Item) -> What {
             act,
             name: who.display_name,
             message_id,
+            quotes: reply_to,
         },
         None => What::Item(Item::Noted),
     }

@@ -35,6 +35,8 @@ pub enum Item {
     },
     /// The wish of a customer who is known under another contact, too.
     OptedOut,
+    /// The provider took a template whose replies a flow waits for, under this id.
+    Sent { template: String, message_id: String },
     /// Nothing to do: it carried a line for the thread.
     Noted,
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::mailbox::{Hearing, Item};
 use super::masked::Masked;
-use super::parts::Shared;
+use super::parts::{Number, Shared};
 use super::thread::{Line, NoteKind};
+use crate::channel::{Show, Step};
 use crate::engine::Answer;
-use crate::store::{ContactId, Ingest, Seq};
+use crate::store::{ContactId, Ingest, SendClaim, Seq};
 
 /// Writes `line` once, however often it is asked with the same `name`. If the store is away, the log has said it
 /// already: a note is never worth stopping for.
@@ -27,6 +28,41 @@ pub(super) async fn write(shared: &Shared, channel: &str, contact: ContactId, na
         Err(why) => {
             tracing::error!(contact = %Masked(contact), %why, "a note could not be written to the thread")
         }
+    }
+}
+
+/// The provider has taken a template: whoever quotes it answers it, if a flow waits for that. Once for each message.
+pub(super) async fn template_sent(shared: &Shared, number: &Number, claim: &SendClaim, message_id: &str) {
+    let machine = shared.flows.machine(number.config.runs());
+    if !machine.waits_for_replies() {
+        return;
+    }
+    let template = match serde_json::from_slice(&claim.entry.payload) {
+        Ok(Line::Ours(ours)) => match ours.step {
+            Step::Send {
+                show: Show::Template { name, .. },
+                ..
+            } => name,
+            Step::Send { .. } | Step::Seen { .. } | Step::HandOff { .. } | Step::Resolve { .. } => return,
+        },
+        Ok(_) | Err(_) => return,
+    };
+    let item = Item::Sent {
+        template,
+        message_id: message_id.to_owned(),
+    };
+    let letter = Ingest {
+        channel: claim.channel.clone(),
+        contact: claim.contact,
+        dedupe: format!("sent:{}", claim.entry.id),
+        payload: item.to_bytes(),
+        said_at: None,
+        quiet: Duration::ZERO,
+        quiet_max: Duration::ZERO,
+        history: None,
+    };
+    if let Err(why) = shared.store.ingest(&[letter]).await {
+        tracing::warn!(contact = %Masked(claim.contact), %why, "who quotes this template will be taken for writing anything");
     }
 }
 
@@ -86,6 +122,7 @@ fn stand_in(payload: &[u8]) -> Option<Item> {
         | Item::Close
         | Item::Notify { .. }
         | Item::OptedOut
+        | Item::Sent { .. }
         | Item::Noted => None,
     }
 }

@@ -87,6 +87,14 @@ pub(super) async fn send_on(shared: &Arc<Shared>, seat: &Seat, first: SendClaim,
         let asked = Instant::now();
         let following = settle(shared, &claim, &outcome, goes_on).await;
         next = following.map(|claim| (claim, asked));
+        if let SendOutcome::Accepted {
+            message_id: Some(message_id),
+            ..
+        } = &outcome
+            && let Some(number) = shared.numbers.get(&claim.channel)
+        {
+            notes::template_sent(shared, number, &claim, message_id).await;
+        }
         failpoint!("after_send_done");
         shared.ring(claim.contact);
     }

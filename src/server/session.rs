@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::masked::unreadable;
-use crate::engine::{EventKind, Memory, Position};
+use crate::engine::{EventKind, Incoming, Memory, Position};
 use crate::message::Media;
 use crate::store::{Claim, ContactId, Seq};
 
@@ -34,7 +34,13 @@ pub struct Session {
     /// The provider says that the 24-hour window is closed, whatever the clock says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub window_closed: bool,
+    /// Templates that the provider took, newest last: its id of the message, and the template's name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<(String, String)>,
 }
+
+/// Templates whose quotes are understood.
+const TEMPLATES: usize = 5;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Listening {
@@ -70,6 +76,7 @@ impl Default for Session {
             autopilot_off: false,
             assigned: false,
             window_closed: false,
+            templates: Vec::new(),
         }
     }
 }
@@ -87,6 +94,35 @@ impl Session {
     /// Whether the next thing the customer says has to wait.
     pub fn waits(&self) -> bool {
         self.listening.is_some() || !self.calls.is_empty()
+    }
+
+    pub fn template_sent(&mut self, template: String, message_id: String) {
+        self.templates.push((message_id, template));
+        let surplus = self.templates.len().saturating_sub(TEMPLATES);
+        self.templates.drain(..surplus);
+    }
+
+    /// What the customer did, with the template that they quote.
+    pub fn with_quote(&self, act: Act, quotes: Option<&str>) -> Act {
+        let quoted = self.templates.iter().find(|(id, _)| Some(id.as_str()) == quotes);
+        let Some((_, template)) = quoted else {
+            return act;
+        };
+        match act {
+            Act::Event(EventKind::Message(incoming)) => Act::Event(EventKind::Message(Incoming {
+                template: Some(template.clone()),
+                ..incoming
+            })),
+            // A button of a template that was sent with no word of what its taps mean.
+            Act::Event(EventKind::Tap { id, title }) if !crate::engine::is_ours(&id) => {
+                Act::Event(EventKind::Message(Incoming {
+                    text: title,
+                    template: Some(template.clone()),
+                    ..Incoming::default()
+                }))
+            }
+            Act::Event(_) | Act::Listen(_) => act,
+        }
     }
 
     /// Session and memory of a claimed contact; empty ones for a new contact.

@@ -130,12 +130,15 @@ impl Table<'_> {
     fn take(&mut self, arrived: Arrived) {
         (self.seq, self.index, self.at) = (arrived.seq, 0, arrived.at);
         self.hear_the_inbox(&arrived);
-        let notify = matches!(arrived.what, What::Item(Item::Notify { .. }));
-        if !notify {
+        let aside = matches!(arrived.what, What::Item(Item::Notify { .. } | Item::Sent { .. }));
+        if !aside {
             self.settle_who_speaks();
         }
         match arrived.what {
-            What::Customer { act, name, .. } => {
+            What::Customer {
+                act, name, quotes, ..
+            } => {
+                let act = self.out.session.with_quote(act, quotes.as_deref());
                 if name.is_some() {
                     self.out.memory.name = name;
                 }
@@ -264,6 +267,7 @@ impl Table<'_> {
             }
             Item::OptedOut => self.wishes(true, "as a contact who is the same person"),
             Item::Notify { key, by, body } => self.notify(key, by, *body),
+            Item::Sent { template, message_id } => self.out.session.template_sent(template, message_id),
             Item::Noted => {}
         }
     }

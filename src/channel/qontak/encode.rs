@@ -85,7 +85,10 @@ fn to_room(
         }
         Show::Template { params, parts, .. } => match phone {
             // A room takes a template that has no blanks; one with values goes to the number, into the same room.
-            _ if params.is_empty() && parts.is_empty() => in_room(settings, room, show),
+            // Its quick replies come back as their words.
+            _ if params.is_empty() && parts.header.is_none() && parts.buttons.is_empty() => {
+                in_room(settings, room, show)
+            }
             None => Err(unsupported(
                 "a template with values to a customer whose number is not known",
             )),

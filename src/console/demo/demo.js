@@ -73,7 +73,8 @@ function drawShow(show) {
     case "link": return framed(web(show.url, "↗ " + show.label, { class: "linkbutton" }));
     case "location": return [map(show)];
     case "media": return [el("span", { class: "body" }, `📎 ${show.filename ?? show.media}`), show.caption ? text(show.caption) : ""];
-    case "template": return [el("span", { class: "foot" }, `template ${show.name}`), text(show.text)];
+    case "template": return [el("span", { class: "foot" }, `template ${show.name}`), text(show.text),
+      el("div", { class: "opts" }, ...(show.parts?.replies ?? []).map((reply) => el("button", { type: "button", onclick: () => tap(reply) }, reply.title)))];
     default: return [text(show.body)];
   }
 }

@@ -12,6 +12,7 @@ mod properties;
 mod rows;
 mod services;
 mod silence;
+mod templates;
 mod values;
 mod versions;
 
@@ -211,6 +212,11 @@ impl Talk {
         assert_eq!(self.position, turn.position);
         self.memory.apply(&turn.memory);
         for outgoing in &turn.outbox {
+            if let OutboundBody::Template { parts, .. } = &outgoing.body {
+                let replies = parts.replies.iter();
+                self.taps
+                    .extend(replies.map(|reply| (reply.title.clone(), reply.id.clone())));
+            }
             if let OutboundBody::Choices(choices) = &outgoing.body {
                 self.taps.extend(
                     choices
@@ -384,7 +390,16 @@ fn drawn(body: &OutboundBody) -> String {
             format!("{}{options}", choices.body)
         }
         OutboundBody::Link { body, label, url, .. } => format!("{body} [{label} -> {url}]"),
-        OutboundBody::Template { name, text, .. } => format!("{{{name}}} {text}"),
+        OutboundBody::Template {
+            name, text, parts, ..
+        } => {
+            let replies: String = parts
+                .replies
+                .iter()
+                .map(|reply| format!(" [{}]", reply.title))
+                .collect();
+            format!("{{{name}}} {text}{replies}")
+        }
         other => format!("{other:?}"),
     }
 }

@@ -11,7 +11,7 @@ static MACHINE: LazyLock<Machine> = LazyLock::new(|| {
     let more = r#"
 flow everything
 starts on "everything", containing "refund"
-starts on photo, voice
+starts on photo, voice, reply to reminder
 step a
   menu choice "Choose."
     "First" also "one more" = 1
@@ -53,6 +53,12 @@ step nudge
   end
   cancel nudge
   later nudge in 20 hours -> flow everything
+  menu comes template reminder with day = "today"
+    "I'll be there" also "ok" -> b
+    "Change it" = 2
+    no reply in 3 hours -> close
+  end
+  say "{{ comes }}"
   done
 step b
   tag "asked {{ choice | default(1) }}"
@@ -74,7 +80,7 @@ on "help"
   end
   set inner2 = inner
   resume
-on photo
+on photo, reply to news
   say "A photo."
 "#;
     let called = r#"
@@ -99,7 +105,10 @@ step a2
   done with back = pick
 "#;
     machine(&[
-        ("business.flow", BUSINESS),
+        (
+            "business.flow",
+            &BUSINESS.replace("defaults", super::templates::TEMPLATE),
+        ),
         ("welcome.flow", WELCOME),
         ("tracking.flow", TRACKING),
         ("everything.flow", more),
@@ -113,6 +122,7 @@ enum Happening {
     Says(String),
     Sends(MediaKind, String, Heard),
     Place,
+    Quotes(&'static str, String),
     TapsSent(usize),
     Taps(String),
     Fires(usize),
@@ -127,7 +137,7 @@ fn words() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => prop::sample::select(vec![
             "hi", "track", "everything", "a-12345", "1", "2", "3", "9", "agent", "help", "help me", "stop", "start", "thanks",
-            "First", "Enough", "Further", "row 2", "secnd", "back", "again", "resume", "start over", "friday", "4/3", "no", "yes", "x@y.example", "a refund",
+            "First", "Enough", "ok", "change it", "Further", "row 2", "secnd", "back", "again", "resume", "start over", "friday", "4/3", "no", "yes", "x@y.example", "a refund",
             "", "beta", "gamma", "repair", "help", "e-bike", "no thanks", "something else", "can I have a person please", "I can't find it",
         ]).prop_map(str::to_owned),
         1 => ".{0,40}",
@@ -159,6 +169,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         10 => words().prop_map(Happening::Says),
         2 => (media, words(), heard).prop_map(|(kind, text, heard)| Happening::Sends(kind, text, heard)),
         1 => Just(Happening::Place),
+        1 => (prop::sample::select(vec!["reminder", "news", ""]), words())
+            .prop_map(|(template, text)| Happening::Quotes(template, text)),
         4 => any::<prop::sample::Index>().prop_map(|at| Happening::TapsSent(at.index(64))),
         1 => prop_oneof![".{0,30}", "sb\\.[0-9]{1,3}\\.[0-9]{1,3}:[a-z/._]{0,20}:[a-z_]{0,10}"].prop_map(Happening::Taps),
         4 => any::<prop::sample::Index>().prop_map(|at| Happening::Fires(at.index(8))),
@@ -216,6 +228,10 @@ impl Walk {
                     address: None,
                 }),
                 ..message("")
+            }),
+            Happening::Quotes(template, text) => EventKind::Message(Incoming {
+                template: Some((*template).to_owned()),
+                ..message(text)
             }),
             Happening::TapsSent(at) => {
                 let id = self
@@ -385,6 +401,9 @@ proptest! {
                 }
             }
             for outgoing in &turn.outbox {
+                if let OutboundBody::Template { parts, .. } = &outgoing.body {
+                    walk.taps.extend(parts.replies.iter().map(|reply| reply.id.clone()));
+                }
                 if let OutboundBody::Choices(choices) = &outgoing.body {
                     walk.taps.extend(choices.options.iter().map(|option| option.id.clone()));
                 }

@@ -4,8 +4,8 @@
 use crate::flow::parse::{Code, Parsed, Rule, phrase};
 use crate::flow::source::Span;
 use crate::flow::tree::{
-    Choice, Expr, ExprKind, Fetch, ForEach, Handoff, Name, Path, Question, QuestionWord, Split, StmtKind,
-    Tail, Text,
+    Choice, Expr, ExprKind, Fetch, ForEach, Handoff, Name, Path, Prompt, Question, QuestionWord, Split,
+    StmtKind, Tail, Text,
 };
 use crate::flow::words;
 
@@ -118,7 +118,7 @@ fn question(code: Code<'_>, rest: &str, prompt: Text) -> Question {
     Question {
         word,
         name: name(rest, span),
-        prompt,
+        prompt: Prompt::Says(prompt),
         header: None,
         footer: None,
         open: None,

@@ -9,7 +9,8 @@ use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::names::{PLACES, RESERVED, ROOTS, nearest};
 use crate::flow::source::Span;
 use crate::flow::tree::{
-    Arg, Flow, Name, On, Path, Phrase, Starts, Stmt, StmtKind, Target, TargetKind, Trigger, TriggerKind,
+    Arg, Flow, Name, On, Path, Phrase, Starts, Stmt, StmtKind, Target, TargetKind, Template, Trigger,
+    TriggerKind,
 };
 
 pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
@@ -26,10 +27,10 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
 fn headings(shop: &Shop, found: &mut Vec<Diagnostic>) {
     for flow in &shop.tree.flows {
         for Starts { triggers, .. } in &flow.starts {
-            triggers.iter().for_each(|trigger| topic(shop, trigger, found));
+            triggers.iter().for_each(|trigger| named_by(shop, trigger, found));
         }
         for On { triggers, .. } in &flow.ons {
-            triggers.iter().for_each(|trigger| topic(shop, trigger, found));
+            triggers.iter().for_each(|trigger| named_by(shop, trigger, found));
         }
         brings_nothing(flow, found);
         for name in flow.needs.iter().flat_map(|field| field.path.parts.first()) {
@@ -44,7 +45,7 @@ fn headings(shop: &Shop, found: &mut Vec<Diagnostic>) {
     }
     if let Some(business) = &shop.tree.business {
         for On { triggers, .. } in &business.ons {
-            triggers.iter().for_each(|trigger| topic(shop, trigger, found));
+            triggers.iter().for_each(|trigger| named_by(shop, trigger, found));
         }
         if let Some(name) = &business.front_door
             && shop.names.flow(name).is_none()
@@ -96,7 +97,13 @@ fn brings_nothing(flow: &Flow, found: &mut Vec<Diagnostic>) {
     );
 }
 
-fn topic(shop: &Shop, trigger: &Trigger, found: &mut Vec<Diagnostic>) {
+/// Topics and templates that a trigger names.
+fn named_by(shop: &Shop, trigger: &Trigger, found: &mut Vec<Diagnostic>) {
+    if let TriggerKind::Reply(name) = &trigger.kind
+        && shop.names.template(name).is_none()
+    {
+        found.push(no_template(shop, name, last_word(shop, trigger.span)));
+    }
     let TriggerKind::Topic(name) = &trigger.kind else {
         return;
     };
@@ -278,6 +285,11 @@ fn statement(shop: &Shop, home: Home, stmt: &Stmt, found: &mut Vec<Diagnostic>) 
             for each in question.options.iter().filter_map(|option| option.each.as_ref()) {
                 value_name(shop, &each.name.text, each.name.span, found);
             }
+            if let Some(asks) = question.by_template()
+                && let Some(declared) = template_filled(shop, &asks.template, &asks.args, found)
+            {
+                super::by_template::check(question, asks, declared, found);
+            }
         }
         StmtKind::Set { path, .. } => set_name(shop, path, found),
         StmtKind::Fetch(fetch) => {
@@ -298,7 +310,9 @@ fn statement(shop: &Shop, home: Home, stmt: &Stmt, found: &mut Vec<Diagnostic>) 
                 gives(&shop.tree.flows[flow], args, found);
             }
         }
-        StmtKind::SendTemplate { template, args } => send_template(shop, template, args, found),
+        StmtKind::SendTemplate { template, args } => {
+            template_filled(shop, template, args, found);
+        }
         StmtKind::Handoff(handoff) => handoff.team.iter().for_each(|name| team(shop, name, found)),
         StmtKind::Notify { team: name, .. } => team(shop, name, found),
         StmtKind::ForEach(each) => value_name(shop, &each.name.text, each.name.span, found),
@@ -351,7 +365,15 @@ fn action(shop: &Shop, path: &Path, args: &[Arg], found: &mut Vec<Diagnostic>) {
     if let Some(action) = shop.names.action(&path.parts) {
         let needs: Vec<&str> = action.needs.iter().map(|name| name.text.as_str()).collect();
         let what = path.parts.join(".");
-        arguments(&what, &needs, args, path.span, Some(action.span), found);
+        arguments(
+            Code::F109,
+            &what,
+            &needs,
+            args,
+            path.span,
+            Some(action.span),
+            found,
+        );
         return;
     }
     let mut declared: Vec<String> = Vec::new();
@@ -379,22 +401,32 @@ fn action(shop: &Shop, path: &Path, args: &[Arg], found: &mut Vec<Diagnostic>) {
     ));
 }
 
-fn send_template(shop: &Shop, template: &Name, args: &[Arg], found: &mut Vec<Diagnostic>) {
+fn no_template(shop: &Shop, name: &str, at: Span) -> Diagnostic {
+    let all = business_names(shop, |business| {
+        business.templates.iter().map(|each| &each.name).collect()
+    });
+    let near = nearest(name, all.iter().copied());
+    unknown(
+        Code::F106,
+        "template",
+        name,
+        at,
+        near,
+        &all,
+        "WhatsApp only sends templates that it has approved.",
+    )
+}
+
+/// The template that is meant, and whether its blanks are filled.
+fn template_filled<'t>(
+    shop: &Shop<'t>,
+    template: &Name,
+    args: &[Arg],
+    found: &mut Vec<Diagnostic>,
+) -> Option<&'t Template> {
     let Some(declared) = shop.names.template(&template.text) else {
-        let all = business_names(shop, |business| {
-            business.templates.iter().map(|each| &each.name).collect()
-        });
-        let near = nearest(&template.text, all.iter().copied());
-        found.push(unknown(
-            Code::F106,
-            "template",
-            &template.text,
-            template.span,
-            near,
-            &all,
-            "WhatsApp only sends templates that it has approved.",
-        ));
-        return;
+        found.push(no_template(shop, &template.text, template.span));
+        return None;
     };
     let mut blanks: Vec<String> = Vec::new();
     for (_, text) in &declared.texts {
@@ -406,6 +438,7 @@ fn send_template(shop: &Shop, template: &Name, args: &[Arg], found: &mut Vec<Dia
     }
     let blanks: Vec<&str> = blanks.iter().map(String::as_str).collect();
     arguments(
+        Code::F305,
         &template.text,
         &blanks,
         args,
@@ -413,6 +446,7 @@ fn send_template(shop: &Shop, template: &Name, args: &[Arg], found: &mut Vec<Dia
         Some(declared.span),
         found,
     );
+    Some(declared)
 }
 
 // ───────── arguments ─────────
@@ -425,6 +459,7 @@ fn flow_args(flow: &Flow, args: &[Arg], at: Span, found: &mut Vec<Diagnostic>) {
         .collect();
     let declared = flow.needs.first().map(|field| field.span);
     arguments(
+        Code::F109,
         &format!("flow {}", flow.name.words),
         &needs,
         args,
@@ -435,6 +470,7 @@ fn flow_args(flow: &Flow, args: &[Arg], at: Span, found: &mut Vec<Diagnostic>) {
 }
 
 fn arguments(
+    code: Code,
     what: &str,
     needs: &[&str],
     args: &[Arg],
@@ -453,7 +489,7 @@ fn arguments(
         let name = arg.name.text.as_str();
         if given[..index].contains(&name) {
             found.push(Diagnostic::new(
-                Code::F109,
+                code,
                 arg.name.span,
                 format!("{name} is given twice"),
                 "which of the two is meant?",
@@ -466,12 +502,8 @@ fn arguments(
                 (None, false) => format!("{what} takes {}", and_list(needs.iter().copied())),
             };
             explained |= near.is_some();
-            let mut diagnostic = Diagnostic::new(
-                Code::F109,
-                arg.name.span,
-                format!("{what} doesn't take {name}"),
-                label,
-            );
+            let mut diagnostic =
+                Diagnostic::new(code, arg.name.span, format!("{what} doesn't take {name}"), label);
             if let Some(declared) = declared {
                 diagnostic = diagnostic.label(declared, "what it takes is written here");
             }
@@ -483,7 +515,7 @@ fn arguments(
     }
     let list = and_list(missing.iter().copied());
     let mut diagnostic = Diagnostic::new(
-        Code::F109,
+        code,
         at,
         format!("{what} also needs {list}"),
         format!("{list} is not given"),

@@ -4,6 +4,7 @@
 //! as data; one file here is one theme. The order in which they run doesn't matter: [`tidy`] sorts what they found.
 
 mod blanks;
+mod by_template;
 mod declared;
 mod known;
 mod limits;

@@ -35,6 +35,7 @@ fn key(trigger: &Trigger) -> String {
         TriggerKind::AnyMessage => "any".to_owned(),
         TriggerKind::Media(kind) => format!("m {kind:?}"),
         TriggerKind::Location => "l".to_owned(),
+        TriggerKind::Reply(template) => format!("r {template}"),
     }
 }
 

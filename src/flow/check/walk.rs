@@ -269,7 +269,7 @@ pub(crate) fn texts<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(Role, &'t Text)) 
         }
         StmtKind::Question(question) => {
             let words = prompt_role(question);
-            visit(words, &question.prompt);
+            question.words().into_iter().for_each(|text| visit(words, text));
             question.header.iter().for_each(|text| visit(Role::Header, text));
             question.footer.iter().for_each(|text| visit(Role::Footer, text));
             question.open.iter().for_each(|text| visit(Role::Open, text));
@@ -362,6 +362,8 @@ pub(crate) fn prompt_role(question: &Question) -> Role {
 pub(crate) fn exprs<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(&'t Expr)) {
     match &stmt.kind {
         StmtKind::Question(question) => {
+            let args = question.by_template().map_or(&[][..], |asks| &asks.args);
+            args.iter().for_each(|arg| visit(&arg.value));
             for Choice {
                 each,
                 value,

@@ -80,7 +80,7 @@ fn told(shop: &Shop, plan: Span, message: Span, when: &str) -> Diagnostic {
     let message = first_line(shop, message);
     let label = "… so this would be refused: only an approved template can be sent";
     diagnostic.label(message, label).note(format!(
-        "The customer would never see it. Begin with  send template …  and say more once they have answered.\n{have}"
+        "The customer would never see it. Begin with  send template …  or ask with  menu template …  and say more once they have answered.\n{have}"
     ))
 }
 
@@ -153,8 +153,12 @@ impl<'w, 't> Way<'w, 't> {
                 self.says(stmt.span);
                 false
             }
-            StmtKind::Question(_) => {
-                self.says(stmt.span);
+            StmtKind::Question(question) => {
+                if question.by_template().is_none() {
+                    self.says(stmt.span);
+                }
+                // Silence comes before the customer has answered it.
+                question.no_reply.iter().for_each(|line| self.tail(&line.tail));
                 false
             }
             StmtKind::If(branches) => {

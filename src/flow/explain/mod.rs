@@ -43,6 +43,7 @@ pub fn page(code: Code) -> &'static str {
         Code::F302 => include_str!("pages/F302.md"),
         Code::F303 => include_str!("pages/F303.md"),
         Code::F304 => include_str!("pages/F304.md"),
+        Code::F305 => include_str!("pages/F305.md"),
         Code::F310 => include_str!("pages/F310.md"),
         Code::F401 => include_str!("pages/F401.md"),
         Code::F402 => include_str!("pages/F402.md"),

@@ -4,7 +4,7 @@
 use super::Lowering;
 use super::tail::Ending;
 use crate::flow::program::{Otherwise, Pc, Silence, TextIx};
-use crate::flow::tree::Defaults;
+use crate::flow::tree::{Defaults, TargetKind};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Inherited {
@@ -12,6 +12,8 @@ pub(super) struct Inherited {
     /// The way out of `otherwise`, without its sentence: also for questions that write `up to N times` and no more.
     pub(super) way_out: Option<Pc>,
     pub(super) silence: Vec<Silence>,
+    /// Those that say nothing, for questions of templates.
+    pub(super) wordless: Vec<Silence>,
 }
 
 impl Lowering<'_> {
@@ -26,6 +28,29 @@ impl Lowering<'_> {
         }
         self.enter("business/no_reply".to_owned(), None, None);
         self.inherited.silence = self.silence(&defaults.no_reply);
+        let wordless = |after: u64| {
+            let line = defaults
+                .no_reply
+                .iter()
+                .find(|line| line.after.as_secs() == after);
+            line.is_some_and(|line| {
+                let ends = line.tail.go.as_ref().is_some_and(|target| match target.kind {
+                    TargetKind::Done(_) | TargetKind::Close | TargetKind::Handoff(_) => true,
+                    TargetKind::Step(_)
+                    | TargetKind::Flow(..)
+                    | TargetKind::Again
+                    | TargetKind::Back
+                    | TargetKind::Start
+                    | TargetKind::Resume => false,
+                });
+                ends && line.tail.say.is_none() && line.tail.body.is_empty()
+            })
+        };
+        let silence = self.inherited.silence.iter();
+        self.inherited.wordless = silence
+            .filter(|line| wordless(line.after_seconds))
+            .cloned()
+            .collect();
     }
 
     /// One sentence, then the way that the business wrote; without one people get the chat.

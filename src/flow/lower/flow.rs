@@ -67,6 +67,7 @@ impl Lowering<'_> {
             TriggerKind::AnyMessage => "any message",
             TriggerKind::Media(_) => "media",
             TriggerKind::Location => "location",
+            TriggerKind::Reply(template) => template,
         });
         self.enter(format!("{prefix}/on_{}", ids::id_of(first)), flow, None);
         let place = self.place(on.span);
@@ -383,5 +384,6 @@ fn trigger_of(trigger: &tree::Trigger) -> Trigger {
         TriggerKind::AnyMessage => Trigger::AnyMessage,
         TriggerKind::Media(kind) => Trigger::Media(*kind),
         TriggerKind::Location => Trigger::Location,
+        TriggerKind::Reply(template) => Trigger::Reply(template.clone()),
     }
 }

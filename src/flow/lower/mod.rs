@@ -6,6 +6,7 @@
 //!
 //! - an arrow to a step or flow that does not exist finishes the flow ([`Op::Return`]);
 //! - a call of an action, sub-flow or template that does not exist is left out, with its lines;
+//! - a question of a template that does not exist asks with its name;
 //! - a team that does not exist is the first team;
 //! - of two steps, flows, teams … of one name the first is meant;
 //! - a step whose last line says nothing of what comes next finishes the flow;

@@ -12,12 +12,31 @@ impl Lowering<'_> {
     pub(super) fn question(&mut self, question: &tree::Question, place: Place) {
         let value = question.name.as_ref().map(|name| name.text.clone());
         let state = self.open_state(value.as_deref().unwrap_or("menu"), place);
-        let prompt = Message::Say {
-            body: self.text(&question.prompt),
-            or: Vec::new(),
-            header: self.optional_text(question.header.as_ref()),
-            footer: self.optional_text(question.footer.as_ref()),
-            link: None,
+        let prompt = match &question.prompt {
+            tree::Prompt::Says(text) => Message::Say {
+                body: self.text(text),
+                or: Vec::new(),
+                header: self.optional_text(question.header.as_ref()),
+                footer: self.optional_text(question.footer.as_ref()),
+                link: None,
+            },
+            tree::Prompt::Template(asks) => match self.names.template(&asks.template.text) {
+                Some(template) => Message::Template {
+                    template,
+                    args: self.args(&asks.args),
+                },
+                // An error was told, and this program never runs.
+                None => Message::Say {
+                    body: self.text(&tree::Text {
+                        source: asks.template.text.clone(),
+                        span: asks.span,
+                    }),
+                    or: Vec::new(),
+                    header: None,
+                    footer: None,
+                    link: None,
+                },
+            },
         };
         let again = self.optional_text(question.again.as_ref());
         let open = self.optional_text(question.open.as_ref());
@@ -58,7 +77,11 @@ impl Lowering<'_> {
             None => self.inherited.otherwise.clone(),
         };
         let silence = if question.no_reply.is_empty() {
-            self.inherited.silence.clone()
+            match &question.prompt {
+                tree::Prompt::Says(_) => self.inherited.silence.clone(),
+                // It may be asked days after the customer last wrote: nothing can be said then.
+                tree::Prompt::Template(_) => self.inherited.wordless.clone(),
+            }
         } else {
             self.silence(&question.no_reply)
         };

@@ -69,23 +69,6 @@ const LATER: &[Later] = &[
     },
 ];
 
-/// `menu template …`, `menu mood template …`.
-const QUESTION_BY_TEMPLATE: Later = Later {
-    words: "menu template",
-    instead: "Send the template by itself and ask after the customer's answer:  send template …",
-    block: false,
-};
-
-fn question_by_template(code: &str) -> bool {
-    let mut words = code.split(is_space).filter(|word| !word.is_empty()).skip(1);
-    let mut is_template = || {
-        words
-            .next()
-            .is_some_and(|word| word.eq_ignore_ascii_case("template"))
-    };
-    is_template() || is_template()
-}
-
 /// The later-stage word that a line begins with.
 pub fn later(code: &str) -> Option<&'static Later> {
     let first = words::first_word(code);
@@ -177,9 +160,6 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
     };
     if let Some(later) = later(code.text) {
         return later.diagnostic(code);
-    }
-    if rule == Rule::question_line && question_by_template(code.text) {
-        return QUESTION_BY_TEMPLATE.diagnostic(code);
     }
     let rest = code.text[stopped..].trim_start_matches(is_space);
     let at = code.text.len() - rest.len();

@@ -6,9 +6,9 @@ use super::reader::Reader;
 use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::source::Span;
 use crate::flow::tree::{
-    Arg, Check, Choice, Do, Due, Each, Expr, ExprKind, Fetch, Finish, ForEach, Handoff, Later, Link, NoReply,
-    Otherwise, Outcome, OutcomeKind, Question, QuestionWord, Remember, Say, SendFile, SendPlace, Share,
-    Split, Starts, StmtKind, Tail, Target, TargetKind, Trigger, TriggerKind,
+    Arg, ByTemplate, Check, Choice, Do, Due, Each, Expr, ExprKind, Fetch, Finish, ForEach, Handoff, Later,
+    Link, Name, NoReply, Otherwise, Outcome, OutcomeKind, Prompt, Question, QuestionWord, Remember, Say,
+    SendFile, SendPlace, Share, Split, Starts, StmtKind, Tail, Target, TargetKind, Trigger, TriggerKind,
 };
 
 /// A longer one would look as if the bot had gone.
@@ -76,6 +76,11 @@ impl Reader<'_, '_, '_> {
             Rule::k_first => TriggerKind::FirstMessage,
             Rule::k_any => TriggerKind::AnyMessage,
             Rule::k_location => TriggerKind::Location,
+            Rule::k_reply => {
+                self.next();
+                self.take(Rule::k_to);
+                TriggerKind::Reply(self.name().text)
+            }
             _ => {
                 let word = written.split_whitespace().next().unwrap_or(written);
                 self.mistake(
@@ -87,7 +92,7 @@ impl Reader<'_, '_, '_> {
                     )
                     .note(
                         "A conversation starts on words in quotes, containing \"…\", topic NAME, first message, \
-                         any message, photo, voice, location and other media.",
+                         any message, photo, voice, location and other media, reply to TEMPLATE.",
                     ),
                 );
                 return None;
@@ -151,7 +156,18 @@ impl Reader<'_, '_, '_> {
             _ => QuestionWord::Menu,
         };
         let name = self.maybe(Rule::name).map(|pair| self.name_of(&pair));
-        let prompt = self.text();
+        let Some(prompt) = self.maybe_text() else {
+            let whole = self.take(Rule::by_template);
+            let span = self.span(&whole);
+            let mut inner = self.inside(whole);
+            inner.take(Rule::k_template);
+            let prompt = Prompt::Template(ByTemplate {
+                template: inner.name(),
+                args: inner.maybe_args(),
+                span,
+            });
+            return question_of(word, name, prompt, block);
+        };
         if matches!(word, QuestionWord::Ask | QuestionWord::Gather) && name.is_none() {
             let before = Span {
                 end: prompt.span.start,
@@ -169,25 +185,7 @@ impl Reader<'_, '_, '_> {
                 .fix("answer \"…\"", before, "answer "),
             );
         }
-        Parsed::Statement(StmtKind::Question(Box::new(Question {
-            word,
-            name,
-            prompt,
-            header: None,
-            footer: None,
-            open: None,
-            options: Vec::new(),
-            accept: None,
-            checks: Vec::new(),
-            otherwise: None,
-            no_reply: Vec::new(),
-            none: None,
-            more: None,
-            finish: None,
-            again: None,
-            private: false,
-            block,
-        })))
+        question_of(word, name, Prompt::Says(prompt), block)
     }
 
     pub fn set(&mut self) -> Parsed {
@@ -565,4 +563,27 @@ impl Reader<'_, '_, '_> {
             span,
         })
     }
+}
+
+/// A question without the lines underneath.
+fn question_of(word: QuestionWord, name: Option<Name>, prompt: Prompt, block: Span) -> Parsed {
+    Parsed::Statement(StmtKind::Question(Box::new(Question {
+        word,
+        name,
+        prompt,
+        header: None,
+        footer: None,
+        open: None,
+        options: Vec::new(),
+        accept: None,
+        checks: Vec::new(),
+        otherwise: None,
+        no_reply: Vec::new(),
+        none: None,
+        more: None,
+        finish: None,
+        again: None,
+        private: false,
+        block,
+    })))
 }

@@ -48,6 +48,9 @@ enum Parameter<'a> {
     CouponCode {
         coupon_code: &'a str,
     },
+    Payload {
+        payload: &'a str,
+    },
 }
 
 #[derive(Serialize)]
@@ -96,6 +99,15 @@ impl<'a> Template<'a> {
                 };
                 add("button", Some("url"), index, vec![end]);
             }
+        }
+        for (index, reply) in parts.replies.iter().enumerate() {
+            let payload = Parameter::Payload { payload: &reply.id };
+            add(
+                "button",
+                Some("quick_reply"),
+                Some(index.to_string()),
+                vec![payload],
+            );
         }
         Template {
             name,

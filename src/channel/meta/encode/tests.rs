@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::channel::{Row, Show};
-use crate::message::{ButtonValue, TemplateHeader, TemplateParts};
+use crate::message::{ButtonValue, QuickReply, TemplateHeader, TemplateParts};
 
 fn send(show: Show) -> Step {
     Step::Send {
@@ -170,7 +170,13 @@ fn a_template_with_a_picture_blanks_by_name_and_buttons() {
         parts: Box::new(TemplateParts {
             names: vec!["first_name".into()],
             header: Some(header),
-            buttons: vec![button(0, false, "A-1"), button(2, true, "HALF")],
+            buttons: vec![button(2, false, "A-1"), button(3, true, "HALF")],
+            replies: ["yes", "no"]
+                .map(|id| QuickReply {
+                    title: id.to_uppercase(),
+                    id: id.to_owned(),
+                })
+                .to_vec(),
         }),
     };
     assert_eq!(
@@ -181,10 +187,14 @@ fn a_template_with_a_picture_blanks_by_name_and_buttons() {
                     { "type": "image", "image": { "link": "https://shop.example/bike.png" } } ] },
                 { "type": "body", "parameters": [
                     { "type": "text", "parameter_name": "first_name", "text": "Maria" } ] },
-                { "type": "button", "sub_type": "url", "index": "0", "parameters": [
+                { "type": "button", "sub_type": "url", "index": "2", "parameters": [
                     { "type": "text", "text": "A-1" } ] },
-                { "type": "button", "sub_type": "copy_code", "index": "2", "parameters": [
-                    { "type": "coupon_code", "coupon_code": "HALF" } ] } ] } }))
+                { "type": "button", "sub_type": "copy_code", "index": "3", "parameters": [
+                    { "type": "coupon_code", "coupon_code": "HALF" } ] },
+                { "type": "button", "sub_type": "quick_reply", "index": "0", "parameters": [
+                    { "type": "payload", "payload": "yes" } ] },
+                { "type": "button", "sub_type": "quick_reply", "index": "1", "parameters": [
+                    { "type": "payload", "payload": "no" } ] } ] } }))
     );
 }
 

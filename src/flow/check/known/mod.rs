@@ -16,7 +16,7 @@ use super::paths::takes_typed_answers;
 use super::values::Values;
 use super::walk::{self, Home};
 use crate::flow::diagnostic::Diagnostic;
-use crate::flow::tree::{Arg, Due, Question, QuestionWord, Stmt, StmtKind, Tail, Target, TargetKind};
+use crate::flow::tree::{Arg, Due, Prompt, Question, QuestionWord, Stmt, StmtKind, Tail, Target, TargetKind};
 
 pub(super) fn check(shop: &Shop, values: &Values, texts: &Blanks, found: &mut Vec<Diagnostic>) {
     let layout = Layout::of(shop, values);
@@ -446,7 +446,10 @@ impl<'c, 't> Walk<'c, 't> {
             &question.open,
             &question.again,
         ];
-        self.text(&question.prompt, &known);
+        match &question.prompt {
+            Prompt::Says(text) => self.text(text, &known),
+            Prompt::Template(asks) => self.args(&asks.args, &known),
+        }
         texts
             .into_iter()
             .flatten()
