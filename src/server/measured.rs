@@ -43,6 +43,7 @@ label! {
         Peek = "peek",
         History = "history",
         Contacts = "contacts",
+        ContactsAfter = "contacts_after",
         Parked = "parked",
         Unpark = "unpark",
         Discard = "discard",
@@ -288,6 +289,15 @@ impl Store for Measured {
 
     async fn contacts(&self, limit: usize) -> Result<Vec<ContactId>, StoreError> {
         self.time(Step::Contacts, self.store.contacts(limit)).await
+    }
+
+    async fn contacts_after(
+        &self,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> Result<Vec<ContactId>, StoreError> {
+        self.time(Step::ContactsAfter, self.store.contacts_after(after, limit))
+            .await
     }
 
     async fn parked(&self, limit: usize) -> Result<Vec<Parked>, StoreError> {

@@ -207,6 +207,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Contacts, most recently active first.
     async fn contacts(&self, limit: usize) -> Result<Vec<ContactId>, StoreError>;
 
+    /// Contacts in the order of their ids, `limit` of those behind `after` at most: for a walk over all of them in steps.
+    /// Fewer than `limit` are the last. Who comes while it is walked may be met or not; whoever stays is met once.
+    async fn contacts_after(
+        &self,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> Result<Vec<ContactId>, StoreError>;
+
     /// Events that were put aside, with the reason, newest first. They are kept as [`Caps::parked_events`] and
     /// [`Retention::dead`] say. Among them are contacts with a record that can't be read, without an event and with the
     /// record's key in the reason (see [`ParkedId::is_unread`]); they go by themselves once it can be read.

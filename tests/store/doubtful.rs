@@ -194,6 +194,14 @@ impl Store for Doubtful {
         self.store.contacts(limit).await
     }
 
+    async fn contacts_after(
+        &self,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> Result<Vec<ContactId>, StoreError> {
+        self.store.contacts_after(after, limit).await
+    }
+
     async fn parked(&self, limit: usize) -> Result<Vec<Parked>, StoreError> {
         self.store.parked(limit).await
     }

@@ -573,6 +573,8 @@ impl Pair {
             assert_eq!(real, model, "{kind:?}; left: real, right: model");
         }
         let _ = both!(pair.contacts(20));
+        let first = both!(pair.contacts_after(None, 2)).unwrap();
+        let _ = both!(pair.contacts_after(first.last().copied(), 20));
         // Of those put aside in the same millisecond any may come first.
         let sorted = |mut list: Vec<_>| {
             list.sort_by_key(|one| format!("{one:?}"));

@@ -593,3 +593,35 @@ pub async fn the_counts_are_of_what_is_there(open: Open) {
     }
     assert_eq!(bed.store.stats().await.unwrap().leases_lost, 2);
 }
+
+pub async fn a_walk_in_steps_meets_every_contact_once(open: Open) {
+    let bed = bed(open).await;
+    let mut all = Vec::new();
+    for n in 0..23 {
+        all.push(bed.contact(&format!("62811000{n:04}")).await);
+    }
+    let gone = all.remove(7);
+    assert!(bed.store.erase(gone).await.unwrap());
+    all.sort();
+    for limit in [1, 5, 22, 23, 100] {
+        let (mut met, mut after) = (Vec::new(), None);
+        loop {
+            let step = bed.store.contacts_after(after, limit).await.unwrap();
+            assert!(step.len() <= limit);
+            let last = step.len() < limit;
+            after = step.last().copied().or(after);
+            met.extend(step);
+            if last {
+                break;
+            }
+        }
+        assert_eq!(met, all, "{limit} at a time");
+    }
+    assert!(
+        bed.store
+            .contacts_after(all.last().copied(), 5)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}

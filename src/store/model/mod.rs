@@ -208,6 +208,14 @@ impl Store for ModelStore {
         self.look(|world, _| world.contacts(limit))
     }
 
+    async fn contacts_after(
+        &self,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> Result<Vec<ContactId>, StoreError> {
+        self.look(|world, _| world.contacts_after(after, limit))
+    }
+
     async fn parked(&self, limit: usize) -> Result<Vec<Parked>, StoreError> {
         self.look(|world, _| world.parked(limit))
     }

@@ -437,6 +437,14 @@ impl World {
             .unwrap_or_default()
     }
 
+    pub(super) fn contacts_after(&self, after: Option<ContactId>, limit: usize) -> Vec<ContactId> {
+        let mut ids: Vec<ContactId> = self.people.keys().copied().collect();
+        ids.retain(|id| after.is_none_or(|after| *id > after));
+        ids.sort();
+        ids.truncate(limit);
+        ids
+    }
+
     pub(super) fn contacts(&self, limit: usize) -> Vec<ContactId> {
         let mut people: Vec<(i64, ContactId)> = self
             .people

@@ -466,6 +466,14 @@ impl Store for RedisStore {
         self.list_contacts(limit).await
     }
 
+    async fn contacts_after(
+        &self,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> Result<Vec<ContactId>, StoreError> {
+        self.ids_after(after, limit).await
+    }
+
     async fn parked(&self, limit: usize) -> Result<Vec<Parked>, StoreError> {
         self.list_parked(limit).await
     }

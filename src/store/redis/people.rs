@@ -340,7 +340,7 @@ impl RedisStore {
     }
 
     /// Contacts by id, beyond this one.
-    async fn contacts_after(
+    pub(super) async fn ids_after(
         &self,
         after: Option<ContactId>,
         limit: usize,
@@ -440,7 +440,7 @@ impl RedisStore {
         if records.len() < limit {
             let after = key.filter(|_| kind == "c").and_then(|id| id.parse().ok());
             let room = limit - records.len();
-            let ids = self.contacts_after(after, room).await?;
+            let ids = self.ids_after(after, room).await?;
             let all = ids.len() < room;
             for id in ids {
                 last = Some(Cursor(format!("c:{id}")));
@@ -560,7 +560,7 @@ impl RedisStore {
             }
         }
         let after = after.and_then(|cursor| cursor.0.parse().ok());
-        let ids = self.contacts_after(after, limit).await?;
+        let ids = self.ids_after(after, limit).await?;
         for id in &ids {
             for _ in 0..ROUNDS {
                 let Some(read) = self.read_whole(*id).await? else {

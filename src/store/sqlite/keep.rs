@@ -45,6 +45,21 @@ pub(super) fn stats(step: &Step<'_>) -> Result<Stats, StoreError> {
     })
 }
 
+/// Contacts in the order of their ids.
+pub(super) fn ids_after(
+    step: &Step<'_>,
+    after: Option<ContactId>,
+    limit: i64,
+) -> Result<Vec<ContactId>, StoreError> {
+    let mut rows = step
+        .db
+        .prepare_cached("SELECT id FROM contact WHERE id > ?1 OR ?1 IS NULL ORDER BY id LIMIT ?2")?;
+    let rows = rows.query_map(params![after.map(|id| id.0), limit], |row| {
+        row.get(0).map(ContactId)
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn trim(
     step: &Step<'_>,
     after: Option<&Cursor>,
@@ -62,13 +77,7 @@ pub(super) fn trim(
         trimmed.tombstones = forget("DELETE FROM tombstone WHERE at < ?1", step.caps.dedup_for)?;
     }
     let after = after.and_then(|cursor| cursor.0.parse::<ContactId>().ok());
-    let ids: Vec<ContactId> = step
-        .db
-        .prepare_cached("SELECT id FROM contact WHERE id > ?1 OR ?1 IS NULL ORDER BY id LIMIT ?2")?
-        .query_map(params![after.map(|id| id.0), limit], |row| {
-            row.get(0).map(ContactId)
-        })?
-        .collect::<Result<_, _>>()?;
+    let ids = ids_after(step, after, limit)?;
     for id in &ids {
         trimmed.lines += step
             .db
@@ -192,13 +201,7 @@ fn quarantined(step: &Step<'_>, after: Option<&str>, limit: usize) -> Result<Key
 
 fn contacts(step: &Step<'_>, after: Option<&str>, limit: usize) -> Result<Keyed, StoreError> {
     let after = after.and_then(|id| id.parse::<ContactId>().ok());
-    let ids: Vec<ContactId> = step
-        .db
-        .prepare_cached("SELECT id FROM contact WHERE id > ?1 OR ?1 IS NULL ORDER BY id LIMIT ?2")?
-        .query_map(params![after.map(|id| id.0), super::rows(limit)], |row| {
-            row.get(0).map(ContactId)
-        })?
-        .collect::<Result<_, _>>()?;
+    let ids = ids_after(step, after, super::rows(limit))?;
     let mut found = Vec::new();
     for id in ids {
         if let Some(contact) = whole::read(step, id)? {

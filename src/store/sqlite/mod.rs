@@ -348,6 +348,15 @@ impl Store for SqliteStore {
         self.read(move |step| thread::contacts(step, rows(limit))).await
     }
 
+    async fn contacts_after(
+        &self,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> Result<Vec<ContactId>, StoreError> {
+        self.read(move |step| keep::ids_after(step, after, rows(limit)))
+            .await
+    }
+
     async fn parked(&self, limit: usize) -> Result<Vec<Parked>, StoreError> {
         self.read(move |step| dead::parked(step, rows(limit))).await
     }
