@@ -12,10 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assert_cmd::Command;
-use switchboard::engine::Mode;
+use switchboard::engine::{Machine, Mode};
 use switchboard::server::config::Config;
 use switchboard::server::door::Door;
-use switchboard::server::versions::{self, Really};
+use switchboard::server::impact::{self, Earlier, How};
+use switchboard::server::versions::{self, Candidate, Said as Note};
 use switchboard::server::{FlowsError, Handle, Line, Parts, Running, Said, Server, StartError};
 use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore, Store};
 use tempfile::TempDir;
@@ -66,7 +67,8 @@ impl Office {
 
     async fn publish(&self) -> u32 {
         let door = Door::Here(self.store.clone());
-        let published = versions::publish(&door, &self.flows(), "", Really::Do).await;
+        let candidate = Candidate::of_folder(&door, &self.flows()).await.unwrap();
+        let published = candidate.publish(&door, &Note::default()).await;
         published.unwrap().version.number
     }
 
@@ -163,14 +165,13 @@ async fn the_published_number_keeps_its_flows_while_the_folder_changes_until_the
     // A folder with a mistake is not published, and the draft keeps the last good one.
     std::fs::write(office.flows().join("broken.flow"), "flow broken\nstep a\n  say").unwrap();
     let door = Door::Here(office.store.clone());
-    let refused = versions::publish(&door, &office.flows(), "", Really::Do).await;
+    let refused = Candidate::of_folder(&door, &office.flows()).await;
     assert!(refused.unwrap_err().to_string().contains("broken.flow"));
     running.reload().await.unwrap_err();
     std::fs::remove_file(office.flows().join("broken.flow")).unwrap();
 
-    let would = versions::publish(&door, &office.flows(), "", Really::Show)
-        .await
-        .unwrap();
+    let candidate = Candidate::of_folder(&door, &office.flows()).await.unwrap();
+    let would = candidate.would(&door, &Note::default());
     assert_eq!((would.version.number, would.new), (2, true));
     assert_eq!(would.changed, ["desk.flow is changed"]);
     assert_eq!(versions::list(&door).await.unwrap().published, 1);
@@ -204,9 +205,11 @@ async fn the_published_number_keeps_its_flows_while_the_folder_changes_until_the
         )
         .unwrap(),
     ));
-    let back = versions::go_back(&door, 1, Really::Do).await.unwrap();
+    let candidate = Candidate::of_version(&door, 1).await.unwrap();
+    let back = candidate.publish(&door, &Note::default()).await.unwrap();
     assert_eq!((back.before, back.version.number), (2, 1));
-    let why = versions::go_back(&door, 7, Really::Do).await.unwrap_err();
+    assert_eq!(versions::list(&door).await.unwrap().published, 1);
+    let why = Candidate::of_version(&door, 7).await.unwrap_err();
     assert_eq!(why.to_string(), "there is no version 7; there are 1, 2");
 }
 
@@ -255,9 +258,8 @@ async fn the_published_number_sends_the_files_that_were_published() {
     assert!(uploaded(&log, "the menu of May") && !uploaded(&log, "the menu of June"));
 
     let door = Door::Here(office.store.clone());
-    let published = versions::publish(&door, &office.flows(), "", Really::Do)
-        .await
-        .unwrap();
+    let candidate = Candidate::of_folder(&door, &office.flows()).await.unwrap();
+    let published = candidate.publish(&door, &Note::default()).await.unwrap();
     assert_eq!((published.version.number, published.new), (2, true));
     assert_eq!(published.changed, ["assets/menu.png is changed"]);
     let takes_over = async {
@@ -301,40 +303,60 @@ async fn publishing_reaches_a_server_that_holds_the_store() {
     write_flows(&bot.flows(), "Hello!");
     std::fs::write(bot.config(), &text).unwrap();
     bot.env("ADMIN", "let-me-in");
-    let publish = |arguments: &[&str]| {
+    let config = bot.config();
+    let flows = bot.flows();
+    let switchboard = |arguments: &[&str], token: &str, failpoint: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
-        command
-            .arg("publish")
-            .args(arguments)
-            .arg("--config")
-            .arg(bot.config());
-        let done = command.env("ADMIN", "let-me-in").output().unwrap();
+        command.args(arguments).arg("--config").arg(&config);
+        let done = command
+            .env("ADMIN", token)
+            .env("USER", "ana")
+            .env("SWITCHBOARD_FAILPOINT", failpoint)
+            .output()
+            .unwrap();
         let both = [done.stdout, done.stderr].concat();
         (done.status.code(), String::from_utf8(both).unwrap())
     };
+    let run = |arguments: &[&str]| switchboard(arguments, "let-me-in", "");
     assert_eq!(
-        publish(&["--list"]),
+        run(&["versions", "list"]),
         (Some(0), "Nothing is published yet.\n".to_owned())
     );
-    let (code, said) = publish(&["--note", "first"]);
+    // A conversation that fails keeps it from being published.
+    let chat = "chat \"Hello\"\n  customer Maria\n\nMaria: hi\nBot:   Hello! What's your name?\nMaria: Ana\nBot:   Noted, Ana.\n";
+    std::fs::write(flows.join("desk.chat"), chat.replace("Noted", "Thanks")).unwrap();
+    let (code, said) = run(&["publish", "--note", "first"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("\"Hello\" in ") && said.contains("Nothing is published"),
+        "{said}"
+    );
+    std::fs::write(flows.join("desk.chat"), chat).unwrap();
+    // One that is killed on the way publishes nothing, and the next one does.
+    for place in ["before_version:abort", "before_published:abort"] {
+        let (code, said) = switchboard(&["publish"], "let-me-in", place);
+        assert_eq!(code, None, "{said}");
+        let (_, said) = run(&["versions", "list"]);
+        assert_eq!(said, "Nothing is published yet.\n");
+    }
+    let (code, said) = run(&["publish", "--note", "first"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.starts_with("Version 1 ("), "{said}");
-    let config = bot.config();
-    let publish_while_it_runs = |arguments: &[&str], token: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
-        command
-            .arg("publish")
-            .args(arguments)
-            .arg("--config")
-            .arg(&config);
-        let done = command.env("ADMIN", token).output().unwrap();
-        let both = [done.stdout, done.stderr].concat();
-        (done.status.code(), String::from_utf8(both).unwrap())
-    };
-    let flows = bot.flows();
     bot.try_start(&double, &[]).await.unwrap();
     write_flows(&flows, "Good day!");
-    let (code, said) = publish_while_it_runs(&[], "let-me-in");
+    let (code, said) = run(&["publish"]);
+    assert_eq!(code, Some(1), "its conversation says something else now: {said}");
+    // Killed on the way, the version before goes on answering, and the list is whole.
+    for place in ["before_version:abort", "before_published:abort"] {
+        let (code, _) = switchboard(&["publish", "--without-tests"], "let-me-in", place);
+        assert_eq!(code, None);
+    }
+    let (_, said) = run(&["versions", "list"]);
+    assert!(
+        said.contains("   1  published") && !said.contains("   2  "),
+        "{said}"
+    );
+    let (code, said) = run(&["publish", "--without-tests"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(
         said.contains("desk.flow is changed") && said.contains("shop-published"),
@@ -343,12 +365,148 @@ async fn publishing_reaches_a_server_that_holds_the_store() {
     bot.line("published flows are live version=2")
         .await
         .expect("it takes it over");
-    let (code, said) = publish_while_it_runs(&["--back-to", "1"], "wrong");
+    let (code, said) = switchboard(&["versions", "rollback", "1"], "wrong", "");
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("unauthorized"), "{said}");
-    let (code, said) = publish_while_it_runs(&["--list"], "let-me-in");
+    let (code, said) = run(&["versions", "list"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("   2  published"), "{said}");
+    assert!(
+        said.contains("   2  published")
+            && said.contains("ana  without tests")
+            && said.contains("ana  1 chat passed  first"),
+        "{said}"
+    );
+    let (code, said) = run(&["versions", "diff", "1", "2"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("- Hello! What's your name?") && said.contains("+ Good day! What's your name?"),
+        "{said}"
+    );
+    let (code, said) = run(&["versions", "rollback", "1"]);
+    assert_eq!(code, Some(0), "{said}");
+    bot.line("published flows are live version=1")
+        .await
+        .expect("it goes back");
+    let (code, said) = run(&["versions", "rollback", "9"]);
+    assert_eq!(code, Some(2), "{said}");
     let (status, _) = bot.stop();
     assert!(status.success());
+}
+
+/// Somebody waits for an answer, and their step is to go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publishing_says_whom_it_touches_and_waits_for_a_yes_and_they_finish_where_they_are() {
+    let office = Office::new();
+    office.publish().await;
+    let running = office.start().await.unwrap();
+    let handle = running.handle();
+    let contact = says(&handle, PUBLISHED, "hi", "Hello! What's your name?").await;
+    let door = Door::Here(office.store.clone());
+    let tally = door.tally(|_| {}).await.unwrap();
+    assert_eq!((tally.chats, tally.unread), (1, 0));
+    let waiting = &tally.waiting[0];
+    assert_eq!((waiting.channel.as_str(), waiting.people), (PUBLISHED, 1));
+    assert_eq!(waiting.contacts, [contact.to_string()]);
+
+    let desk = office.flows().join("desk.flow");
+    let text = std::fs::read_to_string(&desk).unwrap();
+    let text = text
+        .replace("step hello", "step welcome")
+        .replace("What's your name?", "And you are?");
+    std::fs::write(&desk, text).unwrap();
+    let candidate = Candidate::of_folder(&door, &office.flows()).await.unwrap();
+    let hashes = [waiting.program.clone()];
+    let programs = versions::programs(&door, &hashes).await.unwrap();
+    let before = Machine::load(programs[&waiting.program].clone());
+    let now = Machine::load(candidate.program.clone());
+    let earlier = [(
+        waiting.program.clone(),
+        Earlier {
+            machine: &before,
+            number: Some(1),
+        },
+    )]
+    .into();
+    let touched = impact::of(
+        &tally,
+        &[PUBLISHED.to_owned()].into(),
+        &earlier,
+        Some(before.program()),
+        &now,
+    );
+    assert_eq!(
+        (touched.waiting, touched.carry_on, touched.steps.len()),
+        (1, 0, 1)
+    );
+    let moved = &touched.steps[0];
+    assert_eq!(
+        (moved.code, moved.step.as_str(), moved.how, moved.version),
+        ("F801", "hello", How::Gone, Some(1))
+    );
+    assert_eq!(moved.renamed.as_deref(), Some("welcome"));
+    // Draft numbers are none of its business.
+    let others = impact::of(&tally, &[DRAFT.to_owned()].into(), &earlier, None, &now);
+    assert_eq!(others.waiting, 0);
+
+    candidate.publish(&door, &Note::default()).await.unwrap();
+    let somebody_else = async {
+        loop {
+            let other = handle
+                .say(PUBLISHED, "6281100000012", None, Said::Text("hi".to_owned()))
+                .await
+                .unwrap();
+            let thread = says_back(&handle, other, 1).await;
+            assert!(handle.erase(other).await.unwrap());
+            if thread.contains("And you are?") {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(bot::PATIENCE, somebody_else)
+        .await
+        .expect("version 2 answers");
+    // The name is an answer to the question that is gone.
+    says(&handle, PUBLISHED, "Sari", "Noted, Sari.").await;
+    running.shutdown().await;
+}
+
+/// A worker that never compiled the folder of before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draft_that_changes_is_finished_by_a_server_that_never_saw_the_old_folder() {
+    let mut office = Office::new();
+    office.publish().await;
+    let running = office.start().await.unwrap();
+    says(&running.handle(), DRAFT, "hi", "Hello! What's your name?").await;
+    running.shutdown().await;
+    let desk = office.flows().join("desk.flow");
+    let text = std::fs::read_to_string(&desk).unwrap();
+    std::fs::write(
+        &desk,
+        text.replace("step hello", "step welcome")
+            .replace("    as text\n", "    as number\n")
+            .replace("  remember first_name as contact.first_name\n", ""),
+    )
+    .unwrap();
+    let clock = Arc::new(MovableClock::default());
+    let store = SqliteStore::open(office.folder.path().join("store.db"), Caps::default(), clock).unwrap();
+    office.store = Arc::new(store);
+    let running = office.start().await.unwrap();
+    says(&running.handle(), DRAFT, "Sari", "Noted, Sari.").await;
+    running.shutdown().await;
+}
+
+/// Everything that was said to a contact, once there are so many messages.
+async fn says_back(handle: &Handle, contact: ContactId, messages: usize) -> String {
+    let mut changes = handle.subscribe();
+    loop {
+        let thread = handle.thread(contact, 100).await.unwrap();
+        let ours = thread
+            .iter()
+            .filter(|entry| matches!(&entry.line, Some(Line::Ours(_))))
+            .count();
+        if ours >= messages {
+            return format!("{thread:?}");
+        }
+        let _ = tokio::time::timeout(Duration::from_millis(200), changes.recv()).await;
+    }
 }

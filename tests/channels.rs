@@ -18,7 +18,7 @@ use switchboard::server::channels::{self, Secrets};
 use switchboard::server::config::{Config, ProviderConfig};
 use switchboard::server::door::Door;
 use switchboard::server::stored::{self, StoredError, Written};
-use switchboard::server::versions::{self, Really};
+use switchboard::server::versions::{Candidate, Really, Said as Note};
 use switchboard::store::{Caps, MovableClock, SqliteStore, Store};
 use tempfile::TempDir;
 
@@ -482,9 +482,8 @@ async fn numbers_and_secrets_of_the_first_version_are_still_read() {
     assert_eq!(config.channels[2].session.ask_after_seconds, 60);
     // Nothing of it gets lost when it is written anew.
     let flows = bot::root().join("fixtures/server/flows");
-    versions::publish(&desk.door, &flows, "", Really::Do)
-        .await
-        .unwrap();
+    let candidate = Candidate::of_folder(&desk.door, &flows).await.unwrap();
+    candidate.publish(&desk.door, &Note::default()).await.unwrap();
     let keys = [("autopilot".to_owned(), "false".to_owned())];
     let changes = stored::set(&desk.written, &desk.door, "one", (&keys, &[]), Really::Do)
         .await

@@ -8,7 +8,7 @@ use super::Exit;
 use super::channel::no_channel;
 use super::numbers::Numbers;
 use super::opened::{Format, Missing};
-use super::publish::coded;
+use super::publishing::coded;
 use crate::server::launch::{self, Checklist, Stand, TERMS, VERSION};
 
 #[derive(Debug, clap::Args)]

@@ -21,6 +21,7 @@ mod numbers;
 mod opened;
 mod pair;
 mod publish;
+mod publishing;
 mod register;
 mod serve;
 mod status;
@@ -28,6 +29,7 @@ mod store;
 mod template;
 mod test;
 mod transcribe;
+mod versions;
 mod voice;
 mod watch;
 
@@ -68,8 +70,10 @@ enum Command {
     Lsp(lsp::Args),
     /// Run the server: webhooks in, answers out
     Serve(serve::Args),
-    /// Make the flows those that published numbers answer with, or an earlier version again
+    /// Make the flows those that published numbers answer with
     Publish(publish::Args),
+    /// Versions of the flows: what was published, what is different, and back to an earlier one
+    Versions(versions::Args),
     /// Look at everything that must be right before a customer writes
     Doctor(doctor::Args),
     /// The numbers: what to hand to their providers, and how they are
@@ -116,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Lsp(args) => lsp::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Publish(args) => publish::run(&args),
+        Command::Versions(args) => versions::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Channel(args) => channel::run(&args),
         Command::Launch(args) => launch::run(&args),

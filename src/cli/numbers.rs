@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Exit;
 use super::opened::Missing;
-use super::publish::coded;
+use super::publishing::coded;
 use crate::server::config::Config;
 use crate::server::door::{Door, DoorError};
 use crate::server::stored::{StoredError, Written};

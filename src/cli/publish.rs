@@ -1,15 +1,15 @@
-//! `switchboard publish`: the flows of the folder become the ones that answer on published numbers, or an earlier version
-//! does again.
+//! `switchboard publish`: the flows of the folder become the ones that answer on published numbers.
 
 use std::path::PathBuf;
 
-use anyhow::Context;
-
 use super::Exit;
 use super::opened::Format;
-use crate::server::config::{ChannelConfig, Config, Runs};
-use crate::server::door::{Door, DoorError};
-use crate::server::versions::{self, Published, Really, VersionError, Versions};
+use super::publishing::{self, Ask};
+use crate::engine::Machine;
+use crate::server::door::Door;
+use crate::server::rehearsed::rehearse;
+use crate::server::stored::Written;
+use crate::server::versions::{Candidate, Said};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -17,136 +17,53 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", default_value = "switchboard.toml")]
     config: PathBuf,
     /// What this version is about, for the list
-    #[arg(long, value_name = "TEXT", default_value = "", conflicts_with_all = ["back_to", "list"])]
+    #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
-    /// Publish this earlier version again, instead of the folder
-    #[arg(long, value_name = "NUMBER", conflicts_with = "list")]
-    back_to: Option<u32>,
-    /// Only say what would change
-    #[arg(long, conflicts_with = "list")]
-    dry_run: bool,
-    /// List the versions, and publish nothing
+    /// Who publishes it, for the list [default: you, as this machine knows you]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// Publish although the conversations were not played; the list says so
     #[arg(long)]
-    list: bool,
+    without_tests: bool,
+    /// Only say what would change, and for whom
+    #[arg(long)]
+    dry_run: bool,
+    /// Publish without asking, whomever it touches
+    #[arg(long, conflicts_with = "dry_run")]
+    yes: bool,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let config = Config::load(&args.config)?;
-    let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
-    runtime.block_on(async {
-        let door = Door::open(&config).await.map_err(coded)?;
-        let done = work(args, &config, &door).await;
-        door.close().await.map_err(coded)?;
-        done
+    publishing::with_door(&args.config, async |written, door| {
+        work(args, written, door).await
     })
 }
 
-async fn work(args: &Args, config: &Config, door: &Door) -> anyhow::Result<Exit> {
-    if args.list {
-        let listed = versions::list(door).await.map_err(explained)?;
-        match args.format {
-            Format::Json => println!("{}", serde_json::to_string_pretty(&listed)?),
-            Format::Text => print!("{}", listing(&listed)),
-        }
-        return Ok(Exit::Good);
-    }
-    let really = if args.dry_run { Really::Show } else { Really::Do };
-    let published = match args.back_to {
-        Some(number) => versions::go_back(door, number, really).await,
-        None => versions::publish(door, &config.flows, &args.note, really).await,
-    };
-    let published = published.map_err(explained)?;
-    match args.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&published)?),
-        Format::Text => print!("{}", told(&published, config, really)),
-    }
-    Ok(Exit::Good)
-}
-
-pub(super) fn coded(why: DoorError) -> anyhow::Error {
-    match &why {
-        DoorError::Silent { .. } | DoorError::Refused { .. } => Exit::Remote.because(why.to_string()),
-        DoorError::Store(_) | DoorError::NoToken | DoorError::Contended(_) => why.into(),
-    }
-}
-
-fn explained(why: VersionError) -> anyhow::Error {
-    match why {
-        VersionError::Door(why) => coded(why),
-        VersionError::Flows(why) => Exit::Findings.because(why.to_string()),
-        VersionError::Unknown { .. } => Exit::Usage.because(why.to_string()),
-        VersionError::Unreadable { .. } => why.into(),
-    }
-}
-
-fn told(published: &Published, config: &Config, really: Really) -> String {
-    let version = &published.version;
-    let mut text = match (published.new, really) {
-        (false, _) => {
-            return format!(
-                "Nothing to do: version {} ({}) is these flows, and it is published.\n",
-                version.number, version.hash
-            );
-        }
-        (true, Really::Do) => format!("Version {} ({}) is published", version.number, version.hash),
-        (true, Really::Show) => {
-            format!("Version {} ({}) would be published", version.number, version.hash)
+async fn work(args: &Args, written: &Written, door: &Door) -> anyhow::Result<Exit> {
+    let folder = &written.config.flows;
+    let candidate = Candidate::of_folder(door, folder)
+        .await
+        .map_err(publishing::explained)?;
+    let chats = match args.without_tests {
+        true => None,
+        false => {
+            let rehearsed = rehearse(folder, &Machine::load(candidate.program.clone()));
+            if let [first, ..] = rehearsed.failed.as_slice() {
+                let failed = rehearsed.failed.len();
+                return Err(Exit::Findings.because(format!(
+                    "{failed} of the conversations beside the flows fail, such as {first}. Nothing is published: run `switchboard test` and mend them, or publish with --without-tests, which the list of versions will say"
+                )));
+            }
+            Some(rehearsed.passed)
         }
     };
-    match published.before {
-        0 => text.push_str("; none was before.\n"),
-        before => text.push_str(&format!("; before it was version {before}.\n")),
-    }
-    for line in &published.changed {
-        text.push_str(&format!("  {line}\n"));
-    }
-    for path in &published.left {
-        text.push_str(&format!(
-            "  {path} is too large to be kept with it, and is sent as it is in the folder\n"
-        ));
-    }
-    let numbers: Vec<&str> = config
-        .channels
-        .iter()
-        .filter(|channel: &&ChannelConfig| channel.runs() == Runs::Published)
-        .map(|channel| channel.id.as_str())
-        .collect();
-    text.push_str(&match (numbers.is_empty(), really) {
-        (true, _) => "No number runs it: only the published number of an [[agent]] does.\n".to_owned(),
-        (false, Really::Do) => {
-            format!(
-                "It answers on {}; a running server takes it over within a second or two.\n",
-                numbers.join(", ")
-            )
-        }
-        (false, Really::Show) => format!("It would answer on {}.\n", numbers.join(", ")),
-    });
-    text
-}
-
-fn listing(listed: &Versions) -> String {
-    if listed.versions.is_empty() {
-        return "Nothing is published yet.\n".to_owned();
-    }
-    let mut text = String::new();
-    for version in listed.versions.iter().rev() {
-        let mark = if version.number == listed.published {
-            "published"
-        } else {
-            ""
-        };
-        let line = format!(
-            "{:>4}  {:<9}  {}  {}  {}",
-            version.number,
-            mark,
-            version.at.strftime("%Y-%m-%d %H:%M UTC"),
-            version.hash,
-            version.note
-        );
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    let said = Said {
+        by: args.by.clone().unwrap_or_else(publishing::whoever),
+        note: args.note.clone(),
+        chats,
+    };
+    let ask = Ask::of(args.dry_run, args.yes);
+    publishing::publish(candidate, &said, written, door, ask, args.format).await
 }

@@ -16,7 +16,7 @@ use crate::flow::value::Record;
 
 /// Where somebody rests, as a position keeps it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rest<'a> {
+pub struct Rest<'a> {
     pub flow: &'a str,
     pub program: &'a str,
     pub at: &'a str,
@@ -47,7 +47,7 @@ pub(super) fn state_in(m: &Machine, flow: &str, at: &str) -> Option<StateIx> {
 }
 
 /// The rule, for one frame. `former`: the version that put it there, if it is kept.
-pub(super) fn crossing(live: &Machine, former: Option<&Machine>, rest: &Rest<'_>) -> Crossing {
+pub fn crossing(live: &Machine, former: Option<&Machine>, rest: &Rest<'_>) -> Crossing {
     let here = state_in(live, rest.flow, rest.at);
     if rest.program == live.program.hash {
         return here.map_or(Crossing::Lost, Crossing::Live);

@@ -36,6 +36,7 @@ mod triggers;
 mod turn;
 
 pub use choice_id::is_ours;
+pub use crossing::{Crossing, Rest, crossing};
 pub use event::{Answer, Event, EventKind, File, Heard, Incoming};
 pub use later::is_plan;
 pub use legal::is_opt_out;

@@ -179,6 +179,10 @@ codes! {
     F502 Error "an unknown filter",
     F503 Error "a statement inside a text that only flows may use",
     F504 Error "a text that fails when it is filled in",
+    F801 Warning "people who wait in a step that this version removes or changes",
+    F802 Error "a `(was …)` that names a step that is still there",
+    F803 Warning "an option that people have on their screens and that is gone",
+    F804 Warning "a field of contacts that has another type now",
 }
 
 impl std::fmt::Display for Code {

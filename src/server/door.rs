@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::agreed;
 use super::config::Config;
-use crate::store::{self, Bytes, Caps, Store, StoreError};
+use super::tally::{self, Tally};
+use crate::store::{self, Bytes, Caps, ContactId, Store, StoreError};
 
 /// What may be changed through a server: nothing of a customer is among it.
 const OPEN: [&str; 4] = ["flows/", "launch/", "number/", "secret/"];
@@ -60,6 +61,11 @@ pub(super) enum Ask {
         seen: Option<Bytes>,
         value: Option<Bytes>,
     },
+    /// One step of counting who is where: names of the flows and numbers, and nothing that a customer said.
+    Tally {
+        after: Option<String>,
+        limit: usize,
+    },
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -70,6 +76,10 @@ pub(super) struct Told {
     listed: Vec<(String, Bytes)>,
     #[serde(default)]
     swapped: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tally: Option<Tally>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -172,6 +182,33 @@ impl Door {
         }
     }
 
+    /// Counts who is where in all chats, in steps; `on_the_way` hears how many were looked at.
+    ///
+    /// # Errors
+    /// If the store can't be asked.
+    pub async fn tally(&self, mut on_the_way: impl FnMut(usize)) -> Result<Tally, DoorError> {
+        let mut tally = Tally::default();
+        let mut after: Option<ContactId> = None;
+        loop {
+            let (more, next) = match self {
+                Door::Here(store) => tally::step(store.as_ref(), after, tally::STEP).await?,
+                Door::There(server) => {
+                    let limit = tally::STEP;
+                    let after = after.map(|contact| contact.to_string());
+                    let told = server.ask(&Ask::Tally { after, limit }).await?;
+                    let next = told.next.and_then(|contact| contact.parse().ok());
+                    (told.tally.unwrap_or_default(), next)
+                }
+            };
+            tally.add(more);
+            on_the_way(tally.chats);
+            after = next;
+            if after.is_none() {
+                return Ok(tally);
+            }
+        }
+    }
+
     /// Changes a setting if it still is what was seen, and lets running servers know. `false`: it is something else.
     pub(super) async fn swap(
         &self,
@@ -244,6 +281,15 @@ pub(super) async fn answer(store: Arc<dyn Store>, ask: Ask) -> Option<Result<Tol
         Ask::Get { key } => (key, SHOWN.iter().any(|shown| key.starts_with(shown))),
         Ask::Swap { key, .. } => (key, false),
         Ask::List { prefix } => (prefix, false),
+        Ask::Tally { after, limit } => {
+            let after = after.as_ref().and_then(|contact| contact.parse().ok());
+            let step = tally::step(store.as_ref(), after, (*limit).min(tally::STEP)).await;
+            return Some(step.map_err(DoorError::from).map(|(tally, next)| Told {
+                tally: Some(tally),
+                next: next.map(|contact| contact.to_string()),
+                ..Told::default()
+            }));
+        }
     };
     if !shown && !OPEN.iter().any(|open| place.starts_with(open)) {
         return None;
@@ -261,6 +307,7 @@ pub(super) async fn answer(store: Arc<dyn Store>, ask: Ask) -> Option<Result<Tol
                 .collect(),
             ..Told::default()
         }),
+        Ask::Tally { .. } => return None,
         Ask::Swap { key, seen, value } => {
             let bytes = |value: Option<Bytes>| value.map(|value| value.0);
             let (seen, value) = (bytes(seen), bytes(value));

@@ -7,14 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::agreed;
 use super::config::Runs;
 use super::door::Door;
-use super::former::Ready;
+use super::former::{self, Ready};
 use super::versions::{self, Version, VersionError};
 use crate::engine::{Machine, Position};
 use crate::flow::compile::compile;
@@ -25,12 +23,6 @@ use crate::store::{Store, StoreError};
 
 /// Name of the setting that holds the hash of the live program.
 const LIVE: &str = "flows/live";
-/// Name of the setting that lists former programs, the oldest first.
-const FORMER: &str = "flows/former";
-/// So many former programs are kept however old they are,
-const FORMER_KEPT: usize = 20;
-/// and all that were live this short a time ago.
-const FORMER_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Of the files that are kept with a version: what WhatsApp takes of a video.
 const LARGEST_KEPT: u64 = 16 * 1024 * 1024;
 /// How often watched files are looked at.
@@ -426,22 +418,14 @@ async fn of_folder(folder: &Path, store: &dyn Store) -> Result<Program, FlowsErr
     }
 }
 
-fn name_of(hash: &str) -> String {
+pub(super) fn name_of(hash: &str) -> String {
     format!("flows/program/{hash}")
-}
-
-/// A program that was live before, and when another took its place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Former {
-    hash: String,
-    until: Timestamp,
 }
 
 /// Keeps a program under its hash before it goes live: people in conversation may need it after a restart. Nothing is
 /// written if it is kept already, so that a full disk does not keep the server from starting.
 async fn keep(store: &dyn Store, program: &Program) -> Result<(), StoreError> {
-    let before = store.setting(LIVE).await?;
-    let before = before.map(|hash| String::from_utf8_lossy(&hash).into_owned());
+    let before = live_hash(store).await?;
     if before.as_ref() == Some(&program.hash) && store.setting(&name_of(&program.hash)).await?.is_some() {
         return Ok(());
     }
@@ -452,33 +436,16 @@ async fn keep(store: &dyn Store, program: &Program) -> Result<(), StoreError> {
     store.put_setting(&name_of(&program.hash), &bytes).await?;
     store.put_setting(LIVE, program.hash.as_bytes()).await?;
     agreed::turn_page(store).await?;
-    if let Err(why) = prune(store, before, &program.hash).await {
-        tracing::warn!(%why, "old programs could not be cleared away; the next change tries again");
+    if let Some(before) = before {
+        former::note(store, &before, &program.hash).await?;
     }
     Ok(())
 }
 
-/// Forgets former programs: the latest of them stay, and those that were live a short time ago.
-async fn prune(store: &dyn Store, before: Option<String>, live: &str) -> Result<(), StoreError> {
-    let now = store.now();
-    let listed = store.setting(FORMER).await?.unwrap_or_default();
-    let mut former: Vec<Former> = serde_json::from_slice(&listed).unwrap_or_default();
-    former.retain(|one| one.hash != live && Some(&one.hash) != before.as_ref());
-    if let Some(hash) = before.filter(|hash| hash != live) {
-        former.push(Former { hash, until: now });
-    }
-    let spare = former.len().saturating_sub(FORMER_KEPT);
-    let (old, kept): (Vec<_>, Vec<_>) = former
-        .into_iter()
-        .enumerate()
-        .partition(|(place, one)| *place < spare && one.until.duration_until(now) > FORMER_FOR);
-    for (_, one) in old {
-        store.remove_setting(&name_of(&one.hash)).await?;
-    }
-    let kept: Vec<Former> = kept.into_iter().map(|(_, one)| one).collect();
-    // Names of fields and strings only: nothing in it can fail to be written.
-    let kept = serde_json::to_vec(&kept).unwrap_or_default();
-    store.put_setting(FORMER, &kept).await
+/// The hash of the program of the folder that is live.
+pub(super) async fn live_hash(store: &dyn Store) -> Result<Option<String>, StoreError> {
+    let hash = store.setting(LIVE).await?;
+    Ok(hash.map(|hash| String::from_utf8_lossy(&hash).into_owned()))
 }
 
 /// A program by its hash, if it is one of a folder's and can be read.
@@ -505,7 +472,9 @@ async fn last_good(store: &dyn Store) -> Result<Option<Program>, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Caps, MovableClock, SqliteStore};
+    use crate::engine::Frame;
+    use crate::server::session::Session;
+    use crate::store::{Alias, Caps, Committed, Ingest, Keep, MovableClock, Nonce, SqliteStore, TurnCommit};
 
     /// The store knows programs by their hash alone.
     fn program(n: usize) -> Program {
@@ -523,27 +492,94 @@ mod tests {
         count
     }
 
+    /// Somebody in the middle of this program.
+    async fn is_amid(store: &dyn Store, program: &Program) {
+        let alias = Alias("phone:6281100000011".to_owned());
+        let contact = store.resolve_alias("shop", &alias, &[]).await.unwrap().contact();
+        let event = Ingest {
+            channel: "shop".to_owned(),
+            contact,
+            dedupe: "wamid.1".to_owned(),
+            payload: b"{}".to_vec(),
+            said_at: None,
+            quiet: Duration::ZERO,
+            quiet_max: Duration::ZERO,
+            history: None,
+        };
+        store.ingest(&[event]).await.unwrap();
+        let lease = Duration::from_secs(20);
+        let claim = store.claim(contact, Nonce(7), lease).await.unwrap().unwrap();
+        let mut session = Session::default();
+        session.position.frames.push(Frame {
+            flow: "desk".to_owned(),
+            program: program.hash.clone(),
+            at: "desk/hello.name".to_owned(),
+            anchor: String::new(),
+            visit: 1,
+            misses: 0,
+            gathered: 0,
+            page: 0,
+            silences: 0,
+            locals: BTreeMap::new(),
+            options: Vec::new(),
+        });
+        let turn = TurnCommit {
+            contact,
+            fence: claim.fence,
+            nonce: claim.nonce,
+            upto: claim.events.last().unwrap().seq,
+            session: Keep::Write(session.to_bytes()),
+            memory: Keep::AsItIs,
+            owner: None,
+            outbox: Vec::new(),
+            set_timers: Vec::new(),
+            cancel_timers: Vec::new(),
+            jobs: Vec::new(),
+            history: Vec::new(),
+            quiet: Duration::ZERO,
+        };
+        assert_eq!(store.commit(&turn).await.unwrap(), Committed::Done);
+    }
+
     #[tokio::test]
-    async fn former_programs_go_once_they_are_old_and_many_and_the_live_one_stays() {
+    async fn a_former_program_stays_while_somebody_is_amid_it_and_goes_a_week_after_or_at_ninety_days() {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(MovableClock::default());
         let store =
             SqliteStore::open(folder.path().join("store.db"), Caps::default(), clock.clone()).unwrap();
-        let programs: Vec<Program> = (0..30).map(program).collect();
+        let programs: Vec<Program> = (0..5).map(program).collect();
         for program in &programs {
             keep(&store, program).await.unwrap();
         }
-        assert_eq!(kept(&store, &programs).await, 30, "all were live lately");
-
+        is_amid(&store, &programs[1]).await;
+        let days = |days: u64| clock.advance(Duration::from_secs(days * 24 * 3600));
+        let stop = CancellationToken::new();
+        let clear = || former::clear_away(&store, &stop);
+        days(6);
+        assert_eq!(clear().await.unwrap(), 0, "all were live lately");
         // The first is live again: it is no former one.
         keep(&store, &programs[0]).await.unwrap();
-        clock.advance(Duration::from_secs(8 * 24 * 3600));
-        let newest = program(30);
-        keep(&store, &newest).await.unwrap();
-        assert_eq!(kept(&store, &programs).await, FORMER_KEPT);
-        assert_eq!(kept(&store, &programs[..1]).await, 1, "it was live until now");
+        days(2);
+        assert_eq!(clear().await.unwrap(), 2, "2 and 3; 4 was live two days ago");
+        assert_eq!(kept(&store, &programs).await, 3);
+        assert!(
+            super::program(&store, "program-1").await.unwrap().is_some(),
+            "somebody is amid it"
+        );
+        days(8);
+        assert_eq!(clear().await.unwrap(), 1);
+        assert_eq!(kept(&store, &programs[..2]).await, 2);
+        for _ in 0..11 {
+            days(7);
+            clear().await.unwrap();
+        }
+        assert_eq!(
+            kept(&store, &programs[..2]).await,
+            1,
+            "nothing stays for longer than ninety days"
+        );
         let good = last_good(&store).await.unwrap().expect("a program");
-        assert_eq!(good.hash, newest.hash);
+        assert_eq!(good.hash, "program-0");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::former;
 use super::parts::Shared;
 use crate::store::{StoreError, Trimmed};
 
@@ -33,6 +34,14 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 "forgot what was older than it may be"
             ),
             Err(why) => tracing::warn!(%why, "what is old could not be forgotten; tried again in an hour"),
+        }
+        let cleared = former::clear_away(shared.store.as_ref(), &shared.stopping).await;
+        match cleared {
+            Ok(0) => {}
+            Ok(programs) => tracing::info!(programs, "forgot flows that nobody is in the middle of any more"),
+            Err(why) => {
+                tracing::warn!(%why, "former flows could not be cleared away; tried again in an hour")
+            }
         }
         if rest(&shared, EVERY).await {
             return;

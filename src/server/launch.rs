@@ -2,7 +2,7 @@
 //! what WhatsApp and the law ask for. Autopilot's first switch-on waits for it; until then people answer, and everything
 //! is kept. Once a number is launched it stays so: Autopilot is switched off and on again as one likes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use super::channels::{self, State};
 use super::config::{ChannelConfig, Config, ProviderConfig};
 use super::door::{Door, DoorError};
 use super::flows;
-use crate::chat::{parse, run};
+use super::rehearsed::{Rehearsed, rehearse};
 use crate::engine::Machine;
 use crate::flow::program::Program;
 use crate::store::{Store, StoreError};
@@ -296,25 +296,7 @@ fn of_flows(folder: &Path) -> Vec<Item> {
 }
 
 fn tests(folder: &Path, program: Program) -> Item {
-    let machine = Machine::load(program);
-    let (mut passed, mut failed) = (0, Vec::new());
-    for file in chats(folder) {
-        let shown = file.display().to_string();
-        let stories = std::fs::read_to_string(&file)
-            .map_err(|why| why.to_string())
-            .and_then(|text| parse::parse(&shown, &text).map_err(|_| "it can't be read".to_owned()));
-        match stories {
-            Err(why) => failed.push(format!("{shown}: {why}")),
-            Ok(stories) => {
-                for story in stories {
-                    match run::play(&machine, &story).failure {
-                        None => passed += 1,
-                        Some(_) => failed.push(format!("{:?} in {shown}", story.title)),
-                    }
-                }
-            }
-        }
-    }
+    let Rehearsed { passed, failed } = rehearse(folder, &Machine::load(program));
     match (passed, failed.as_slice()) {
         (0, []) => open(
             "tests",
@@ -328,14 +310,6 @@ fn tests(folder: &Path, program: Program) -> Item {
             "run `switchboard test` and mend them",
         ),
     }
-}
-
-/// All transcripts below a folder, in a lasting order.
-fn chats(folder: &Path) -> Vec<PathBuf> {
-    // What can't be listed did not compile either.
-    let mut found = flows::all_files(folder).unwrap_or_default();
-    found.retain(|path| path.extension().is_some_and(|ending| ending == "chat"));
-    found
 }
 
 fn fallback(program: &Program) -> Item {

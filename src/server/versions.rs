@@ -3,7 +3,7 @@
 //! name, each by its own; none is ever changed. Which version is published is one record, so that publishing and going back
 //! are one step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::door::{Door, DoorError};
 use super::flows::{self, Beside, FlowsError};
+use super::former;
+use crate::failpoint;
 use crate::flow::program::Program;
 use crate::flow::source::Sources;
 use crate::store::{Store, StoreError};
@@ -29,9 +31,15 @@ pub struct Version {
     pub hash: String,
     /// When it was published first.
     pub at: Timestamp,
+    /// Who published it first; empty: nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
     /// What whoever published it says of it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// Conversations that passed before it was published. `None`: they were not played.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chats: Option<usize>,
     /// The hashes of the files that its texts name, by path in the folder.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub media: BTreeMap<String, String>,
@@ -60,6 +68,37 @@ pub struct Versions {
 impl Versions {
     pub fn published(&self) -> Option<&Version> {
         self.numbered(self.published)
+    }
+
+    /// The number that the next new version gets.
+    pub fn next(&self) -> u32 {
+        self.versions.last().map_or(0, |last| last.number) + 1
+    }
+
+    /// The number of the latest version with this program.
+    pub fn number_of(&self, hash: &str) -> Option<u32> {
+        let mut versions = self.versions.iter().rev();
+        versions
+            .find(|version| version.hash == hash)
+            .map(|version| version.number)
+    }
+
+    fn known(&self, number: u32) -> Result<&Version, VersionError> {
+        self.numbered(number).ok_or_else(|| {
+            let known: Vec<String> = self
+                .versions
+                .iter()
+                .map(|version| version.number.to_string())
+                .collect();
+            VersionError::Unknown {
+                number,
+                known: if known.is_empty() {
+                    "none yet".to_owned()
+                } else {
+                    known.join(", ")
+                },
+            }
+        })
     }
 
     fn numbered(&self, number: u32) -> Option<&Version> {
@@ -100,7 +139,7 @@ pub enum VersionError {
     Unreadable { what: String, why: String },
 }
 
-/// What [`publish`] came to.
+/// What publishing came to, or would come to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Published {
     pub version: Version,
@@ -114,6 +153,15 @@ pub struct Published {
     pub left: Vec<String>,
 }
 
+/// Who publishes, and what they say of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    pub by: String,
+    pub note: String,
+    /// See [`Version::chats`].
+    pub chats: Option<usize>,
+}
+
 /// Whether something is really done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Really {
@@ -122,12 +170,22 @@ pub enum Really {
     Show,
 }
 
-fn place_of(hash: &str) -> String {
+pub(super) fn place_of(hash: &str) -> String {
     format!("flows/version/{hash}")
 }
 
 fn place_of_file(hash: &str) -> String {
     format!("flows/file/{hash}")
+}
+
+/// The programs of all versions that are listed.
+pub(super) async fn hashes(store: &dyn Store) -> Result<BTreeSet<String>, StoreError> {
+    let listed = store.setting(LISTED).await?;
+    let listed = Versions::read(listed.as_deref()).map_err(|why| StoreError::Corrupt {
+        key: LISTED.to_owned(),
+        why: why.to_string(),
+    })?;
+    Ok(listed.versions.into_iter().map(|version| version.hash).collect())
 }
 
 /// All versions.
@@ -138,140 +196,239 @@ pub async fn list(door: &Door) -> Result<Versions, VersionError> {
     Versions::read(door.get(LISTED).await?.as_deref())
 }
 
-/// Makes the flows of a folder the published ones.
-///
-/// # Errors
-/// If they have mistakes, or the store can't be written.
-pub async fn publish(
-    door: &Door,
-    folder: &Path,
-    note: &str,
-    really: Really,
-) -> Result<Published, VersionError> {
-    let sources = flows::sources(folder)?;
-    let program = flows::compile_sources(&sources)?;
-    let files: BTreeMap<String, String> = sources
-        .files
-        .iter()
-        .map(|file| (file.path.clone(), file.text.clone()))
-        .collect();
-    let Beside { kept: media, left } = flows::beside(folder, &sources)?;
-    let hashes: BTreeMap<String, String> = media
-        .iter()
-        .map(|(path, bytes)| (path.clone(), hash_of(bytes)))
-        .collect();
-    let before = list(door).await?;
-    let former = match before.published() {
-        Some(version) => kept(door, version).await?.files,
-        None => BTreeMap::new(),
-    };
-    let mut changed = changes(&former, &files);
-    changed.extend(changes(&media_of(&before), &hashes));
-    let next = |listed: &Versions| Version {
-        number: listed.versions.last().map_or(0, |last| last.number) + 1,
-        hash: program.hash.clone(),
-        at: door.now(),
-        note: note.to_owned(),
-        media: hashes.clone(),
-    };
-    let told = |version: Version, new: bool, before: u32| Published {
-        version,
-        new,
-        before,
-        changed: changed.clone(),
-        left: left.clone(),
-    };
-    let same = |version: &&Version| version.is_same(&program.hash, &hashes);
-    if let Some(same) = before.published().filter(same) {
-        return Ok(told(same.clone(), false, before.published));
-    }
-    if really == Really::Show {
-        return Ok(told(next(&before), true, before.published));
-    }
-    let unwritable = |why: serde_json::Error| VersionError::Unreadable {
-        what: "the program".to_owned(),
-        why: why.to_string(),
-    };
-    let kept = Kept {
-        files,
-        program: serde_json::to_value(&program).map_err(unwritable)?,
-    };
-    let bytes = serde_json::to_vec(&kept).map_err(unwritable)?;
-    // Before anybody is sent there. What has such a name is this program, or this file.
-    for (path, bytes) in media {
-        let Some(hash) = hashes.get(&path) else { continue };
-        door.change::<(), VersionError>(&place_of_file(hash), |_| Ok((Some(bytes.clone()), ())))
-            .await?;
-    }
-    door.change::<(), VersionError>(&place_of(&program.hash), |_| Ok((Some(bytes.clone()), ())))
-        .await?;
-    let (published, dropped) = door
-        .change::<_, VersionError>(LISTED, |seen| {
-            let mut listed = Versions::read(seen)?;
-            let before = listed.published;
-            if let Some(same) = listed.published().filter(same) {
-                let same = told(same.clone(), false, before);
-                return Ok((seen.map(<[u8]>::to_vec), (same, Vec::new())));
-            }
-            let version = next(&listed);
-            listed.published = version.number;
-            listed.versions.push(version.clone());
-            let dropped = forget(&mut listed);
-            Ok((Some(written(&listed)), (told(version, true, before), dropped)))
-        })
-        .await?;
-    for place in dropped {
-        // Left behind it only takes room.
-        let _ = door.change::<(), VersionError>(&place, |_| Ok((None, ()))).await;
-    }
-    Ok(published)
+/// Flows that may be published: those of the folder, or an earlier version. Nothing is written before they are.
+#[derive(Debug)]
+pub struct Candidate {
+    pub program: Program,
+    changed: Vec<String>,
+    left: Vec<String>,
+    seen: Versions,
+    from: From,
 }
 
-/// Makes an earlier version the published one again.
-///
-/// # Errors
-/// If it is not kept, or the store can't be written.
-pub async fn go_back(door: &Door, number: u32, really: Really) -> Result<Published, VersionError> {
-    let listed = list(door).await?;
-    let version = listed.numbered(number).cloned().ok_or_else(|| {
-        let known: Vec<String> = listed
-            .versions
+#[derive(Debug)]
+enum From {
+    Folder {
+        files: BTreeMap<String, String>,
+        media: BTreeMap<String, Vec<u8>>,
+        hashes: BTreeMap<String, String>,
+    },
+    Version(Version),
+}
+
+impl Candidate {
+    /// The flows of a folder.
+    ///
+    /// # Errors
+    /// If they have mistakes, or the store can't be read.
+    pub async fn of_folder(door: &Door, folder: &Path) -> Result<Candidate, VersionError> {
+        let sources = flows::sources(folder)?;
+        let program = flows::compile_sources(&sources)?;
+        let files: BTreeMap<String, String> = sources
+            .files
             .iter()
-            .map(|version| version.number.to_string())
+            .map(|file| (file.path.clone(), file.text.clone()))
             .collect();
-        VersionError::Unknown {
-            number,
-            known: if known.is_empty() {
-                "none yet".to_owned()
-            } else {
-                known.join(", ")
+        let Beside { kept: media, left } = flows::beside(folder, &sources)?;
+        let hashes: BTreeMap<String, String> = media
+            .iter()
+            .map(|(path, bytes)| (path.clone(), hash_of(bytes)))
+            .collect();
+        let seen = list(door).await?;
+        let changed = changed_since(door, &seen, &files, &hashes).await?;
+        Ok(Candidate {
+            program,
+            changed,
+            left,
+            seen,
+            from: From::Folder { files, media, hashes },
+        })
+    }
+
+    /// An earlier version.
+    ///
+    /// # Errors
+    /// If it is not kept, or can't be read.
+    pub async fn of_version(door: &Door, number: u32) -> Result<Candidate, VersionError> {
+        let seen = list(door).await?;
+        let version = seen.known(number)?.clone();
+        let kept = kept(door, &version).await?;
+        let changed = changed_since(door, &seen, &kept.files, &version.media).await?;
+        Ok(Candidate {
+            program: kept.program()?,
+            changed,
+            left: Vec::new(),
+            seen,
+            from: From::Version(version),
+        })
+    }
+
+    /// All versions as they were when this was read.
+    pub fn seen(&self) -> &Versions {
+        &self.seen
+    }
+
+    /// The version that it is already, if it is the published one.
+    pub fn is_published(&self) -> bool {
+        self.seen.published().is_some_and(|version| self.is(version))
+    }
+
+    fn is(&self, version: &Version) -> bool {
+        match &self.from {
+            From::Folder { hashes, .. } => version.is_same(&self.program.hash, hashes),
+            From::Version(own) => own.number == version.number,
+        }
+    }
+
+    fn version(&self, listed: &Versions, at: Timestamp, said: &Said) -> Version {
+        match &self.from {
+            From::Version(version) => version.clone(),
+            From::Folder { hashes, .. } => Version {
+                number: listed.next(),
+                hash: self.program.hash.clone(),
+                at,
+                by: said.by.clone(),
+                note: said.note.clone(),
+                chats: said.chats,
+                media: hashes.clone(),
             },
         }
-    })?;
-    let files = kept(door, &version).await?.files;
-    let former = match listed.published() {
+    }
+
+    fn told(&self, version: Version, before: u32, new: bool) -> Published {
+        Published {
+            version,
+            new,
+            before,
+            changed: self.changed.clone(),
+            left: self.left.clone(),
+        }
+    }
+
+    /// What publishing it would come to.
+    pub fn would(&self, door: &Door, said: &Said) -> Published {
+        match self.seen.published().filter(|version| self.is(version)) {
+            Some(same) => self.told(same.clone(), self.seen.published, false),
+            None => {
+                let version = self.version(&self.seen, door.now(), said);
+                self.told(version, self.seen.published, true)
+            }
+        }
+    }
+
+    /// Makes it the published one. Which version answers is one record, and it is written last: whatever breaks before
+    /// leaves the version that answered.
+    ///
+    /// # Errors
+    /// If the store can't be written.
+    pub async fn publish(self, door: &Door, said: &Said) -> Result<Published, VersionError> {
+        if self.is_published() {
+            return Ok(self.would(door, said));
+        }
+        if let From::Folder { files, media, hashes } = &self.from {
+            let unwritable = |why: serde_json::Error| VersionError::Unreadable {
+                what: "the program".to_owned(),
+                why: why.to_string(),
+            };
+            let kept = Kept {
+                files: files.clone(),
+                program: serde_json::to_value(&self.program).map_err(unwritable)?,
+            };
+            let bytes = serde_json::to_vec(&kept).map_err(unwritable)?;
+            // Before anybody is sent there. What has such a name is this program, or this file.
+            for (path, bytes) in media {
+                let Some(hash) = hashes.get(path) else { continue };
+                door.change::<(), VersionError>(&place_of_file(hash), |_| Ok((Some(bytes.clone()), ())))
+                    .await?;
+            }
+            failpoint!("before_version");
+            door.change::<(), VersionError>(&place_of(&self.program.hash), |_| Ok((Some(bytes.clone()), ())))
+                .await?;
+        }
+        failpoint!("before_published");
+        let (published, dropped) = door
+            .change::<_, VersionError>(LISTED, |seen| {
+                let mut listed = Versions::read(seen)?;
+                let before = listed.published;
+                if let Some(same) = listed.published().filter(|version| self.is(version)) {
+                    let same = self.told(same.clone(), before, false);
+                    return Ok((seen.map(<[u8]>::to_vec), (same, Dropped::default())));
+                }
+                let version = self.version(&listed, door.now(), said);
+                listed.published = version.number;
+                if listed.numbered(version.number).is_none() {
+                    listed.versions.push(version.clone());
+                }
+                let dropped = forget(&mut listed);
+                let published = self.told(version, before, true);
+                Ok((Some(written(&listed)), (published, dropped)))
+            })
+            .await?;
+        // Left behind it only takes room.
+        for place in dropped.files {
+            let _ = door.change::<(), VersionError>(&place, |_| Ok((None, ()))).await;
+        }
+        for hash in dropped.programs {
+            let note = |seen: Option<&[u8]>| Ok((Some(former::with(seen, &hash, door.now())), ()));
+            let _ = door.change::<(), VersionError>(former::FORMER, note).await;
+        }
+        Ok(published)
+    }
+}
+
+/// What is different from the version that answers, a line a file.
+async fn changed_since(
+    door: &Door,
+    seen: &Versions,
+    files: &BTreeMap<String, String>,
+    media: &BTreeMap<String, String>,
+) -> Result<Vec<String>, VersionError> {
+    let former = match seen.published() {
         Some(version) => kept(door, version).await?.files,
         None => BTreeMap::new(),
     };
-    let mut changed = changes(&former, &files);
-    changed.extend(changes(&media_of(&listed), &version.media));
-    let told = |before: u32| Published {
-        version: version.clone(),
-        new: before != number,
-        before,
-        changed: changed.clone(),
-        left: Vec::new(),
-    };
-    if really == Really::Show {
-        return Ok(told(listed.published));
+    let mut changed = changes(&former, files);
+    changed.extend(changes(&media_of(seen), media));
+    Ok(changed)
+}
+
+/// A version with its program, for whoever compares it.
+///
+/// # Errors
+/// If it is not kept, or can't be read.
+pub async fn numbered(door: &Door, number: u32) -> Result<(Version, Program), VersionError> {
+    let version = list(door).await?.known(number)?.clone();
+    let program = kept(door, &version).await?.program()?;
+    Ok((version, program))
+}
+
+/// Programs by their hashes, of versions and of folders, as far as they are kept and can be read.
+///
+/// # Errors
+/// If the store can't be read.
+pub async fn programs(
+    door: &Door,
+    hashes: impl IntoIterator<Item = &String>,
+) -> Result<BTreeMap<String, Program>, VersionError> {
+    let mut found = BTreeMap::new();
+    for hash in hashes {
+        let of_folder = match door.get(&flows::name_of(hash)).await? {
+            Some(bytes) => serde_json::from_slice::<Program>(&bytes).ok(),
+            None => None,
+        };
+        let program = match of_folder {
+            Some(program) => Some(program),
+            None => door
+                .get(&place_of(hash))
+                .await?
+                .and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok())
+                .and_then(|kept| kept.program().ok()),
+        };
+        if let Some(program) = program {
+            found.insert(hash.clone(), program);
+        }
     }
-    door.change(LISTED, |seen| {
-        let mut listed = Versions::read(seen)?;
-        let before = listed.published;
-        listed.published = number;
-        Ok((Some(written(&listed)), told(before)))
-    })
-    .await
+    Ok(found)
 }
 
 fn written(listed: &Versions) -> Vec<u8> {
@@ -279,13 +436,17 @@ fn written(listed: &Versions) -> Vec<u8> {
     serde_json::to_vec(listed).unwrap_or_default()
 }
 
-/// Takes the oldest versions off the list, beyond those that are kept. Gives the names of what no version needs any more.
-fn forget(listed: &mut Versions) -> Vec<String> {
-    let places = |version: &Version| {
-        let mut places = vec![place_of(&version.hash)];
-        places.extend(version.media.values().map(|hash| place_of_file(hash)));
-        places
-    };
+/// What no version needs any more.
+#[derive(Debug, Default)]
+struct Dropped {
+    /// Hashes of programs. Somebody may still be in the middle of one.
+    programs: Vec<String>,
+    /// Names of the files that go.
+    files: Vec<String>,
+}
+
+/// Takes the oldest versions off the list, beyond those that are kept.
+fn forget(listed: &mut Versions) -> Dropped {
     let spare = listed.versions.len().saturating_sub(KEPT);
     let published = listed.published;
     let mut place = 0;
@@ -294,13 +455,25 @@ fn forget(listed: &mut Versions) -> Vec<String> {
         place += 1;
         let stays = place > spare || version.number == published;
         if !stays {
-            gone.extend(places(version));
+            gone.push(version.clone());
         }
         stays
     });
-    let needed: Vec<String> = listed.versions.iter().flat_map(places).collect();
-    gone.retain(|place| !needed.contains(place));
-    gone
+    let mut dropped = Dropped::default();
+    for version in gone {
+        if listed.number_of(&version.hash).is_none() {
+            dropped.programs.push(version.hash);
+        }
+        let needed = |hash: &String| {
+            listed
+                .versions
+                .iter()
+                .any(|one| one.media.values().any(|own| own == hash))
+        };
+        let files = version.media.values().filter(|hash| !needed(hash));
+        dropped.files.extend(files.map(|hash| place_of_file(hash)));
+    }
+    dropped
 }
 
 fn hash_of(bytes: &[u8]) -> String {

@@ -12,6 +12,7 @@ mod mentions;
 mod options;
 mod paths;
 mod reach;
+mod renames;
 mod rounds;
 mod shown;
 mod starts;
@@ -51,6 +52,7 @@ pub fn check_all(sources: &Sources, tree: &Tree) -> Vec<Diagnostic> {
     paths::check(&shop, &mut found);
     reach::check(&shop, &mut found);
     rounds::check(&shop, &mut found);
+    renames::check(&shop, &mut found);
     windows::check(&shop, &mut found);
     let values = values::Values::of(&shop);
     let (blanks, samples) = texts::check(&shop, &values, &mut found);

@@ -54,6 +54,10 @@ pub fn page(code: Code) -> &'static str {
         Code::F502 => include_str!("pages/F502.md"),
         Code::F503 => include_str!("pages/F503.md"),
         Code::F504 => include_str!("pages/F504.md"),
+        Code::F801 => include_str!("pages/F801.md"),
+        Code::F802 => include_str!("pages/F802.md"),
+        Code::F803 => include_str!("pages/F803.md"),
+        Code::F804 => include_str!("pages/F804.md"),
     }
 }
 
@@ -95,6 +99,8 @@ mod tests {
             );
             assert!(!examples(page, "Wrong").is_empty(), "{code} has no wrong example");
             assert!(!examples(page, "Right").is_empty(), "{code} has no right example");
+            let at_publish = matches!(code, Code::F801 | Code::F803 | Code::F804);
+            assert_eq!(!examples(page, "Before").is_empty(), at_publish, "{code}");
         }
     }
 }
