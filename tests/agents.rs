@@ -470,6 +470,67 @@ async fn publishing_says_whom_it_touches_and_waits_for_a_yes_and_they_finish_whe
     running.shutdown().await;
 }
 
+/// The real binary, with somebody in the middle of a step that goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_publishes_over_people_only_with_a_yes() {
+    let office = Office::new();
+    office.publish().await;
+    let running = office.start().await.unwrap();
+    says(&running.handle(), PUBLISHED, "hi", "Hello! What's your name?").await;
+    running.shutdown().await;
+    let config = office.folder.path().join("switchboard.toml");
+    let text = format!("flows = \"flows\"\nbind = \"127.0.0.1:0\"\nstore = \"sqlite:store.db\"\n{NUMBERS}");
+    std::fs::write(&config, text).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        let done = command
+            .args(arguments)
+            .arg("--config")
+            .arg(&config)
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (done.status.code(), text(done.stdout), text(done.stderr))
+    };
+    let desk = office.flows().join("desk.flow");
+    let flow = std::fs::read_to_string(&desk).unwrap();
+    std::fs::write(&desk, flow.replace("step hello", "step welcome")).unwrap();
+
+    let (code, said, why) = run(&["publish"]);
+    assert_eq!(code, Some(2), "{said}{why}");
+    for line in [
+        "   1 person is waiting for an answer in these flows.\n",
+        "   1 is in \"desk / hello\", which is gone",
+        "F801\n",
+        "Renamed it? Write  step welcome (was hello)\n",
+    ] {
+        assert!(said.contains(line), "{line}\n{said}");
+    }
+    assert!(why.contains("say --yes"), "{why}");
+    let (_, listed, _) = run(&["versions", "list"]);
+    assert!(
+        listed.contains("   1  published") && !listed.contains("   2  "),
+        "{listed}"
+    );
+    // As machines read it.
+    let (code, said, _) = run(&["publish", "--dry-run", "--format", "json"]);
+    let would: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &would["version"]["number"]), (Some(0), &2.into()));
+    assert_eq!(would["impact"]["steps"][0]["code"], "F801");
+    assert_eq!(would["impact"]["steps"][0]["how"], "gone");
+    let (code, said, why) = run(&["publish", "--yes"]);
+    assert_eq!(code, Some(0), "{said}{why}");
+    // Back again, they are where they were asked: nobody is touched, and nobody is asked.
+    let (code, said, why) = run(&["versions", "rollback", "1"]);
+    assert_eq!(code, Some(0), "{said}{why}");
+    // Written so, they join at once; the note goes once nobody needs it.
+    let renamed = flow.replace("step hello", "step welcome (was hello)");
+    std::fs::write(&desk, renamed).unwrap();
+    let (code, said, why) = run(&["publish"]);
+    assert_eq!(code, Some(0), "{said}{why}");
+    assert!(!said.contains("F801") && !said.contains("can go"), "{said}");
+}
+
 /// A worker that never compiled the folder of before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_draft_that_changes_is_finished_by_a_server_that_never_saw_the_old_folder() {

@@ -93,7 +93,7 @@ pub(super) async fn publish(
     }
     let impact = impact_of(&candidate, &channels, door).await?;
     if ask == Ask::Show {
-        if format == Format::Text {
+        if format == Format::Text && impact != Impact::default() {
             print!("{}", told_impact(&impact, &would));
         }
         return show(&would, &impact, &channels, false, format);
