@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::coverage;
+use super::explore;
 use super::rehearsal::Rehearsal;
 use crate::engine::{Mode, Remembered};
 use crate::flow::value::Value;
@@ -39,6 +40,12 @@ pub(super) fn holds(rehearsal: &Rehearsal<'_>, text: &str) -> Result<(), String>
     }
     if let Some(wanted) = text.strip_prefix("version is ") {
         return of_version(rehearsal, wanted.trim());
+    }
+    if text == "every promise holds" {
+        if let Some(broken) = rehearsal.watch.broken.first() {
+            return Err(broken.to_string());
+        }
+        return explore::way_out(rehearsal).map_err(|broken| broken.to_string());
     }
     if let Some(rest) = text.strip_prefix("coverage of ") {
         return coverage::check(rehearsal.machine().program(), &rehearsal.log, rest);

@@ -4,11 +4,14 @@
 //! timers that fall due on the way fire in order; service calls are answered by declared mocks at once.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 use serde_json::Value as Json;
 
+use super::explore::{self, Words};
+use super::promises::Watch;
 use super::story::{Act, Given, GivenAnswer};
 use super::transcript::{self, Shown};
 use crate::engine::{
@@ -35,6 +38,15 @@ pub struct Rehearsal<'a> {
     mocks: Vec<Mock>,
     /// A call without a mock is down instead of an error, and its `given` line is kept here.
     pub undeclared: Option<Vec<String>>,
+    /// Answers calls in the place of mocks: [`super::explore`].
+    pub(super) improvise: Option<Improvise>,
+    /// What improvised services answered, in order.
+    pub(super) improvised: Vec<Given>,
+    /// Looks at every turn.
+    pub watch: Watch,
+    /// Plants a fault, to see that it is found.
+    #[cfg(test)]
+    pub(super) tamper: Option<fn(&Event, &mut crate::engine::Turn)>,
     /// Said and not yet looked at.
     pub said: VecDeque<Said>,
     /// Everything that happened, in order.
@@ -42,6 +54,13 @@ pub struct Rehearsal<'a> {
     pub log: Vec<Log>,
     /// What can be tapped, newest message last: label and id.
     screen: Vec<Vec<(String, String)>>,
+}
+
+/// What a service answers that nobody declared: drawn from `luck`, the same for the same call.
+#[derive(Debug, Clone)]
+pub(super) struct Improvise {
+    pub luck: u64,
+    pub words: Arc<Words>,
 }
 
 #[derive(Debug, Clone)]
@@ -118,10 +137,45 @@ impl<'a> Rehearsal<'a> {
             timers: BTreeMap::new(),
             mocks: Vec::new(),
             undeclared: None,
+            improvise: None,
+            improvised: Vec::new(),
+            watch: Watch::default(),
+            #[cfg(test)]
+            tamper: None,
             said: VecDeque::new(),
             happened: Vec::new(),
             log: Vec::new(),
             screen: Vec::new(),
+        }
+    }
+
+    /// The conversation as it stands, for looking ahead: what was said and happened is left behind, and only the
+    /// questions' own rules of silence go on.
+    pub(super) fn without_its_past(&self) -> Rehearsal<'a> {
+        Rehearsal {
+            machine: self.machine,
+            former: self.former.clone(),
+            published: Vec::new(),
+            settings: SessionSettings {
+                silence_rules: false,
+                ..self.settings.clone()
+            },
+            zone: self.zone.clone(),
+            now: self.now,
+            position: self.position.clone(),
+            memory: self.memory.clone(),
+            timers: self.timers.clone(),
+            mocks: Vec::new(),
+            undeclared: None,
+            improvise: self.improvise.clone(),
+            improvised: Vec::new(),
+            watch: Watch::default(),
+            #[cfg(test)]
+            tamper: self.tamper,
+            said: VecDeque::new(),
+            happened: Vec::new(),
+            log: Vec::new(),
+            screen: self.screen.last().cloned().into_iter().collect(),
         }
     }
 
@@ -134,7 +188,7 @@ impl<'a> Rehearsal<'a> {
         self.now
     }
 
-    pub fn machine(&self) -> &Machine {
+    pub fn machine(&self) -> &'a Machine {
         self.machine
     }
 
@@ -274,6 +328,11 @@ impl<'a> Rehearsal<'a> {
             .collect()
     }
 
+    /// Every label that was ever shown, oldest first.
+    pub(super) fn shown(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.screen.iter().flatten().map(|(label, _)| label.as_str())
+    }
+
     /// Lets time pass; what falls due on the way happens on the way.
     pub fn pass(&mut self, by: Duration) -> Result<(), Stuck> {
         let until = self.now.checked_add(by).unwrap_or(Timestamp::MAX);
@@ -302,7 +361,7 @@ impl<'a> Rehearsal<'a> {
         Ok(())
     }
 
-    fn next_timer(&self) -> Option<(String, Timestamp)> {
+    pub(super) fn next_timer(&self) -> Option<(String, Timestamp)> {
         self.timers
             .iter()
             .min_by_key(|(id, due)| (**due, (*id).clone()))
@@ -322,17 +381,24 @@ impl<'a> Rehearsal<'a> {
 
     /// One event and everything that follows from it at once.
     pub fn apply(&mut self, kind: EventKind) -> Result<(), Stuck> {
+        self.watch.begins(&kind, &self.position, &self.memory, self.now);
         let mut events = VecDeque::from([kind]);
         let mut calls = 0;
         while let Some(kind) = events.pop_front() {
             let event = Event { at: self.now, kind };
-            let turn = self.machine.advance_among(
+            #[cfg_attr(not(test), expect(unused_mut, reason = "only a test changes a turn"))]
+            let mut turn = self.machine.advance_among(
                 &self.former,
                 &self.settings,
                 &self.position,
                 &self.memory,
                 &event,
             );
+            #[cfg(test)]
+            if let Some(tamper) = self.tamper {
+                tamper(&event, &mut turn);
+            }
+            self.watch.turn(&event, &self.position, &turn);
             self.position = turn.position;
             self.memory.apply(&turn.memory);
             for change in turn.timers {
@@ -383,6 +449,7 @@ impl<'a> Rehearsal<'a> {
                 }
             }
         }
+        self.watch.ends(&self.position);
         Ok(())
     }
 
@@ -402,6 +469,18 @@ impl<'a> Rehearsal<'a> {
 
     /// The most specific mock that fits; of equals, each answers once and the last one goes on answering.
     fn answer(&mut self, call: &Call) -> Result<Answer, Stuck> {
+        if let Some(improvise) = &self.improvise {
+            let luck = improvise.luck.wrapping_add(self.improvised.len() as u64);
+            let answer = explore::serve(self.machine.program(), &improvise.words, call, luck);
+            self.improvised.push(Given {
+                service: call.service.clone(),
+                action: call.action.clone(),
+                args: Vec::new(),
+                answer: answer.clone(),
+                line: 0,
+            });
+            return Ok(answered(call, &answer));
+        }
         let args: BTreeMap<&str, Json> = call
             .args
             .iter()
@@ -444,23 +523,28 @@ impl<'a> Rehearsal<'a> {
             });
         };
         mock.used = true;
-        Ok(match &mock.given.answer {
-            GivenAnswer::Status(status, body) => Answer::Status {
-                status: *status,
-                body: body.clone(),
-            },
-            GivenAnswer::TimesOut => Answer::TimedOut {
-                why: format!(
-                    "{}.{} took longer than {} seconds",
-                    call.service,
-                    call.action,
-                    call.timeout_ms / 1000
-                ),
-            },
-            GivenAnswer::IsDown => Answer::Down {
-                why: format!("{}.{} can't be reached", call.service, call.action),
-            },
-        })
+        Ok(answered(call, &mock.given.answer))
+    }
+}
+
+/// What was declared, as the machine gets it.
+fn answered(call: &Call, given: &GivenAnswer) -> Answer {
+    match given {
+        GivenAnswer::Status(status, body) => Answer::Status {
+            status: *status,
+            body: body.clone(),
+        },
+        GivenAnswer::TimesOut => Answer::TimedOut {
+            why: format!(
+                "{}.{} took longer than {} seconds",
+                call.service,
+                call.action,
+                call.timeout_ms / 1000
+            ),
+        },
+        GivenAnswer::IsDown => Answer::Down {
+            why: format!("{}.{} can't be reached", call.service, call.action),
+        },
     }
 }
 

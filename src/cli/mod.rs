@@ -11,6 +11,7 @@ mod desk;
 mod doctor;
 mod exit;
 mod explain;
+mod explore;
 mod files;
 mod fmt;
 mod graph;
@@ -64,6 +65,8 @@ enum Command {
     Chat(chat::Args),
     /// Replay the conversations in .chat files
     Test(test::Args),
+    /// Let random customers talk to the flows, and look what goes wrong
+    Explore(explore::Args),
     /// Draw the flows
     Graph(graph::Args),
     /// Answer an editor: mistakes while typing, completion, renaming
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Chat(args) => chat::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Explore(args) => explore::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Lsp(args) => lsp::run(&args),
         Command::Serve(args) => serve::run(&args),

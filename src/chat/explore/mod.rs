@@ -1,0 +1,262 @@
+//! A customer who does anything: taps, typos, digits, old buttons, silence, photos, nonsense, while services fail and
+//! people come and go.
+//!
+//! Everything is drawn from a seed, so a finding can be played again. What must hold after every move is in
+//! [`super::promises`]; what a business promises its customers beyond that is written in transcripts. A finding is told
+//! as the shortest transcript that was found to show it.
+
+mod chance;
+mod shrink;
+mod way_out;
+mod words;
+mod written;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(in crate::chat) use chance::serve;
+pub(in crate::chat) use way_out::way_out;
+pub(in crate::chat) use words::Words;
+
+use super::promises::{Broken, at};
+use super::rehearsal::{Improvise, Rehearsal, Stuck};
+use super::story::Act;
+use super::written::is_writable;
+use crate::engine::{EventKind, Log, Machine, Mode, SessionSettings};
+use crate::flow::program::StateKind;
+use crate::flow::tree::Kind;
+use chance::Chance;
+
+/// Who writes in the place of the bot.
+const PERSON: &str = "Ana";
+/// Labels of so many messages ago may still be tapped.
+const OLD: usize = 40;
+/// Somebody who gives a chat back does so before WhatsApp's window closes.
+const WINDOW: Duration = Duration::from_secs(23 * 3600);
+
+/// Something that may never happen, told as a transcript.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub seed: u64,
+    /// What the customer did, after shrinking.
+    pub moves: usize,
+    pub what: Broken,
+    /// A `.chat` that fails until it is mended.
+    pub chat: String,
+}
+
+/// A walk that broke a promise, not yet told.
+#[derive(Debug, Clone)]
+pub struct Lost {
+    pub seed: u64,
+    pub what: Broken,
+    turns: Vec<Turn>,
+}
+
+impl Lost {
+    /// From 1.
+    pub fn turn(&self) -> usize {
+        self.turns.len()
+    }
+}
+
+/// One move and the luck that services have in it.
+#[derive(Debug, Clone, PartialEq)]
+struct Turn {
+    what: Move,
+    luck: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Move {
+    Customer { act: Act, topic: Option<String> },
+    Silence(Duration),
+    Takes,
+    Writes,
+    Returns,
+}
+
+/// Explores one machine; keep it for many seeds.
+#[derive(Debug, Clone)]
+pub struct Explorer<'a> {
+    machine: &'a Machine,
+    words: Arc<Words>,
+    /// States from which a way out was found.
+    proven: BTreeSet<String>,
+    #[cfg(test)]
+    tamper: Option<fn(&crate::engine::Event, &mut crate::engine::Turn)>,
+}
+
+impl<'a> Explorer<'a> {
+    pub fn new(machine: &'a Machine) -> Explorer<'a> {
+        Explorer {
+            machine,
+            words: Arc::new(Words::of(machine.program())),
+            proven: BTreeSet::new(),
+            #[cfg(test)]
+            tamper: None,
+        }
+    }
+
+    /// Lets one random customer talk. Gives what the machine did, or the first broken promise.
+    pub fn walk(&mut self, seed: u64, turns: u32) -> Result<Vec<Log>, Box<Lost>> {
+        let mut chance = Chance(seed);
+        let mut rehearsal = self.rehearsal(seed);
+        let mut taken = Vec::new();
+        let lost = |what, taken| {
+            Box::new(Lost {
+                seed,
+                what,
+                turns: taken,
+            })
+        };
+        for _ in 0..turns {
+            let turn = Turn {
+                what: self.choose(&mut chance, &rehearsal),
+                luck: chance.next(),
+            };
+            let done = play(&mut rehearsal, &turn);
+            taken.push(turn);
+            if let Err(what) = done {
+                return Err(lost(what, taken));
+            }
+            let here = at(&rehearsal.position);
+            if !self.proven.contains(&here) {
+                if let Err(what) = way_out(&rehearsal) {
+                    return Err(lost(what, taken));
+                }
+                self.proven.insert(here);
+            }
+        }
+        // What a customer has answered and is remembered of them may close a way that others have.
+        match way_out(&rehearsal) {
+            Ok(()) => Ok(rehearsal.log),
+            Err(what) => Err(lost(what, taken)),
+        }
+    }
+
+    /// Makes a finding as short as it gets, and a transcript of it.
+    pub fn tell(&self, lost: &Lost) -> Finding {
+        let turns = shrink::shortest(self, lost);
+        Finding {
+            seed: lost.seed,
+            moves: turns.len(),
+            what: lost.what.clone(),
+            chat: written::transcript(self, lost, &turns),
+        }
+    }
+
+    fn language(&self, seed: u64) -> Option<String> {
+        let languages = &self.machine.program().business.languages;
+        Chance(seed).of(languages).cloned()
+    }
+
+    fn rehearsal(&self, seed: u64) -> Rehearsal<'a> {
+        let mut rehearsal = Rehearsal::new(self.machine, SessionSettings::default(), None);
+        rehearsal.memory.name = Some(written::CUSTOMER.to_owned());
+        rehearsal.memory.phone = Some(written::PHONE.to_owned());
+        rehearsal.memory.language = self.language(seed);
+        rehearsal.memory.lot = seed;
+        rehearsal.improvise = Some(Improvise {
+            luck: 0,
+            words: self.words.clone(),
+        });
+        #[cfg(test)]
+        {
+            rehearsal.tamper = self.tamper;
+        }
+        rehearsal
+    }
+
+    fn choose(&self, chance: &mut Chance, rehearsal: &Rehearsal<'_>) -> Move {
+        if rehearsal.position.mode == Mode::Human {
+            match chance.below(6) {
+                0 | 1 if rehearsal.watch.quiet_for(rehearsal.now()) < WINDOW => return Move::Returns,
+                2 => return Move::Writes,
+                3 => return Move::Silence(chance.silence()),
+                _ => {}
+            }
+        }
+        let options = rehearsal.options();
+        let act = match chance.below(20) {
+            0..=5 if !options.is_empty() => chance.of(&options).cloned().map(Act::Taps),
+            6 => {
+                let old: Vec<&str> = rehearsal.shown().rev().take(OLD).collect();
+                chance.of(&old).map(|label| Act::Taps((*label).to_owned()))
+            }
+            7 if !options.is_empty() => chance
+                .of(&options)
+                .cloned()
+                .map(|label| Act::Types(chance.misspelt(&label))),
+            8 => Some(Act::Types((1 + chance.below(11)).to_string())),
+            9 | 10 => return Move::Silence(chance.silence()),
+            11 if chance.one_in(6) => return Move::Takes,
+            12 => Some(chance.media()),
+            13 => Some(Act::Types(chance.nonsense())),
+            14 => Some(Act::Types(self.words.one(chance))),
+            _ => match wanted(rehearsal) {
+                [] => None,
+                kinds => chance
+                    .of(kinds)
+                    .cloned()
+                    .map(|kind| chance.answer(&kind, &self.words)),
+            },
+        };
+        let act = act.unwrap_or_else(|| Act::Types(self.words.one(chance)));
+        let act = match act {
+            Act::Types(text) if !is_writable(&text) => Act::Types("hello".to_owned()),
+            act => act,
+        };
+        let topic = match act {
+            Act::Types(_) if chance.one_in(12) => chance.of(&self.words.topics).cloned(),
+            _ => None,
+        };
+        Move::Customer { act, topic }
+    }
+}
+
+/// Kinds of answers that the open question takes.
+fn wanted<'m>(rehearsal: &Rehearsal<'m>) -> &'m [Kind] {
+    let here = at(&rehearsal.position);
+    let states = &rehearsal.machine().program().states;
+    match states
+        .iter()
+        .find(|state| state.name == here)
+        .map(|state| &state.kind)
+    {
+        Some(StateKind::Question(question)) => &question.accept,
+        _ => &[],
+    }
+}
+
+/// One move. What is on nobody's screen can't be tapped: then nothing happens.
+fn play(rehearsal: &mut Rehearsal<'_>, turn: &Turn) -> Result<(), Broken> {
+    if let Some(improvise) = &mut rehearsal.improvise {
+        improvise.luck = turn.luck;
+    }
+    rehearsal.improvised.clear();
+    let outcome = match &turn.what {
+        Move::Customer { act, topic } => rehearsal.act(act, topic.clone()),
+        Move::Silence(by) => rehearsal.pass(*by),
+        Move::Takes => rehearsal.apply(EventKind::Taken {
+            agent: PERSON.to_owned(),
+        }),
+        Move::Writes => rehearsal.apply(EventKind::PersonSaid {
+            agent: PERSON.to_owned(),
+        }),
+        Move::Returns => rehearsal.apply(EventKind::Returned),
+    };
+    match outcome {
+        Err(Stuck::Endless(how)) => return Err(Broken::Circle { how }),
+        // Every service is improvised, and the clock only goes on.
+        Ok(()) | Err(Stuck::NoSuchButton { .. } | Stuck::ClockBack { .. } | Stuck::NoMock { .. }) => {}
+    }
+    match rehearsal.watch.broken.first() {
+        Some(broken) => Err(broken.clone()),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

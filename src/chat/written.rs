@@ -1,0 +1,65 @@
+//! Lines of a transcript, written: what a customer does, and what a service answers. [`super::parse`] reads them.
+
+use super::story::{Act, Given, GivenAnswer};
+use super::transcript;
+
+/// Whether a transcript can let a customer type this.
+pub(super) fn is_writable(text: &str) -> bool {
+    let whole = text == text.trim() && !text.is_empty() && !text.starts_with(['[', '(']);
+    whole && text.lines().all(|line| line == line.trim())
+}
+
+/// A `given` line that answers one call.
+pub(super) fn given_line(given: &Given) -> String {
+    let name = format!("given {}.{}", given.service, given.action);
+    match &given.answer {
+        GivenAnswer::Status(status, body) if body.is_null() => format!("{name} answers {status}"),
+        GivenAnswer::Status(status, body) => format!("{name} answers {status} {body}"),
+        GivenAnswer::TimesOut => format!("{name} times out"),
+        GivenAnswer::IsDown => format!("{name} is down"),
+    }
+}
+
+/// What a customer does, as a transcript writes it.
+pub(super) fn act_lines(who: &str, act: &Act) -> Vec<String> {
+    let quoted = |text: &str| {
+        let text = text
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', "\\n");
+        format!("\"{text}\"")
+    };
+    match act {
+        Act::Types(text) => {
+            let mut lines = text.lines();
+            let first = format!("{who}: {}", lines.next().unwrap_or_default());
+            std::iter::once(first)
+                .chain(lines.map(|line| format!("       | {line}")))
+                .collect()
+        }
+        Act::Taps(label) => vec![format!("{who}: [{label}]")],
+        Act::Quotes { template, words } => vec![format!("{who}: (reply to {template} {})", quoted(words))],
+        Act::Voice { seconds, words } => {
+            let seconds = seconds.map_or_else(String::new, |seconds| {
+                format!(" {}:{:02}", seconds / 60, seconds % 60)
+            });
+            let words = words
+                .as_ref()
+                .map_or_else(String::new, |words| format!(" {}", quoted(words)));
+            vec![format!("{who}: (voice{seconds}{words})")]
+        }
+        Act::Sends { kind, name, caption } => {
+            let name = name.as_ref().map_or_else(String::new, |name| format!(" {name}"));
+            let caption = caption
+                .as_ref()
+                .map_or_else(String::new, |caption| format!(" caption {}", quoted(caption)));
+            vec![format!("{who}: ({}{name}{caption})", transcript::word_for(*kind))]
+        }
+        Act::Location { lat, lng, name } => {
+            let name = name
+                .as_ref()
+                .map_or_else(String::new, |name| format!(" named {}", quoted(name)));
+            vec![format!("{who}: (location {lat}, {lng}{name})")]
+        }
+    }
+}
