@@ -134,7 +134,10 @@ fn resolve_line(inner: &str, start: usize, out: &mut String, mark: &mut impl FnM
             '{' => match slot_end(inner, at) {
                 Some(end) => {
                     let slot = &inner[at..end];
-                    if slot.is_ascii() {
+                    if slot
+                        .bytes()
+                        .all(|byte| byte.is_ascii() && !byte.is_ascii_control())
+                    {
                         out.push_str(slot);
                     } else {
                         for (offset, char) in plain_slot(slot) {

@@ -71,9 +71,23 @@ pub(crate) fn simple_blanks(source: &str) -> Vec<String> {
     names
 }
 
+/// The range, or a little more: where minijinja stops at a sign it does not know, it may stop inside it.
+fn whole_characters(source: &str, range: &Range<usize>) -> Range<usize> {
+    let mut start = range.start.min(source.len());
+    let mut end = range.end.clamp(start, source.len());
+    while !source.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !source.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
+}
+
 /// The place in the file of a part of a text. Escapes and removed indentation make the text differ from what stands
 /// in the file; then the same words are looked for, and the whole text is the answer if they can't be found.
 pub(crate) fn place(sources: &Sources, text: &Text, range: &Range<usize>) -> Span {
+    let range = &whole_characters(&text.source, range);
     let whole = text.span;
     let raw = sources.text(whole);
     let opening = if raw.starts_with("\"\"\"") {
