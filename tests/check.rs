@@ -4,6 +4,7 @@ use std::path::Path;
 
 use switchboard::chat::rehearsal::Rehearsal;
 use switchboard::chat::story::Act;
+use switchboard::chat::{self, coverage::Coverage};
 use switchboard::engine::{Machine, SessionSettings};
 use switchboard::flow::compile::{Compiled, compile};
 use switchboard::flow::diagnostic::{Code, Severity};
@@ -170,6 +171,24 @@ fn a_circle_in_the_sample_is_found() {
     );
 }
 
+/// What conversations beside the flows of a page leave out.
+fn never_played(sources: &Sources, compiled: &Compiled, page: &'static str, heading: &str) -> Vec<Code> {
+    let chats = explain::chats(page, heading);
+    let Some(program) = compiled.program.clone().filter(|_| !chats.is_empty()) else {
+        return Vec::new();
+    };
+    let machine = Machine::load(program);
+    let mut coverage = Coverage::of(machine.program());
+    for chat in chats {
+        for story in chat::parse::parse("page.chat", chat).expect("the page's conversations can be read") {
+            let played = chat::run::play(&machine, &story);
+            assert!(played.failure.is_none(), "{heading}: {:?}", played.failure);
+            coverage.add(&played.log);
+        }
+    }
+    coverage.never(sources).iter().map(|found| found.code).collect()
+}
+
 #[test]
 fn every_page_s_wrong_example_gives_exactly_its_code_and_the_right_one_gives_nothing() {
     let mut surprises = String::new();
@@ -191,6 +210,7 @@ fn every_page_s_wrong_example_gives_exactly_its_code_and_the_right_one_gives_not
                 .iter()
                 .map(|diagnostic| diagnostic.code)
                 .collect();
+            found.extend(never_played(&sources, &compiled, page, heading));
             found.dedup();
             if found != Vec::from_iter(expected) {
                 surprises += &format!(

@@ -443,3 +443,212 @@ fn a_provider_that_can_t_be_reached_is_told_with_the_next_step() {
     assert_eq!(verified[0]["state"], "unreachable");
     assert!(!json.contains("the-token-itself"), "{json}");
 }
+
+const HOURS: &str = "\
+chat \"The hours\"
+  customer Maria
+Maria: hi
+Bot:   How can we help?
+       [Opening hours] [A person]
+Maria: [Opening hours]
+Bot:   We are open every day.
+";
+
+#[test]
+fn coverage_is_a_table_a_warning_of_steps_that_no_test_enters_a_file_and_the_colours_of_the_graph() {
+    let with_more = FLOW.to_owned() + "\nstep parking\n  say \"Behind the shop.\"\n  done\n";
+    let with_more = with_more.replace("    \"A person\"", "    \"Parking\" -> parking\n    \"A person\"");
+    let chat = HOURS.replace("[A person]", "[Parking] [A person]");
+    let story = shop()
+        .file("flows/front.flow", &with_more)
+        .file("flows/tests/hours.chat", &chat);
+    story
+        .run(["test", "--coverage", "--coverage-json", "coverage.json"])
+        .code(0)
+        .stdout_has("never: [Parking], [A person], otherwise, otherwise used up")
+        .stderr_has("warning[F901]: no conversation test comes to the step \"parking\"")
+        .stderr_has("flows/front.flow:15");
+    let told: serde_json::Value = serde_json::from_str(&story.read("coverage.json")).expect("JSON");
+    assert_eq!((&told["taken"], &told["all"]), (&1.into(), &5.into()));
+    assert_eq!(told["steps"][2]["step"], "front/parking");
+    assert_eq!(told["steps"][2]["entered"], false);
+    let drawn = story.run(["graph", "--coverage"]).code(0).stdout_text();
+    for (class, node) in [("whole", "n3"), ("part", "n2"), ("never", "n4")] {
+        assert!(
+            drawn.contains(&format!("class {node} {class}\n")),
+            "{class}: {drawn}"
+        );
+    }
+    assert!(drawn.contains("1/5"), "{drawn}");
+    story
+        .run(["graph", "--coverage", "--format", "dot"])
+        .code(0)
+        .stdout_has("fillcolor=\"#f8cccc\"");
+    story
+        .run(["graph", "--coverage", "--format", "json"])
+        .code(0)
+        .stdout_has("\"taken\": 1");
+    let plain = story.run(["graph"]).code(0).stdout_text();
+    assert!(!plain.contains("classDef"));
+}
+
+/// Elements and attributes that readers of JUnit files know (Jenkins' `junit-10.xsd`, and `skipped` on the whole, which
+/// Ant and Maven write), and in which they stand.
+const JUNIT: [(&str, &str, &[&str]); 5] = [
+    (
+        "testsuites",
+        "",
+        &["name", "tests", "failures", "errors", "time", "disabled"],
+    ),
+    (
+        "testsuite",
+        "testsuites",
+        &[
+            "name",
+            "tests",
+            "failures",
+            "errors",
+            "disabled",
+            "skipped",
+            "time",
+            "timestamp",
+            "id",
+            "package",
+        ],
+    ),
+    (
+        "testcase",
+        "testsuite",
+        &["name", "classname", "time", "status", "assertions"],
+    ),
+    ("failure", "testcase", &["message", "type"]),
+    ("error", "testcase", &["message", "type"]),
+];
+
+/// Reads a JUnit file by hand; gives how often each element stands in it.
+#[track_caller]
+fn valid_junit(xml: &str) -> std::collections::BTreeMap<String, usize> {
+    let mut open: Vec<String> = Vec::new();
+    let mut count = std::collections::BTreeMap::new();
+    let body = xml.split_once("?>").expect("an XML declaration").1;
+    for part in body.split('<').skip(1) {
+        let (tag, _) = part.split_once('>').expect("a tag is closed");
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop().as_deref(), Some(name), "{xml}");
+            continue;
+        }
+        let name = tag.split([' ', '/']).next().expect("a name");
+        let known = JUNIT.iter().find(|known| known.0 == name);
+        let (_, parent, attributes) = known.unwrap_or_else(|| panic!("nobody knows <{name}>: {xml}"));
+        assert_eq!(open.last().map_or("", String::as_str), *parent, "{xml}");
+        for attribute in tag.split('"').step_by(2) {
+            let attribute = attribute
+                .trim_end_matches('=')
+                .rsplit(' ')
+                .next()
+                .unwrap_or_default();
+            let known = attribute.is_empty() || attribute == "/" || attribute == name;
+            assert!(
+                known || attributes.contains(&attribute),
+                "<{name} {attribute}>: {xml}"
+            );
+        }
+        *count.entry(name.to_owned()).or_default() += 1;
+        if !tag.ends_with('/') {
+            open.push(name.to_owned());
+        }
+    }
+    assert!(open.is_empty(), "{xml}");
+    count
+}
+
+#[test]
+fn a_junit_file_is_as_its_readers_expect_and_a_failure_carries_the_difference() {
+    let story = shop()
+        .file("flows/tests/a.chat", HOURS)
+        .file(
+            "flows/tests/b.chat",
+            &HOURS.replace("every day.", "\"never\" & <only> then."),
+        )
+        .file("flows/tests/c.chat", "chat \"x\"\n(the moon rises)\n");
+    story.run(["test", "--junit", "out.xml"]).code(1);
+    let xml = story.read("out.xml");
+    let count = valid_junit(&xml);
+    assert_eq!((count["testsuite"], count["testcase"]), (3, 3), "{xml}");
+    assert_eq!((count["failure"], count["error"]), (1, 1), "{xml}");
+    for part in [
+        "- Bot:   We are open &quot;never&quot; &amp; &lt;only&gt; then.",
+        "+ Bot:   We are open every day.",
+        "no stage direction reads like (the moon rises)",
+    ] {
+        let part_as_text = part.replace("&quot;", "\"");
+        assert!(
+            xml.contains(part) || xml.contains(&part_as_text),
+            "{part} is not in {xml}"
+        );
+    }
+}
+
+#[test]
+fn what_is_sent_is_compared_byte_for_byte_and_blessed() {
+    let chat = HOURS.replace(
+        "Maria: [Opening hours]",
+        "check  sends exactly \"menu.json\"\nMaria: [Opening hours]",
+    );
+    let story = shop().file("flows/tests/hours.chat", &chat);
+    story
+        .run(["test"])
+        .code(1)
+        .stdout_has("there is no file menu.json beside the transcript; --bless writes it");
+    story
+        .run(["test", "--bless"])
+        .code(0)
+        .stderr_has("wrote flows/tests/menu.json");
+    let golden = story.read("flows/tests/menu.json");
+    let sent: serde_json::Value = serde_json::from_str(&golden).expect("JSON");
+    assert_eq!(sent[0]["messaging_product"], "whatsapp");
+    assert_eq!(
+        sent[0]["interactive"]["action"]["buttons"][1]["reply"]["title"],
+        "A person"
+    );
+    story.run(["test"]).code(0);
+    let other = golden.replace("A person", "A human");
+    story
+        .file("flows/tests/menu.json", &other)
+        .run(["test"])
+        .code(1)
+        .stdout_has("the last turn is sent otherwise")
+        .stdout_has("A human");
+}
+
+#[test]
+fn conversations_of_every_way_are_written_once_and_pass() {
+    let story = shop();
+    story
+        .run(["test", "--generate"])
+        .code(0)
+        .stdout_has("wrote flows/tests/generated/front.chat with ");
+    let written = story.read("flows/tests/generated/front.chat");
+    for part in [
+        "chat \"Happy path\"",
+        "chat \"Wrong too often\"",
+        "chat \"Cancelled\"",
+        "Maria: [A person]",
+        "(handed to people)",
+        "Bot:   We are open every day.",
+        "Bot:   Please say that again.",
+    ] {
+        assert!(written.contains(part), "{part} is not in\n{written}");
+    }
+    // Every exit is taken, and the bot says what is written.
+    story
+        .run(["test", "--coverage", "--fail-under", "100"])
+        .code(0)
+        .stdout_has(" 0 failed");
+    let story = story.file("flows/tests/generated/front.chat", "# mine\n");
+    story
+        .run(["test", "--generate"])
+        .code(0)
+        .stdout_has("left flows/tests/generated/front.chat alone: it is there already");
+    assert_eq!(story.read("flows/tests/generated/front.chat"), "# mine\n");
+}

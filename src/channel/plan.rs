@@ -16,7 +16,7 @@ use crate::message::{Address, Choice, Choices, MediaKind, MediaSource, OutboundB
 const MOST_PARTS: usize = 10;
 
 /// Label of the button that opens a list, where the flow gives none. A word most languages share.
-const OPEN: &str = "Menu";
+pub const OPEN: &str = "Menu";
 
 /// What stands for a text the provider insists on and the flow left empty.
 const NOTHING: &str = "…";

@@ -1,18 +1,27 @@
 //! Which ways out of each question and service call the conversations have taken.
 //!
-//! Steps are easy to cover; faults live in the unhappy exits, so those are counted.
+//! Steps are easy to cover; faults live in the unhappy exits, so those are counted. A step that no conversation enters
+//! at all is a warning (F901).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::{Exit, Log};
+use serde_json::{Value as Json, json};
+
+use crate::engine::{Exit, Log, MORE};
+use crate::flow::diagnostic::{Code, Diagnostic};
+use crate::flow::graph::Covered;
 use crate::flow::program::{Program, StateKind};
 use crate::flow::slug;
+use crate::flow::source::{SourceLine, Sources};
 
 /// Exits of every state that has any, in the order of the program.
 #[derive(Debug, Clone)]
 pub struct Coverage {
     states: Vec<Counted>,
     taken: BTreeMap<String, BTreeSet<Exit>>,
+    /// Every step, `flow/step`, with its words and where it stands.
+    steps: Vec<(String, String, SourceLine)>,
+    entered: BTreeSet<String>,
 }
 
 /// A state with its exits and their names for people.
@@ -35,9 +44,20 @@ impl Coverage {
             })
             .filter(|state| !state.exits.is_empty())
             .collect();
+        let steps = program
+            .steps
+            .iter()
+            .map(|step| {
+                let flow = &program.flows[step.flow as usize].name;
+                let name = format!("{flow}/{}", step.name);
+                (name, step.words.clone(), program.place(step.place))
+            })
+            .collect();
         Coverage {
             states,
             taken: BTreeMap::new(),
+            steps,
+            entered: BTreeSet::new(),
         }
     }
 
@@ -45,6 +65,9 @@ impl Coverage {
         for entry in log {
             if let Log::Left { state, exit } = entry {
                 self.taken.entry(state.clone()).or_default().insert(exit.clone());
+            }
+            if let Log::Entered { flow, step } = entry {
+                self.entered.insert(format!("{flow}/{step}"));
             }
         }
     }
@@ -66,6 +89,72 @@ impl Coverage {
             .iter()
             .filter(move |(exit, _)| taken.is_some_and(|taken| taken.contains(exit)))
             .map(|(_, n)| n.as_str())
+    }
+
+    /// Steps that were never entered, as warnings.
+    pub fn never(&self, sources: &Sources) -> Vec<Diagnostic> {
+        self.steps
+            .iter()
+            .filter(|(name, ..)| !self.entered.contains(name))
+            .filter_map(|(_, words, at)| {
+                let span = sources.line(at)?;
+                let message = format!("no conversation test comes to the step {words:?}");
+                Some(
+                    Diagnostic::new(Code::F901, span, message, "never entered by a test")
+                        .note("What is never played may say anything. Write a .chat that goes there, or let `switchboard test --generate` write one."),
+                )
+            })
+            .collect()
+    }
+
+    /// How much of each step was taken, by `flow/step`.
+    pub fn by_step(&self) -> BTreeMap<String, Covered> {
+        let mut steps: BTreeMap<String, Covered> = self
+            .steps
+            .iter()
+            .map(|(name, ..)| {
+                let covered = Covered {
+                    entered: self.entered.contains(name),
+                    taken: 0,
+                    all: 0,
+                };
+                (name.clone(), covered)
+            })
+            .collect();
+        for state in &self.states {
+            let step = state.name.split('.').next().unwrap_or_default();
+            if let Some(covered) = steps.get_mut(step) {
+                covered.taken += self.taken_of(&state.name, &state.exits).count();
+                covered.all += state.exits.len();
+            }
+        }
+        steps
+    }
+
+    /// For tools: every state with its exits, and every step.
+    pub fn json(&self) -> Json {
+        let states: Vec<Json> = self
+            .states
+            .iter()
+            .map(|state| {
+                let taken: BTreeSet<&str> = self.taken_of(&state.name, &state.exits).collect();
+                let exits: Vec<Json> = state
+                    .exits
+                    .iter()
+                    .map(|(_, words)| json!({ "exit": words, "taken": taken.contains(words.as_str()) }))
+                    .collect();
+                json!({ "state": state.name, "place": state.place, "exits": exits })
+            })
+            .collect();
+        let steps: Vec<Json> = self
+            .steps
+            .iter()
+            .map(|(name, _, at)| {
+                json!({ "step": name, "place": at.to_string(), "entered": self.entered.contains(name) })
+            })
+            .collect();
+        let (taken, all) = self.count();
+        json!({ "taken": taken, "all": all, "states": states, "steps": steps })
     }
 
     /// A table: state, exits taken and missing, where it stands.
@@ -123,6 +212,9 @@ fn exits(program: &Program, kind: &StateKind) -> Vec<(Exit, String)> {
                     )
                 })
                 .collect();
+            if let Some(label) = question.more {
+                exits.push((Exit::Option(MORE.to_owned()), format!("more [{}]", text(label))));
+            }
             if question.none.is_some() {
                 exits.push((Exit::Empty, "none".to_owned()));
             }

@@ -9,6 +9,8 @@ mod check;
 pub mod coverage;
 pub mod dialogue;
 pub mod explore;
+pub mod generate;
+mod golden;
 pub mod parse;
 pub mod promises;
 pub mod published;

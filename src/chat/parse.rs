@@ -84,6 +84,7 @@ impl Reader<'_> {
                 line: number,
                 setup: Setup::default(),
                 beats: Vec::new(),
+                golden: BTreeMap::new(),
             });
             return;
         }

@@ -117,16 +117,18 @@ impl Watch {
             .iter()
             .any(|effect| matches!(effect, Effect::OptOut { .. }));
         for effect in &turn.effects {
-            match effect {
-                Effect::Fault(fault) if !services_own(fault, event, turn) => broken.push(Broken::Fault {
+            if let Effect::Fault(fault) = effect
+                && !services_own(fault, event, turn)
+            {
+                broken.push(Broken::Fault {
                     what: fault.what.clone(),
                     place: fault.place.to_string(),
-                }),
-                Effect::Handoff(_) | Effect::Closed { .. } | Effect::OptOut { .. } => {
-                    self.moment.excused = true
-                }
-                _ => {}
+                });
             }
+            self.moment.excused |= matches!(
+                effect,
+                Effect::Handoff(_) | Effect::Closed { .. } | Effect::OptOut { .. }
+            );
         }
         let by_customer = matches!(event.kind, EventKind::Message(_) | EventKind::Tap { .. });
         if by_customer
@@ -151,13 +153,12 @@ impl Watch {
             }
         }
         for entry in &turn.log {
-            match entry {
-                Log::Asked { state } => self.moment.asked.push(state.clone()),
-                Log::Left { .. } => self.moment.left = true,
-                // A `gather` collects in silence.
-                Log::Stale { .. } | Log::Collected { .. } => self.moment.excused = true,
-                _ => {}
+            if let Log::Asked { state } = entry {
+                self.moment.asked.push(state.clone());
             }
+            self.moment.left |= matches!(entry, Log::Left { .. });
+            // A `gather` collects in silence.
+            self.moment.excused |= matches!(entry, Log::Stale { .. } | Log::Collected { .. });
         }
         // A plan or a timer must not put a question beside the one that is open.
         if let (EventKind::Timer { .. }, Some(open), Some(asked)) =

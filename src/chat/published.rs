@@ -1,4 +1,5 @@
-//! `(publish "dir")`: the versions that go live in the middle of a story, read from their folders before it is played.
+//! What stories name beside their transcript, read before they are played: the versions of `(publish "dir")`, which go
+//! live in the middle of a story, and the files of `check  sends exactly "…"`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,13 @@ pub enum NotPublished {
 pub fn load(stories: &mut [Story], transcript: &Path) -> Result<(), NotPublished> {
     let mut read: BTreeMap<String, Version> = BTreeMap::new();
     for story in stories {
+        let goldens: Vec<String> = story.goldens().map(str::to_owned).collect();
+        for name in goldens {
+            // One that is missing is what the check says then.
+            if let Ok(text) = std::fs::read_to_string(beside(transcript, &name)) {
+                story.golden.insert(name, text);
+            }
+        }
         let folders: Vec<String> = story.folders().map(str::to_owned).collect();
         for folder in folders {
             let version = match read.get(&folder) {
@@ -48,10 +56,15 @@ pub fn load(stories: &mut [Story], transcript: &Path) -> Result<(), NotPublished
     Ok(())
 }
 
+/// Where a file or folder stands that a transcript names.
+pub fn beside(transcript: &Path, name: &str) -> PathBuf {
+    transcript.parent().unwrap_or(Path::new("")).join(name)
+}
+
 fn version(folder: &str, transcript: &Path) -> Result<Version, NotPublished> {
-    let beside = transcript.parent().unwrap_or(Path::new("")).join(folder);
-    let place = if beside.is_dir() {
-        beside
+    let there = beside(transcript, folder);
+    let place = if there.is_dir() {
+        there
     } else {
         PathBuf::from(folder)
     };

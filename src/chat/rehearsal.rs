@@ -49,6 +49,8 @@ pub struct Rehearsal<'a> {
     pub(super) tamper: Option<fn(&Event, &mut crate::engine::Turn)>,
     /// Said and not yet looked at.
     pub said: VecDeque<Said>,
+    /// What was said last, at once: an event and what followed from it.
+    pub last: Vec<OutboundBody>,
     /// Everything that happened, in order.
     pub happened: Vec<Happened>,
     pub log: Vec<Log>,
@@ -61,6 +63,10 @@ pub struct Rehearsal<'a> {
 pub(super) struct Improvise {
     pub luck: u64,
     pub words: Arc<Words>,
+    /// What the next call gets whatever the luck, and what the calls after it get: what they declare.
+    pub next: Option<GivenAnswer>,
+    /// Services are in good health: they answer what they declare.
+    pub healthy: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -143,6 +149,7 @@ impl<'a> Rehearsal<'a> {
             #[cfg(test)]
             tamper: None,
             said: VecDeque::new(),
+            last: Vec::new(),
             happened: Vec::new(),
             log: Vec::new(),
             screen: Vec::new(),
@@ -173,6 +180,7 @@ impl<'a> Rehearsal<'a> {
             #[cfg(test)]
             tamper: self.tamper,
             said: VecDeque::new(),
+            last: Vec::new(),
             happened: Vec::new(),
             log: Vec::new(),
             screen: self.screen.last().cloned().into_iter().collect(),
@@ -384,6 +392,7 @@ impl<'a> Rehearsal<'a> {
         self.watch.begins(&kind, &self.position, &self.memory, self.now);
         let mut events = VecDeque::from([kind]);
         let mut calls = 0;
+        let mut spoke = false;
         while let Some(kind) = events.pop_front() {
             let event = Event { at: self.now, kind };
             #[cfg_attr(not(test), expect(unused_mut, reason = "only a test changes a turn"))]
@@ -410,6 +419,9 @@ impl<'a> Rehearsal<'a> {
                         self.timers.remove(&id);
                     }
                 }
+            }
+            if !turn.outbox.is_empty() && !std::mem::replace(&mut spoke, true) {
+                self.last.clear();
             }
             turn.outbox.into_iter().for_each(|outgoing| self.say(outgoing));
             self.happened
@@ -454,6 +466,7 @@ impl<'a> Rehearsal<'a> {
     }
 
     fn say(&mut self, outgoing: Outgoing) {
+        self.last.push(outgoing.body.clone());
         for shown in transcript::show(&outgoing.body) {
             if !shown.options.is_empty() {
                 self.screen.push(shown.options.clone());
@@ -469,9 +482,15 @@ impl<'a> Rehearsal<'a> {
 
     /// The most specific mock that fits; of equals, each answers once and the last one goes on answering.
     fn answer(&mut self, call: &Call) -> Result<Answer, Stuck> {
-        if let Some(improvise) = &self.improvise {
+        if let Some(improvise) = &mut self.improvise {
             let luck = improvise.luck.wrapping_add(self.improvised.len() as u64);
-            let answer = explore::serve(self.machine.program(), &improvise.words, call, luck);
+            let answer = match improvise.next.take() {
+                Some(answer) => answer,
+                None => {
+                    let program = self.machine.program();
+                    explore::serve(program, &improvise.words, call, luck, improvise.healthy)
+                }
+            };
             self.improvised.push(Given {
                 service: call.service.clone(),
                 action: call.action.clone(),

@@ -13,6 +13,8 @@ pub struct Ran {
     pub file: String,
     pub text: String,
     pub stories: Vec<(Story, Played)>,
+    /// Why the file can't be read, if so: a sentence each.
+    pub mistakes: Vec<String>,
 }
 
 /// A failed story as text.
@@ -113,12 +115,25 @@ pub fn junit(runs: &[Ran]) -> Result<String, quick_junit::SerializeError> {
                 Some(failed) => TestCaseStatus::NonSuccess {
                     kind: NonSuccessKind::Failure,
                     message: Some(headline(failed).into()),
-                    ty: None,
+                    ty: Some("conversation".into()),
                     description: Some(failure(&run.file, &run.text, story, played, failed).into()),
                     reruns: NonSuccessReruns::default(),
                 },
             };
             let mut case = TestCase::new(story.title.as_str(), status);
+            case.set_classname(run.file.as_str());
+            case.set_time(Duration::ZERO);
+            suite.add_test_case(case);
+        }
+        if let Some(first) = run.mistakes.first() {
+            let status = TestCaseStatus::NonSuccess {
+                kind: NonSuccessKind::Error,
+                message: Some(first.as_str().into()),
+                ty: Some("unreadable".into()),
+                description: Some(run.mistakes.join("\n").into()),
+                reruns: NonSuccessReruns::default(),
+            };
+            let mut case = TestCase::new("the file can be read", status);
             case.set_classname(run.file.as_str());
             case.set_time(Duration::ZERO);
             suite.add_test_case(case);

@@ -2,8 +2,9 @@
 //! Effects are lenient: a call or timer that nobody mentions is fine.
 
 use super::check;
+use super::golden;
 use super::rehearsal::{Happened, Rehearsal, Said, Stuck, same, with_args};
-use super::story::{Act, Beat, BeatKind, Expected, Story};
+use super::story::{Act, Beat, BeatKind, Expected, Story, exactly};
 use crate::engine::{EventKind, Log, Machine, Noted, SessionSettings};
 use crate::flow::value::Value;
 use jiff::civil;
@@ -21,6 +22,8 @@ pub struct Played {
     pub stands: String,
     /// Values known at the end, for the report: name and value as JSON.
     pub values: Vec<(String, String)>,
+    /// The file that `check  sends exactly "…"` names and what it should hold now, if the story fails there.
+    pub wanted: Option<(String, String)>,
 }
 
 /// The first thing that went differently.
@@ -85,6 +88,7 @@ pub fn play(machine: &Machine, story: &Story) -> Played {
         failure,
         stands: check::stands(&player.rehearsal),
         values: check::values(&player.rehearsal),
+        wanted: player.wanted,
         log: player.rehearsal.log,
     }
 }
@@ -98,6 +102,7 @@ pub(super) struct Player<'a> {
     topic: Option<String>,
     /// How much of what happened the transcript has mentioned.
     mentioned: usize,
+    wanted: Option<(String, String)>,
 }
 
 impl<'a> Player<'a> {
@@ -129,6 +134,7 @@ impl<'a> Player<'a> {
             burst: Vec::new(),
             topic: None,
             mentioned: 0,
+            wanted: None,
         }
     }
 
@@ -209,6 +215,14 @@ impl<'a> Player<'a> {
             }
             BeatKind::Silence => self.nothing_more()?,
             BeatKind::Given(given) => self.rehearsal.mock(given.clone()),
+            BeatKind::Check(text) if exactly(text).is_some() => {
+                let name = exactly(text).unwrap_or_default();
+                let golden = self.story.golden.get(name).map(String::as_str);
+                if let Err((why, sent)) = golden::fits(&self.rehearsal, name, golden) {
+                    self.wanted = Some((name.to_owned(), sent));
+                    return Err(untrue(beat, text, why));
+                }
+            }
             BeatKind::Check(text) => {
                 check::holds(&self.rehearsal, text).map_err(|why| untrue(beat, text, why))?
             }

@@ -20,6 +20,9 @@ pub struct Story {
     pub beats: Vec<Beat>,
     /// Versions that are published on the way, by the folder as written; see [`super::published`].
     pub published: BTreeMap<String, Version>,
+    /// Texts of the files that `check  sends exactly "…"` names, as far as they are there; read together with
+    /// `published`.
+    pub golden: BTreeMap<String, String>,
 }
 
 impl Story {
@@ -30,6 +33,20 @@ impl Story {
             _ => None,
         })
     }
+
+    /// Files that `check  sends exactly "…"` names, relative to the transcript.
+    pub fn goldens(&self) -> impl Iterator<Item = &str> {
+        self.beats.iter().filter_map(|beat| match &beat.kind {
+            BeatKind::Check(text) => exactly(text),
+            _ => None,
+        })
+    }
+}
+
+/// `golden.json` of `sends exactly "golden.json"`.
+pub(super) fn exactly(check: &str) -> Option<&str> {
+    let name = check.strip_prefix("sends exactly")?.trim();
+    name.strip_prefix('"')?.strip_suffix('"')
 }
 
 /// Flows that are published in the middle of a story.

@@ -4,7 +4,7 @@
 //! line, rows one a line, `<See times>` for the list's button, `[Open -> https…]` for a link.
 
 use super::story::Expected;
-use crate::channel::{Caps, Outbound, Show, Step, plan};
+use crate::channel::{Caps, OPEN, Outbound, Show, Step, plan};
 use crate::message::{Address, MediaKind, MediaSource, OutboundBody};
 
 /// A message as lines of a transcript.
@@ -33,6 +33,17 @@ pub fn show(body: &OutboundBody) -> Vec<Shown> {
             Step::Seen { .. } | Step::HandOff { .. } | Step::Resolve { .. } => None,
         })
         .collect()
+}
+
+/// A message that was sent, as a transcript writes it; `None` for what the customer does not see.
+pub fn sent(step: &Step) -> Option<Shown> {
+    match step {
+        Step::Send { show, .. } => {
+            let authored = matches!(show, Show::List { open, .. } if open != OPEN);
+            Some(shown(show, authored))
+        }
+        Step::Seen { .. } | Step::HandOff { .. } | Step::Resolve { .. } => None,
+    }
 }
 
 fn shown(show: &Show, authored_open: bool) -> Shown {

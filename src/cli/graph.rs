@@ -6,7 +6,9 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use super::{Exit, files, test};
-use crate::flow::{self, graph};
+use crate::engine::Machine;
+use crate::flow;
+use crate::flow::graph::Graph;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -17,6 +19,9 @@ pub(super) struct Args {
     flows: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = Format::Mermaid)]
     format: Format,
+    /// Colour the steps by what the .chat conversations beside the flows take: green all, yellow some, red never entered
+    #[arg(long)]
+    coverage: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -30,7 +35,7 @@ enum Format {
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
     let folder = args.flows.clone().unwrap_or_else(files::default_flows);
-    let sources = files::sources(&[folder])?;
+    let sources = files::sources(std::slice::from_ref(&folder))?;
     let Some(program) = test::program(&sources) else {
         return Ok(Exit::Findings);
     };
@@ -44,10 +49,15 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
             all.join(", ")
         )));
     }
+    let mut graph = Graph::of(&program, only.as_deref());
+    if args.coverage {
+        let coverage = test::coverage_of(&Machine::load(program), &folder)?;
+        graph.cover(&coverage.by_step());
+    }
     let drawn = match args.format {
-        Format::Mermaid => graph::mermaid(&program, only.as_deref()),
-        Format::Dot => graph::dot(&program, only.as_deref()),
-        Format::Json => graph::json(&program, only.as_deref()),
+        Format::Mermaid => graph.mermaid(),
+        Format::Dot => graph.dot(),
+        Format::Json => graph.json(),
     };
     println!("{}", drawn.trim_end());
     Ok(Exit::Good)

@@ -1,13 +1,14 @@
 //! `switchboard test`: replays conversations.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use super::{Exit, check, files, watch};
 use crate::chat::coverage::Coverage;
 use crate::chat::report::{self, Ran};
-use crate::chat::{bless, parse, published, run};
+use crate::chat::{bless, generate, parse, published, run};
 use crate::engine::Machine;
 use crate::flow::program::Program;
 use crate::flow::source::Sources;
@@ -29,12 +30,18 @@ pub(super) struct Args {
     /// Also write the result as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Print which exits of each question were taken
+    /// Print which exits of each question were taken, and warn of steps that no conversation enters (F901)
     #[arg(long)]
     coverage: bool,
+    /// Also write the coverage as JSON
+    #[arg(long, value_name = "FILE")]
+    coverage_json: Option<PathBuf>,
     /// Fail if fewer than this many per cent of the exits were taken
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     fail_under: Option<u8>,
+    /// Write conversations of every way through every flow instead, with what the bot says today; existing files stay
+    #[arg(long, conflicts_with_all = ["bless", "watch", "junit", "coverage", "coverage_json", "filter"])]
+    generate: bool,
     /// Play again whenever a file changes, until stopped with Ctrl+C
     #[arg(long)]
     watch: bool,
@@ -71,6 +78,9 @@ fn once(args: &Args, folder: PathBuf) -> Result<Exit> {
         return Ok(Exit::Findings);
     };
     let machine = Machine::load(program);
+    if args.generate {
+        return write_generated(args, &machine, &folder);
+    }
     let wanted: Vec<(PathBuf, Option<u32>)> = if args.paths.is_empty() {
         vec![(folder, None)]
     } else {
@@ -86,27 +96,45 @@ fn once(args: &Args, folder: PathBuf) -> Result<Exit> {
                 Err(mistakes) => {
                     mistakes.iter().for_each(|mistake| eprintln!("error: {mistake}"));
                     unreadable = true;
+                    runs.push(Ran {
+                        file: name,
+                        text,
+                        stories: Vec::new(),
+                        mistakes: mistakes.iter().map(ToString::to_string).collect(),
+                    });
                     continue;
                 }
             };
             if let Err(why) = published::load(&mut stories, &file) {
                 eprintln!("error: {name}: {why}");
                 unreadable = true;
+                runs.push(Ran {
+                    file: name,
+                    text,
+                    stories: Vec::new(),
+                    mistakes: vec![why.to_string()],
+                });
                 continue;
             }
             let mut ran = Ran {
                 file: name,
                 text,
                 stories: Vec::new(),
+                mistakes: Vec::new(),
             };
-            for story in stories.into_iter().filter(|story| {
+            for mut story in stories.into_iter().filter(|story| {
                 line.is_none_or(|line| story.line == line)
                     && args
                         .filter
                         .as_ref()
                         .is_none_or(|words| story.title.contains(words.as_str()))
             }) {
-                let played = run::play(&machine, &story);
+                let mut played = run::play(&machine, &story);
+                while let Some((name, text)) = played.wanted.take_if(|_| args.bless) {
+                    write_golden(&file, &name, &text)?;
+                    story.golden.insert(name, text);
+                    played = run::play(&machine, &story);
+                }
                 coverage.add(&played.log);
                 match &played.failure {
                     None => passed += 1,
@@ -132,6 +160,14 @@ fn once(args: &Args, folder: PathBuf) -> Result<Exit> {
     }
     if args.coverage {
         print!("{}", coverage.table());
+        if passed + failed > 0 {
+            let never = coverage.never(&sources);
+            eprint!("{}", render::text(&sources, &never, check::colour()));
+        }
+    }
+    if let Some(path) = &args.coverage_json {
+        let text = serde_json::to_string_pretty(&coverage.json())? + "\n";
+        std::fs::write(path, text).with_context(|| format!("can't write {}", path.display()))?;
     }
     println!("{passed} passed, {failed} failed");
     if passed + failed == 0 && !unreadable {
@@ -149,6 +185,65 @@ fn once(args: &Args, folder: PathBuf) -> Result<Exit> {
     } else {
         Exit::Good
     })
+}
+
+/// One file a flow, in `tests/generated` beside the flows or in the folder that is named.
+fn write_generated(args: &Args, machine: &Machine, flows: &Path) -> Result<Exit> {
+    let folder = match args.paths.as_slice() {
+        [] => flows.join("tests/generated"),
+        [folder] => PathBuf::from(folder),
+        _ => return Err(Exit::Usage.because("name one folder for what is generated")),
+    };
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("can't make the folder {}", folder.display()))?;
+    for generated in generate::generate(machine) {
+        let path = folder.join(format!("{}.chat", generated.flow));
+        match std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+        {
+            Ok(mut file) => {
+                file.write_all(generated.text.as_bytes())
+                    .with_context(|| format!("can't write {}", path.display()))?;
+                println!(
+                    "wrote {} with {} conversations",
+                    files::shown(&path),
+                    generated.chats
+                );
+            }
+            Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists => {
+                println!("left {} alone: it is there already", files::shown(&path));
+            }
+            Err(why) => return Err(why).with_context(|| format!("can't write {}", path.display())),
+        }
+    }
+    Ok(Exit::Good)
+}
+
+fn write_golden(chat: &Path, name: &str, text: &str) -> Result<()> {
+    let path = published::beside(chat, name);
+    std::fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))?;
+    eprintln!("wrote {}", path.display());
+    Ok(())
+}
+
+/// What the conversations in a folder take, failed ones too: a failed one has taken what it came to.
+pub(super) fn coverage_of(machine: &Machine, folder: &PathBuf) -> Result<Coverage> {
+    let mut coverage = Coverage::of(machine.program());
+    for file in files::find(std::slice::from_ref(folder), "chat")? {
+        let name = files::shown(&file);
+        match parse::parse(&name, &files::read(&file)?) {
+            Ok(mut stories) => {
+                published::load(&mut stories, &file)?;
+                stories
+                    .iter()
+                    .for_each(|story| coverage.add(&run::play(machine, story).log));
+            }
+            Err(mistakes) => mistakes.iter().for_each(|mistake| eprintln!("error: {mistake}")),
+        }
+    }
+    Ok(coverage)
 }
 
 /// `FILE:LINE` or a path.

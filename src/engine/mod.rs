@@ -42,6 +42,7 @@ pub use later::is_plan;
 pub use legal::is_opt_out;
 pub use machine::Machine;
 pub use position::{Frame, Mode, OldQuestion, Planned, Position, SentOption};
+pub use rows::MORE;
 pub use turn::{
     Call, Closing, Effect, Exit, Fault, HandedOver, Log, MemoryWrite, Noted, Outgoing, TimerChange, Turn,
 };

@@ -252,6 +252,10 @@ impl Run<'_> {
                 return self.finish_gather(state, question);
             }
             Some(question) if sent.id == super::rows::MORE && question.more.is_some() => {
+                self.log.push(Log::Left {
+                    state: self.m.program.states[state as usize].name.clone(),
+                    exit: Exit::Option(super::rows::MORE.to_owned()),
+                });
                 self.next_page(state)
             }
             _ => self.option_taken(state, sent),

@@ -10,7 +10,7 @@ use crate::flow::value::Value;
 use crate::message::Limits;
 
 /// Id of the row that leads to further rows.
-pub(super) const MORE: &str = "(more)";
+pub const MORE: &str = "(more)";
 /// Items that are looked at; further ones are not offered.
 const ITEMS: usize = 200;
 /// Without pages all rows go out at once, so that there is room for fewer of them.

@@ -183,6 +183,7 @@ codes! {
     F802 Error "a `(was …)` that names a step that is still there",
     F803 Warning "an option that people have on their screens and that is gone",
     F804 Warning "a field of contacts that has another type now",
+    F901 Warning "a step that no conversation test comes to",
 }
 
 impl std::fmt::Display for Code {

@@ -114,6 +114,23 @@ impl Sources {
     }
 }
 
+impl Sources {
+    /// The text of a line without its indentation; `None` if no file has it.
+    pub fn line(&self, at: &SourceLine) -> Option<Span> {
+        let index = self.files.iter().position(|file| file.path == at.file)?;
+        let file = &self.files[index];
+        let start = *file.line_starts.get((at.line as usize).checked_sub(1)?)? as usize;
+        let text = file.line_text(at.line);
+        let indent = text.len() - text.trim_start().len();
+        let id = FileId(index as u16);
+        Some(Span::new(
+            id,
+            start + indent,
+            start + text.trim_end().len().max(indent),
+        ))
+    }
+}
+
 /// A place to show to people: path and line (from 1).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SourceLine {

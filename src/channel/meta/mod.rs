@@ -33,6 +33,14 @@ pub use errors::meaning_of;
 pub use media::Files;
 pub use route::{BLANKS, Key, Paths, Route};
 
+/// The JSON by which the Cloud API is asked to carry out a step.
+///
+/// # Errors
+/// If there is no such request.
+pub fn cloud_json(step: &super::Step) -> Result<Vec<u8>, super::EncodeError> {
+    encode::body_of(step)
+}
+
 pub(super) use decode::read_body;
 pub(super) use encode::body_of;
 pub(super) use envelope::decode;

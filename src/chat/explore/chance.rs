@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::words::Words;
 use crate::chat::story::{Act, GivenAnswer};
 use crate::engine::Call;
-use crate::flow::program::Program;
+use crate::flow::program::{Action, Program};
 use crate::flow::tree::Kind;
 use crate::message::MediaKind;
 
@@ -213,8 +213,14 @@ fn guessed(field: &str, nth: u64) -> Json {
     }
 }
 
-/// Answers a call: three in four from what the action gives; else it refuses, fails or hangs.
-pub(in crate::chat) fn serve(program: &Program, words: &Words, call: &Call, luck: u64) -> GivenAnswer {
+/// Answers a call: mostly from what the action gives; unless it is `healthy`, six in sixteen refuse, fail or hang.
+pub(in crate::chat) fn serve(
+    program: &Program,
+    words: &Words,
+    call: &Call,
+    luck: u64,
+    healthy: bool,
+) -> GivenAnswer {
     // Calls of one move draw apart, and the same name draws the same way.
     let salt = call
         .action
@@ -228,18 +234,21 @@ pub(in crate::chat) fn serve(program: &Program, words: &Words, call: &Call, luck
         .find(|service| service.name == call.service)
         .and_then(|service| service.actions.iter().find(|action| action.name == call.action));
     match chance.below(16) {
+        0..=5 if healthy => good(action, words, &mut chance),
         0 => GivenAnswer::TimesOut,
         1 => GivenAnswer::IsDown,
         2 => GivenAnswer::Status(500, json!("oops")),
         3 => GivenAnswer::Status(404, json!({})),
         4 => GivenAnswer::Status(409, json!({})),
         5 => GivenAnswer::Status(422, Json::Null),
-        _ => {
-            let gives = action.into_iter().flat_map(|action| &action.gives);
-            let body = gives
-                .map(|(name, kind)| (name.clone(), chance.value(kind, words)))
-                .collect();
-            GivenAnswer::Status(200, Json::Object(body))
-        }
+        _ => good(action, words, &mut chance),
     }
+}
+
+fn good(action: Option<&Action>, words: &Words, chance: &mut Chance) -> GivenAnswer {
+    let gives = action.into_iter().flat_map(|action| &action.gives);
+    let body = gives
+        .map(|(name, kind)| (name.clone(), chance.value(kind, words)))
+        .collect();
+    GivenAnswer::Status(200, Json::Object(body))
 }

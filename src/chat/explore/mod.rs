@@ -16,17 +16,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(in crate::chat) use chance::serve;
-pub(in crate::chat) use way_out::way_out;
+pub(in crate::chat) use way_out::{is_out, way_out};
 pub(in crate::chat) use words::Words;
+pub(in crate::chat) use written::told;
 
 use super::promises::{Broken, at};
 use super::rehearsal::{Improvise, Rehearsal, Stuck};
-use super::story::Act;
+use super::story::{Act, GivenAnswer};
 use super::written::is_writable;
 use crate::engine::{EventKind, Log, Machine, Mode, SessionSettings};
 use crate::flow::program::StateKind;
 use crate::flow::tree::Kind;
-use chance::Chance;
+pub(in crate::chat) use chance::Chance;
 
 /// Who writes in the place of the bot.
 const PERSON: &str = "Ana";
@@ -63,13 +64,15 @@ impl Lost {
 
 /// One move and the luck that services have in it.
 #[derive(Debug, Clone, PartialEq)]
-struct Turn {
-    what: Move,
-    luck: u64,
+pub(in crate::chat) struct Turn {
+    pub what: Move,
+    pub luck: u64,
+    /// What the first service that is called in it answers, whatever the luck.
+    pub next: Option<GivenAnswer>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Move {
+pub(in crate::chat) enum Move {
     Customer { act: Act, topic: Option<String> },
     Silence(Duration),
     Takes,
@@ -115,6 +118,7 @@ impl<'a> Explorer<'a> {
             let turn = Turn {
                 what: self.choose(&mut chance, &rehearsal),
                 luck: chance.next(),
+                next: None,
             };
             let done = play(&mut rehearsal, &turn);
             taken.push(turn);
@@ -161,6 +165,8 @@ impl<'a> Explorer<'a> {
         rehearsal.improvise = Some(Improvise {
             luck: 0,
             words: self.words.clone(),
+            next: None,
+            healthy: false,
         });
         #[cfg(test)]
         {
@@ -217,7 +223,7 @@ impl<'a> Explorer<'a> {
 }
 
 /// Kinds of answers that the open question takes.
-fn wanted<'m>(rehearsal: &Rehearsal<'m>) -> &'m [Kind] {
+pub(in crate::chat) fn wanted<'m>(rehearsal: &Rehearsal<'m>) -> &'m [Kind] {
     let here = at(&rehearsal.position);
     let states = &rehearsal.machine().program().states;
     match states
@@ -231,9 +237,10 @@ fn wanted<'m>(rehearsal: &Rehearsal<'m>) -> &'m [Kind] {
 }
 
 /// One move. What is on nobody's screen can't be tapped: then nothing happens.
-fn play(rehearsal: &mut Rehearsal<'_>, turn: &Turn) -> Result<(), Broken> {
+pub(in crate::chat) fn play(rehearsal: &mut Rehearsal<'_>, turn: &Turn) -> Result<(), Broken> {
     if let Some(improvise) = &mut rehearsal.improvise {
         improvise.luck = turn.luck;
+        improvise.next.clone_from(&turn.next);
     }
     rehearsal.improvised.clear();
     let outcome = match &turn.what {

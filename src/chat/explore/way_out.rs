@@ -32,6 +32,8 @@ pub(in crate::chat) fn way_out(rehearsal: &Rehearsal<'_>) -> Result<(), Broken> 
     start.improvise.get_or_insert_with(|| Improvise {
         luck: 0,
         words: words.clone(),
+        next: None,
+        healthy: false,
     });
     let mut seen = BTreeSet::from([key(&start.position)]);
     let mut queue = VecDeque::from([start]);
@@ -45,6 +47,7 @@ pub(in crate::chat) fn way_out(rehearsal: &Rehearsal<'_>) -> Result<(), Broken> 
                     &Turn {
                         what: what.clone(),
                         luck: luck * 0x1234_5677,
+                        next: None,
                     },
                 );
                 if is_out(&next) {
@@ -66,7 +69,7 @@ pub(in crate::chat) fn way_out(rehearsal: &Rehearsal<'_>) -> Result<(), Broken> 
 }
 
 /// A person has the chat, the flow is finished, or the chat closed because the author says so.
-fn is_out(rehearsal: &Rehearsal<'_>) -> bool {
+pub(in crate::chat) fn is_out(rehearsal: &Rehearsal<'_>) -> bool {
     let position = &rehearsal.position;
     let closed = rehearsal.happened.iter().any(|happened| match happened {
         Happened::Closed(why) => is_an_end(*why),
@@ -92,7 +95,7 @@ fn key(position: &Position) -> String {
     key
 }
 
-fn moves(rehearsal: &Rehearsal<'_>, words: &Words) -> Vec<Move> {
+pub(super) fn moves(rehearsal: &Rehearsal<'_>, words: &Words) -> Vec<Move> {
     let mut chance = Chance(7);
     let says = |act| Move::Customer { act, topic: None };
     let mut moves: Vec<Move> = rehearsal

@@ -2,7 +2,7 @@
 
 use super::{Explorer, Lost, Move, PERSON, Turn, play};
 use crate::chat::promises::Broken;
-use crate::chat::rehearsal::Happened;
+use crate::chat::rehearsal::{Happened, Rehearsal};
 use crate::chat::written::{act_lines, given_line};
 
 pub(super) const CUSTOMER: &str = "Maria";
@@ -17,10 +17,21 @@ pub(super) fn transcript(explorer: &Explorer<'_>, lost: &Lost, turns: &[Turn]) -
     out += &format!("  customer {CUSTOMER}, phone \"+{PHONE}\"{language}\n");
     out += &format!("  time {}\n", rehearsal.time().strftime("%Y-%m-%d %H:%M"));
     out += &format!("  session rules on\n  seed {}\n\n", lost.seed);
+    out += &told(&mut rehearsal, turns);
+    // A circle fails by itself.
+    if !matches!(lost.what, Broken::Circle { .. }) {
+        out += "check  every promise holds\n";
+    }
+    out
+}
+
+/// Plays the moves, and writes down what happens.
+pub(in crate::chat) fn told(rehearsal: &mut Rehearsal<'_>, turns: &[Turn]) -> String {
+    let mut out = String::new();
     for turn in turns {
         let before = rehearsal.happened.len();
         // The last move is the one that breaks it.
-        let _ = play(&mut rehearsal, turn);
+        let _ = play(rehearsal, turn);
         for given in &rehearsal.improvised {
             out += &given_line(given);
             out.push('\n');
@@ -48,10 +59,6 @@ pub(super) fn transcript(explorer: &Explorer<'_>, lost: &Lost, turns: &[Turn]) -
             }
         }
     }
-    // A circle fails by itself.
-    if !matches!(lost.what, Broken::Circle { .. }) {
-        out += "check  every promise holds\n";
-    }
     out
 }
 
@@ -74,7 +81,8 @@ fn lines_of(what: &Move) -> Vec<String> {
             lines.extend(topic.as_ref().map(|topic| format!("(topic {topic})")));
             lines
         }
-        Move::Silence(by) => vec![format!("({} minutes pass)", by.as_secs() / 60)],
+        Move::Silence(by) if by.as_secs() % 60 == 0 => vec![format!("({} minutes pass)", by.as_secs() / 60)],
+        Move::Silence(by) => vec![format!("({} seconds pass)", by.as_secs())],
         Move::Takes => vec![format!("({PERSON} takes the chat)")],
         Move::Writes => vec![format!("{PERSON} (team): I am here.")],
         Move::Returns => vec![format!("({PERSON} returns the chat)")],

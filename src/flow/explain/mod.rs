@@ -58,19 +58,30 @@ pub fn page(code: Code) -> &'static str {
         Code::F802 => include_str!("pages/F802.md"),
         Code::F803 => include_str!("pages/F803.md"),
         Code::F804 => include_str!("pages/F804.md"),
+        Code::F901 => include_str!("pages/F901.md"),
     }
 }
 
 /// Example files under a heading (`Wrong` or `Right`) of a page. More than one fence is more than one file.
 pub fn examples(page: &'static str, heading: &str) -> Vec<&'static str> {
+    fences(page, heading, "```flow\n")
+}
+
+/// Conversation tests under a heading of a page: what a page about tests shows beside its flows.
+pub fn chats(page: &'static str, heading: &str) -> Vec<&'static str> {
+    fences(page, heading, "```chat\n")
+}
+
+fn fences(page: &'static str, heading: &str, kind: &str) -> Vec<&'static str> {
     let mut files = Vec::new();
     let mut inside = false;
     let mut rest = page;
     while let Some(at) = rest.find(['#', '`']) {
         rest = &rest[at..];
-        if let Some(after) = rest.strip_prefix("```flow\n") {
+        if rest.starts_with("```flow\n") || rest.starts_with("```chat\n") {
+            let after = &rest["```flow\n".len()..];
             let end = after.find("```").unwrap_or(after.len());
-            if inside {
+            if inside && rest.starts_with(kind) {
                 files.push(&after[..end]);
             }
             rest = after[end..].strip_prefix("```").unwrap_or_default();

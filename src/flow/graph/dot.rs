@@ -1,6 +1,6 @@
 //! Graphviz.
 
-use super::{Graph, Node, NodeKind};
+use super::{Covered, Graph, Node, NodeKind, Shade};
 
 pub(super) fn write(graph: &Graph) -> String {
     let mut out = String::from("digraph flows {\n  node [shape=box, style=rounded];\n");
@@ -11,10 +11,11 @@ pub(super) fn write(graph: &Graph) -> String {
         );
         for node in &group.nodes {
             out += &format!(
-                "    {} [label={}{}];\n",
+                "    {} [label={}{}{}];\n",
                 quoted(&node.name),
                 label(node),
-                shape(node.kind)
+                shape(node.kind),
+                fill(node.covered)
             );
         }
         out += "  }\n";
@@ -40,11 +41,24 @@ fn shape(kind: NodeKind) -> &'static str {
     }
 }
 
+fn fill(covered: Option<Covered>) -> &'static str {
+    match covered.map(Covered::shade) {
+        None => "",
+        Some(Shade::Whole) => ", style=\"rounded,filled\", fillcolor=\"#cdeccd\"",
+        Some(Shade::Part) => ", style=\"rounded,filled\", fillcolor=\"#fff1c1\"",
+        Some(Shade::Never) => ", style=\"rounded,filled\", fillcolor=\"#f8cccc\"",
+    }
+}
+
 fn label(node: &Node) -> String {
     let mut words = node.title.clone();
     for wait in &node.waits {
         words.push('\n');
         words += wait;
+    }
+    if let Some(count) = node.covered.map(Covered::words).filter(|count| !count.is_empty()) {
+        words.push('\n');
+        words += &count;
     }
     quoted(&words)
 }

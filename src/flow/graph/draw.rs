@@ -96,6 +96,7 @@ impl Drawing<'_> {
             kind,
             title,
             waits: Vec::new(),
+            covered: None,
         });
         let index = nodes.len() - 1;
         self.drawn.insert(name, index);

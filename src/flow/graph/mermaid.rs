@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use super::{Graph, Node, NodeKind};
+use super::{Graph, Node, NodeKind, Shade};
 
 pub(super) fn write(graph: &Graph) -> String {
     let mut out = String::from("flowchart TD\n");
@@ -28,6 +28,21 @@ pub(super) fn write(graph: &Graph) -> String {
         };
         out += &format!("  {from} {arrow}{label} {to}\n");
     }
+    for (shade, class) in [
+        (Shade::Whole, "whole fill:#cdeccd,stroke:#2e7d32,color:#1b1b1b"),
+        (Shade::Part, "part fill:#fff1c1,stroke:#b58900,color:#1b1b1b"),
+        (Shade::Never, "never fill:#f8cccc,stroke:#b71c1c,color:#1b1b1b"),
+    ] {
+        let nodes = graph.groups.iter().flat_map(|group| &group.nodes);
+        let shaded: Vec<&str> = nodes
+            .filter(|node| node.covered.is_some_and(|covered| covered.shade() == shade))
+            .filter_map(|node| Some(ids.get(node.name.as_str())?.as_str()))
+            .collect();
+        if !shaded.is_empty() {
+            let name = class.split(' ').next().unwrap_or_default();
+            out += &format!("  classDef {class}\n  class {} {name}\n", shaded.join(","));
+        }
+    }
     out
 }
 
@@ -36,6 +51,13 @@ fn shape(node: &Node) -> String {
     for wait in &node.waits {
         words += "<br/>";
         words += &escaped(wait);
+    }
+    if let Some(count) = node
+        .covered
+        .map(super::Covered::words)
+        .filter(|count| !count.is_empty())
+    {
+        words += &format!("<br/>{count}");
     }
     match node.kind {
         NodeKind::Step => format!("[\"{words}\"]"),

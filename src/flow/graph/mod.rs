@@ -10,23 +10,61 @@ mod mermaid;
 mod tests;
 mod trail;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::program::{Pc, Program};
 
+/// How much of a step conversation tests have taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Covered {
+    pub entered: bool,
+    /// Ways out of its questions and calls that were taken, and that there are.
+    pub taken: usize,
+    pub all: usize,
+}
+
+/// By how much is covered; each has its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shade {
+    Whole,
+    Part,
+    Never,
+}
+
+impl Covered {
+    fn shade(self) -> Shade {
+        match (self.entered, self.taken == self.all) {
+            (false, _) => Shade::Never,
+            (true, true) => Shade::Whole,
+            (true, false) => Shade::Part,
+        }
+    }
+
+    /// `2/5`, or nothing where there is nothing to take.
+    fn words(self) -> String {
+        match (self.entered, self.all) {
+            (false, _) => "never".to_owned(),
+            (true, 0) => String::new(),
+            (true, all) => format!("{}/{all}", self.taken),
+        }
+    }
+}
+
 /// For READMEs and reviews. `flow` is the slug of the only flow to draw.
 pub fn mermaid(program: &Program, flow: Option<&str>) -> String {
-    mermaid::write(&Graph::of(program, flow))
+    Graph::of(program, flow).mermaid()
 }
 
 /// For Graphviz. `flow` is the slug of the only flow to draw.
 pub fn dot(program: &Program, flow: Option<&str>) -> String {
-    dot::write(&Graph::of(program, flow))
+    Graph::of(program, flow).dot()
 }
 
 /// For tools: groups with their nodes, and edges by the names of nodes.
 pub fn json(program: &Program, flow: Option<&str>) -> String {
-    serde_json::to_string_pretty(&Graph::of(program, flow)).expect("names and labels are all text")
+    Graph::of(program, flow).json()
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -51,6 +89,9 @@ pub struct Node {
     pub title: String,
     /// What happens in it that takes time: questions with a clock, service calls.
     pub waits: Vec<String>,
+    /// Steps of a picture of coverage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub covered: Option<Covered>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -82,5 +123,24 @@ impl Graph {
     /// The picture of a program, or of one flow of it and what that leads to.
     pub fn of(program: &Program, flow: Option<&str>) -> Graph {
         draw::draw(program, flow)
+    }
+
+    /// Colours the steps by how much of them conversation tests have taken: by `flow/step`.
+    pub fn cover(&mut self, steps: &BTreeMap<String, Covered>) {
+        for node in self.groups.iter_mut().flat_map(|group| &mut group.nodes) {
+            node.covered = steps.get(&node.name).copied();
+        }
+    }
+
+    pub fn mermaid(&self) -> String {
+        mermaid::write(self)
+    }
+
+    pub fn dot(&self) -> String {
+        dot::write(self)
+    }
+
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("names and labels are all text")
     }
 }
