@@ -751,3 +751,70 @@ async fn a_store_that_hangs_or_is_gone_gives_503_within_two_seconds() {
     office.store.close().await.unwrap();
     assert_eq!(post(&office, &double, "wamid.2").await.0, 503);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stored_conversation_is_recorded_as_a_test_that_passes_and_names_nobody() {
+    let shop = Shop::start().await;
+    let office = Office::open(None, &shop.config()).await;
+    let contact = office.says("Hi").await;
+    office.hears(contact, 1).await;
+    office.says("track").await;
+    office.hears(contact, 2).await;
+    office.says("A-99999").await;
+    office.hears(contact, 4).await;
+    office.says("A-12345").await;
+    office.hears(contact, 6).await;
+    let Office {
+        running,
+        handle,
+        store,
+        folder,
+    } = office;
+    drop(handle);
+    running.shutdown().await;
+    store.close().await.unwrap();
+    drop(store);
+    let chat = folder.path().join("recorded.chat");
+    let record = |out: &Path| {
+        assert_cmd::Command::new(env!("CARGO_BIN_EXE_switchboard"))
+            .args(["record", "+6281100000011", "--store"])
+            .arg(format!("sqlite:{}", folder.path().join("store.db").display()))
+            .arg("--flows")
+            .arg(root().join("fixtures/server/flows"))
+            .arg("--out")
+            .arg(out)
+            .output()
+            .unwrap()
+    };
+    let said = record(&chat);
+    let told = String::from_utf8_lossy(&said.stderr).into_owned();
+    let text = std::fs::read_to_string(&chat).unwrap_or_default();
+    assert_eq!(said.status.code(), Some(0), "{told}\n{text}");
+    assert!(told.contains("it goes as recorded"), "{told}");
+    assert!(text.contains("given shop.get_order answers 404"), "{text}");
+    assert!(
+        text.contains("given shop.get_order answers 200 {\"status\":"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("12345") && !text.contains("99999") && !text.contains("Sari"),
+        "{text}"
+    );
+    assert!(!text.contains("62811"), "{text}");
+    // What is there is never written over.
+    let again = record(&chat);
+    assert_eq!(again.status.code(), Some(2));
+    let played = assert_cmd::Command::new(env!("CARGO_BIN_EXE_switchboard"))
+        .arg("test")
+        .arg(&chat)
+        .arg("--flows")
+        .arg(root().join("fixtures/server/flows"))
+        .output()
+        .unwrap();
+    assert_eq!(
+        played.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&played.stdout)
+    );
+}

@@ -14,6 +14,7 @@ mod golden;
 pub mod parse;
 pub mod promises;
 pub mod published;
+pub mod record;
 pub mod rehearsal;
 pub mod report;
 pub mod run;

@@ -23,6 +23,7 @@ mod opened;
 mod pair;
 mod publish;
 mod publishing;
+mod record;
 mod register;
 mod serve;
 mod status;
@@ -65,6 +66,8 @@ enum Command {
     Chat(chat::Args),
     /// Replay the conversations in .chat files
     Test(test::Args),
+    /// Make a .chat test of a stored conversation, without the customer's data
+    Record(record::Args),
     /// Let random customers talk to the flows, and look what goes wrong
     Explore(explore::Args),
     /// Draw the flows
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Chat(args) => chat::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Record(args) => record::run(&args),
         Command::Explore(args) => explore::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Lsp(args) => lsp::run(&args),

@@ -275,7 +275,8 @@ impl Handle {
             line: serde_json::from_slice(&line.payload).ok(),
             status: line.status,
         };
-        Ok(lines.into_iter().map(entry).collect())
+        let shown = |entry: &ThreadEntry| !matches!(entry.line, Some(Line::Answered { .. }));
+        Ok(lines.into_iter().map(entry).filter(shown).collect())
     }
 
     /// Where a conversation stands; `None` for a contact that is not known.

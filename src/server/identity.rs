@@ -53,7 +53,7 @@ pub(super) fn outbox_id(contact: ContactId, seq: Seq, index: usize) -> String {
 }
 
 /// What decides wordings and ways of splits for this contact: the first bytes of its id, which is a hash.
-pub(super) fn lot(contact: ContactId) -> u64 {
+pub fn lot(contact: ContactId) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&contact.0[..8]);
     u64::from_le_bytes(first)

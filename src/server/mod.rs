@@ -99,6 +99,7 @@ pub use failpoint::clock;
 pub use flows::FlowsError;
 pub use guard::is_public;
 pub use handle::{ChannelView, Conversation, Handle, NotSimulated, Said, ThreadEntry};
+pub use identity::lot;
 pub use listen::ear;
 pub use mailbox::Hearing;
 pub use masked::{Masked, MaskedAlias};

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::channel::Step;
+use crate::engine::Answer;
 use crate::flow::source::SourceLine;
 use crate::message::InboundBody;
 
@@ -26,6 +27,13 @@ pub enum Line {
     Ours(Box<Ours>),
     /// The words of a voice note, or why there are none.
     Heard { text: String },
+    /// What a service answered the call with this key, so that the conversation can be played again. No page shows it.
+    Answered {
+        key: String,
+        /// `None`: it is too large to keep twice.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<Answer>,
+    },
     /// For the team; the customer never sees it.
     Note {
         kind: NoteKind,
@@ -80,7 +88,18 @@ pub struct Ours {
     pub said_at: Option<SourceLine>,
 }
 
+/// Bytes of an answer that the thread keeps.
+const ANSWER: usize = 16 * 1024;
+
 impl Line {
+    pub(super) fn answered(key: &str, answer: &Answer) -> Line {
+        let small = serde_json::to_vec(answer).is_ok_and(|bytes| bytes.len() <= ANSWER);
+        Line::Answered {
+            key: key.to_owned(),
+            answer: small.then(|| answer.clone()),
+        }
+    }
+
     pub fn note(kind: NoteKind, text: impl Into<String>, place: Option<SourceLine>) -> Line {
         Line::Note {
             kind,

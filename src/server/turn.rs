@@ -235,7 +235,10 @@ impl Table<'_> {
                 self.unasked = false;
             }
             Item::Answered { key, answer } => {
-                self.out.session.calls.remove(&key);
+                // A late answer changes nothing: nobody has to know it.
+                if self.out.session.calls.remove(&key) {
+                    self.out.history.push(Line::answered(&key, &answer));
+                }
                 self.advance(EventKind::Result { key, answer });
             }
             Item::Heard { note, hearing } => self.heard(&note, hearing),

@@ -1,0 +1,343 @@
+//! A stored conversation as a transcript: what the customer did, what services answered and what the bot said, at the
+//! times when it happened, and without whose conversation it was.
+//!
+//! Who reads the store gives [`Fact`]s; here they become a `.chat`, which is played at once. A production fault becomes a
+//! test with one command.
+
+mod scrub;
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+use super::run::{self, Played};
+use super::story::{Act, Given, GivenAnswer};
+use super::transcript::Shown;
+use super::written::{act_lines, given_line, is_writable};
+use super::{bless, parse, report};
+use crate::engine::{Answer, Machine, Memory};
+use crate::flow::program::{Program, StateKind};
+use scrub::Scrub;
+
+/// Something that the store keeps of a conversation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fact {
+    pub at: Timestamp,
+    pub what: What,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    Customer(Act),
+    /// A message of the bot, as the customer's screen showed it.
+    Bot(Shown),
+    /// Somebody of the business wrote; who, is nobody's matter here.
+    Person {
+        text: String,
+    },
+    Returned,
+    /// A service answered the call with this key ([`crate::engine::Call::key`]); `None`: its answer was too large to keep.
+    Answered {
+        key: String,
+        answer: Option<Answer>,
+    },
+    /// Something that a transcript has no line for.
+    Unsaid(String),
+}
+
+/// Whose conversation it is, as far as the run depends on it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contact {
+    pub memory: Memory,
+    /// [`Memory::lot`].
+    pub lot: u64,
+    /// The first line that is kept is the first there was: nothing was remembered before.
+    pub from_the_beginning: bool,
+}
+
+/// A transcript and how it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    pub chat: String,
+    pub goes: Goes,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Goes {
+    AsRecorded,
+    /// The flows of today answer otherwise: the report of the run.
+    Otherwise(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotRecorded {
+    #[error("nothing is kept of this conversation that a transcript could tell")]
+    Nothing,
+    #[error("the transcript can't be read back, at line {line}: {message}")]
+    Unreadable { line: u32, message: String },
+    #[error(
+        "without the customer's data the conversation goes another way: {why}. Nothing was written; play it by hand with \
+         `switchboard chat` and keep it with /save"
+    )]
+    GoesElsewhere { why: String },
+}
+
+const CUSTOMER: &str = "Maria";
+/// A bot that speaks so long after whatever came before it was moved by the clock, not by an answer.
+const BY_CLOCK: SignedDuration = SignedDuration::from_secs(50);
+/// Seconds.
+const SLACK: i64 = 3;
+
+/// Makes a transcript of what is kept. `name` is its name for people, in reports.
+pub fn record(
+    machine: &Machine,
+    name: &str,
+    contact: &Contact,
+    facts: &[Fact],
+) -> Result<Recording, NotRecorded> {
+    let told = |fact: &&Fact| matches!(fact.what, What::Customer(_) | What::Bot(_));
+    if !facts.iter().any(|fact| told(&fact)) {
+        return Err(NotRecorded::Nothing);
+    }
+    let as_it_was = transcript(machine, contact, facts, &mut Scrub::nothing());
+    let (_, went) = play(machine, name, &as_it_was)?;
+    let scrubbed = transcript(
+        machine,
+        contact,
+        facts,
+        &mut Scrub::of(machine.program(), contact, facts),
+    );
+    if went.failure.is_some() {
+        // The flows answer otherwise now: what is kept is what they said, without the customer's data.
+        let (story, played) = play(machine, name, &scrubbed)?;
+        let report = match &played.failure {
+            Some(failure) => report::failure(name, &scrubbed, &story, &played, failure),
+            None => String::new(),
+        };
+        let goes = if report.is_empty() {
+            Goes::AsRecorded
+        } else {
+            Goes::Otherwise(report)
+        };
+        return Ok(Recording { chat: scrubbed, goes });
+    }
+    // It goes as recorded; the sentences of the bot follow what was replaced.
+    let (story, _) = play(machine, name, &scrubbed)?;
+    let chat = bless::bless(machine, &scrubbed, &story).map_err(|different| {
+        let why = report::headline(&run::Failure {
+            beat: 0,
+            kind: *different,
+        });
+        NotRecorded::GoesElsewhere { why }
+    })?;
+    let (_, again) = play(machine, name, &chat)?;
+    match &again.failure {
+        None if again.log == went.log => Ok(Recording {
+            chat,
+            goes: Goes::AsRecorded,
+        }),
+        None => Err(NotRecorded::GoesElsewhere {
+            why: format!("it ends in {} instead of {}", again.stands, went.stands),
+        }),
+        Some(failure) => Err(NotRecorded::GoesElsewhere {
+            why: report::headline(failure),
+        }),
+    }
+}
+
+fn play(machine: &Machine, name: &str, chat: &str) -> Result<(super::story::Story, Played), NotRecorded> {
+    let stories = parse::parse(name, chat).map_err(|mistakes| {
+        let first = mistakes.into_iter().next();
+        NotRecorded::Unreadable {
+            line: first.as_ref().map_or(0, |mistake| mistake.line),
+            message: first.map(|mistake| mistake.message).unwrap_or_default(),
+        }
+    })?;
+    let story = stories.into_iter().next().ok_or(NotRecorded::Nothing)?;
+    let played = run::play(machine, &story);
+    Ok((story, played))
+}
+
+/// The whole text.
+fn transcript(machine: &Machine, contact: &Contact, facts: &[Fact], scrub: &mut Scrub) -> String {
+    let program = machine.program();
+    let zone = TimeZone::get(&program.business.timezone).unwrap_or(TimeZone::UTC);
+    let start = facts.first().map_or(Timestamp::UNIX_EPOCH, |fact| fact.at);
+    let shown = zone.to_datetime(start);
+    // A transcript begins at a full minute.
+    let mut clock =
+        start - SignedDuration::from_nanos(start.as_nanosecond().rem_euclid(60_000_000_000) as i64);
+    let mut out = format!("chat \"Recorded on {}\"\n", shown.date());
+    out += &format!("  customer {CUSTOMER}");
+    if contact.memory.phone.is_some() {
+        out += &format!(", phone \"+{}\"", scrub::PHONE);
+    }
+    if let Some(language) = contact.memory.language.as_ref().filter(|code| is_word(code)) {
+        out += &format!(", language {language}");
+    }
+    out += &format!("\n  time {}\n", shown.strftime("%Y-%m-%d %H:%M"));
+    out += &format!("  session rules on\n  seed {}\n", contact.lot);
+    if !contact.from_the_beginning {
+        for (field, kept) in &contact.memory.fields {
+            let json = scrub.json(&kept.value.to_json());
+            match json {
+                serde_json::Value::String(text) => {
+                    let text = text
+                        .replace('\\', "\\\\")
+                        .replace('"', "\\\"")
+                        .replace('\n', "\\n");
+                    out += &format!("  contact {field} \"{text}\"\n");
+                }
+                serde_json::Value::Bool(yes) => {
+                    out += &format!("  contact {field} {}\n", if yes { "yes" } else { "no" });
+                }
+                serde_json::Value::Number(number) => out += &format!("  contact {field} {number}\n"),
+                other => {
+                    out += &format!(
+                        "  # contact {field} is {} and can't be declared\n",
+                        kind_of(&other)
+                    )
+                }
+            }
+        }
+    }
+    for fact in facts {
+        if let What::Answered { key, answer } = &fact.what {
+            out += &match given(program, key, answer.as_ref(), scrub) {
+                Ok(given) => format!("  {}\n", given_line(&given)),
+                Err(why) => format!("  # {why}\n"),
+            };
+        }
+    }
+    out.push('\n');
+    // The clock of what came before: the bot answers it in this moment, however long it took.
+    let mut spoke = start;
+    let mut silent = false;
+    for fact in facts {
+        let passes = |what: &What| match what {
+            What::Customer(_) | What::Person { .. } | What::Returned => true,
+            What::Bot(_) => fact.at.duration_since(spoke) >= BY_CLOCK,
+            What::Answered { .. } | What::Unsaid(_) => false,
+        };
+        if passes(&fact.what) {
+            // A timer counts from when its question left, a moment after what is kept of it.
+            let slack = if matches!(fact.what, What::Bot(_)) {
+                SLACK
+            } else {
+                0
+            };
+            let whole = (fact.at.duration_since(clock).as_secs() + slack).max(0);
+            if whole > 0 {
+                out += &pass(whole);
+                clock = clock
+                    .checked_add(SignedDuration::from_secs(whole))
+                    .unwrap_or(clock);
+                silent = false;
+            }
+        }
+        match &fact.what {
+            What::Customer(act) => {
+                let act = scrub.act(act);
+                let writable = match &act {
+                    Act::Types(text) => is_writable(text),
+                    Act::Taps(label) => !label.contains(']'),
+                    _ => true,
+                };
+                if !writable {
+                    out += "# the customer wrote something here that a transcript can't say\n";
+                    continue;
+                }
+                if silent {
+                    out += "(silence)\n";
+                }
+                silent = !matches!(act, Act::Types(_));
+                act_lines(CUSTOMER, &act).iter().for_each(|line| {
+                    out += line;
+                    out.push('\n');
+                });
+            }
+            What::Bot(shown) => {
+                silent = false;
+                scrub.shown(shown).lines().iter().for_each(|line| {
+                    out += line;
+                    out.push('\n');
+                });
+            }
+            What::Person { text } => {
+                silent = false;
+                let text = scrub.text(text);
+                let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+                out += &format!("Ana (team): {}\n", lines.next().unwrap_or("(a file)"));
+                lines.for_each(|line| out += &format!("       | {line}\n"));
+            }
+            What::Returned => out += "(Ana returns the chat)\n",
+            What::Unsaid(what) => out += &format!("# {what}\n"),
+            What::Answered { .. } => {}
+        }
+        if !matches!(fact.what, What::Answered { .. } | What::Unsaid(_)) {
+            spoke = fact.at;
+        }
+    }
+    out
+}
+
+fn pass(seconds: i64) -> String {
+    let (count, unit) = match seconds {
+        seconds if seconds % 86_400 == 0 => (seconds / 86_400, "day"),
+        seconds if seconds % 3600 == 0 => (seconds / 3600, "hour"),
+        seconds if seconds % 60 == 0 => (seconds / 60, "minute"),
+        seconds => (seconds, "second"),
+    };
+    format!("({count} {unit}{} pass)\n", if count == 1 { "" } else { "s" })
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+}
+
+fn kind_of(json: &serde_json::Value) -> &'static str {
+    match json {
+        serde_json::Value::Array(_) => "a list",
+        _ => "a record",
+    }
+}
+
+/// What a service answered, by the state that asked it.
+fn given(program: &Program, key: &str, answer: Option<&Answer>, scrub: &mut Scrub) -> Result<Given, String> {
+    let gone = || "a service answered a step that the flows don't have any more".to_owned();
+    // `session.visit.flow/step.value`
+    let state = key.splitn(3, '.').nth(2).ok_or_else(gone)?;
+    let state = program
+        .states
+        .iter()
+        .find(|own| own.name == state)
+        .ok_or_else(gone)?;
+    let StateKind::Fetch(fetch) = &state.kind else {
+        return Err(gone());
+    };
+    let service = program
+        .business
+        .services
+        .get(fetch.service as usize)
+        .ok_or_else(gone)?;
+    let action = service.actions.get(fetch.action as usize).ok_or_else(gone)?;
+    let answer = match answer {
+        Some(Answer::Status { status, body }) => GivenAnswer::Status(*status, scrub.json(body)),
+        Some(Answer::TimedOut { .. }) => GivenAnswer::TimesOut,
+        Some(Answer::Down { .. }) => GivenAnswer::IsDown,
+        None => {
+            return Err(format!(
+                "the answer of {}.{} was too large to keep",
+                service.name, action.name
+            ));
+        }
+    };
+    Ok(Given {
+        service: service.name.clone(),
+        action: action.name.clone(),
+        args: Vec::new(),
+        answer,
+        line: 0,
+    })
+}
+
+#[cfg(test)]
+mod tests;
