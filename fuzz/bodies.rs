@@ -11,7 +11,7 @@ use switchboard::flow::source::Sources;
 use switchboard::flow::{fixes, render};
 
 /// Lines of a file that are also read alone.
-const LINES: usize = 60;
+const LINES: usize = 25;
 
 /// Bytes that are no text are refused before anything reads them.
 fn text(input: &[u8]) -> Option<&str> {

@@ -498,7 +498,9 @@ const JUNIT: [(&str, &str, &[&str]); 5] = [
     (
         "testsuites",
         "",
-        &["name", "tests", "failures", "errors", "time", "disabled"],
+        &[
+            "name", "tests", "failures", "errors", "skipped", "time", "disabled",
+        ],
     ),
     (
         "testsuite",

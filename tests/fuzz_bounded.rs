@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 mod bodies;
 
 /// Mutations of each sample.
-const MUTATIONS: u64 = 12;
+const MUTATIONS: u64 = 8;
 /// Prefixes of each sample.
-const PREFIXES: usize = 40;
+const PREFIXES: usize = 16;
 /// Any file, however broken, is answered in less; a debug build on a busy machine takes its time, so the bound is wide.
 const LONGEST: Duration = Duration::from_secs(20);
 

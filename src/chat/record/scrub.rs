@@ -163,7 +163,7 @@ impl Scrub {
         }
         let count = word.chars().filter(char::is_ascii_digit).count();
         // Phone numbers are replaced already, and an e-mail of ours is no number.
-        if count < 3 || count > 8 || DAY.is_match(word) {
+        if !(3..=8).contains(&count) || DAY.is_match(word) {
             return word.to_owned();
         }
         let plain = digits(word);
