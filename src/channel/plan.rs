@@ -10,7 +10,9 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::split::split_text;
 use super::step::{Button, Caps, Loss, Outbound, Plan, Row, Section, Show, Step};
-use crate::message::{Address, Choice, Choices, MediaKind, MediaSource, OutboundBody, Place, clip, measure};
+use crate::message::{
+    Address, Choice, Choices, MediaKind, MediaSource, OutboundBody, Place, QuickReply, clip, measure,
+};
 
 /// Most messages one text is split into. An answer that long is a fault; nobody wants forty messages.
 const MOST_PARTS: usize = 10;
@@ -67,13 +69,14 @@ pub fn plan(outbound: &Outbound, caps: &Caps) -> Plan {
             params,
             text,
             parts,
-        } => draft.shows.push(Show::Template {
+        } if caps.templates => draft.shows.push(Show::Template {
             name: name.clone(),
             language: language.clone(),
             params: params.iter().map(|param| one_line(param)).collect(),
             text: text.clone(),
             parts: parts.clone(),
         }),
+        OutboundBody::Template { text, parts, .. } => draft.like_a_template(text, &parts.replies),
         // Done above.
         OutboundBody::HandOff { .. } | OutboundBody::Resolve => {}
     }
@@ -82,7 +85,7 @@ pub fn plan(outbound: &Outbound, caps: &Caps) -> Plan {
 
 /// Why nothing at all can be sent there.
 fn unreachable(outbound: &Outbound, caps: &Caps) -> Option<Loss> {
-    let template = matches!(outbound.body, OutboundBody::Template { .. });
+    let template = caps.templates && matches!(outbound.body, OutboundBody::Template { .. });
     match &outbound.to {
         Address::Bsuid(_) if !caps.bsuid => Some(Loss::Unsendable),
         Address::Phone(_) | Address::WaId(_) if caps.rooms && !template => Some(Loss::NoRoom),
@@ -168,6 +171,25 @@ impl Draft<'_> {
         }
         self.shows
             .extend(parts.into_iter().map(|body| Show::Text { body, preview }));
+    }
+
+    /// What a template says, with its quick replies as options, where there are no templates.
+    fn like_a_template(&mut self, text: &str, replies: &[QuickReply]) {
+        self.losses.push(Loss::TemplateAsText);
+        let option = |reply: &QuickReply| Choice {
+            id: reply.id.clone(),
+            title: reply.title.clone(),
+            description: None,
+            section: None,
+        };
+        self.choices(&Choices {
+            header: None,
+            body: text.to_owned(),
+            footer: None,
+            open: None,
+            as_list: false,
+            options: replies.iter().map(option).collect(),
+        });
     }
 
     fn media(

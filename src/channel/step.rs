@@ -27,6 +27,8 @@ pub struct Caps {
     pub option_id: usize,
     pub buttons: bool,
     pub lists: bool,
+    /// Templates that WhatsApp has approved.
+    pub templates: bool,
     /// A message with one link button.
     pub links: bool,
     pub ask_location: bool,
@@ -59,6 +61,7 @@ impl Caps {
         option_id: 200,
         buttons: true,
         lists: true,
+        templates: true,
         links: true,
         ask_location: true,
         locations: true,
@@ -87,6 +90,7 @@ impl Caps {
         option_id: 200,
         buttons: true,
         lists: true,
+        templates: true,
         links: false,
         ask_location: false,
         locations: false,
@@ -245,6 +249,8 @@ pub enum Loss {
     NumberedText { why: String },
     #[error("\"{title}\" stands twice, so the options are numbered")]
     EqualTitles { title: String },
+    #[error("the template is sent as a plain message: there are none for this number")]
+    TemplateAsText,
     #[error("the link button is shown as text")]
     LinkAsText,
     #[error("the location is shown as text")]

@@ -548,7 +548,8 @@ impl Table<'_> {
         if about_the_room && !self.rules.channel.capabilities().rooms {
             return;
         }
-        let anytime = about_the_room || matches!(outgoing.body, OutboundBody::Template { .. });
+        let templates = self.rules.channel.capabilities().templates;
+        let anytime = about_the_room || (templates && matches!(outgoing.body, OutboundBody::Template { .. }));
         if self.out.session.window_closed && !anytime {
             self.note(
                 NoteKind::Sending,

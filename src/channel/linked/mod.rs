@@ -167,6 +167,7 @@ impl Caps {
         option_id: 200,
         buttons: false,
         lists: false,
+        templates: false,
         links: false,
         ask_location: false,
         locations: true,

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::message::TemplateParts;
 
 fn outbound(body: OutboundBody) -> Outbound {
     Outbound {
@@ -360,6 +361,50 @@ fn to(address: Address, body: OutboundBody) -> Outbound {
         ours: None,
         body,
     }
+}
+
+#[test]
+fn where_there_are_no_templates_one_is_said_with_its_buttons_as_options() {
+    let reply = |id: &str, title: &str| QuickReply {
+        id: id.into(),
+        title: title.into(),
+    };
+    let template = |replies: Vec<QuickReply>| OutboundBody::Template {
+        name: "visit_reminder".into(),
+        language: "en".into(),
+        params: vec!["Friday".into()],
+        text: "Your visit is on Friday.".into(),
+        parts: Box::new(TemplateParts {
+            replies,
+            ..TemplateParts::default()
+        }),
+    };
+    let to = |to: Address, body| Outbound { to, ..outbound(body) };
+    let room = || Address::Room {
+        id: "6281100000011@c.us".into(),
+        phone: None,
+    };
+    let asks = template(vec![reply("y", "I'll be there"), reply("n", "Change it")]);
+    let planned = plan(&to(room(), asks.clone()), &Caps::LINKED);
+    assert!(
+        planned.losses.contains(&Loss::TemplateAsText),
+        "{:?}",
+        planned.losses
+    );
+    let texts = shown(planned);
+    assert!(
+        matches!(&texts[..], [Show::Text { body, .. }]
+            if body == "Your visit is on Friday.\n\n1. I'll be there\n2. Change it"),
+        "{texts:?}"
+    );
+    let told = shown(plan(&to(room(), template(Vec::new())), &Caps::LINKED));
+    assert!(
+        matches!(&told[..], [Show::Text { body, .. }] if body == "Your visit is on Friday."),
+        "{told:?}"
+    );
+    // It opens no chat with somebody who never wrote.
+    let first = plan(&to(Address::Phone("+6281100000011".into()), asks), &Caps::LINKED);
+    assert_eq!((first.steps.len(), first.losses), (0, vec![Loss::NoRoom]));
 }
 
 #[test]
