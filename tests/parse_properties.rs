@@ -665,6 +665,9 @@ fn statement() -> impl Strategy<Value = Vec<Row>> {
                 vec![row("each s in x.y as \"{{ s }}\""), row(format!("more {text}"))],
             )
         }),
+        1 => clause(Just("problem".to_owned()))
+            .prop_map(move |problem| block("Transcribe  x.y".to_owned(), vec![problem])),
+        1 => Just(row("transcribe  story")),
         1 => Just(row("ask  alone \"?\"")),
         1 => outcomes.prop_map(move |(a, b, c)| block("fetch order from shop.get with a=1".to_owned(), vec![a, b, c])),
         1 => (Just(row("note \"n\"")), clause(Just("when closed".to_owned())))

@@ -87,6 +87,7 @@ impl Run<'_> {
                 Some(Value::Record(fields)) => fields.is_empty(),
                 Some(Value::Number(_) | Value::YesNo(_) | Value::Date(_) | Value::Time(_)) => false,
             },
+            Test::Unheard => value.as_ref().is_some_and(unheard),
             Test::Open | Test::Closed => return Err(self.failed("only a team is open or closed")),
         })
     }
@@ -272,5 +273,18 @@ fn contains(whole: &Value, item: &Value, run: &Run) -> bool {
         Value::Text(text) => plain(text).contains(&plain(&shown(item, run.language))),
         Value::Record(fields) => matches!(item, Value::Text(name) if fields.contains_key(name)),
         Value::Number(_) | Value::YesNo(_) | Value::Date(_) | Value::Time(_) => same(Some(whole), Some(item)),
+    }
+}
+
+/// A voice note without words, a list with one, or a story with one.
+fn unheard(value: &Value) -> bool {
+    match value {
+        Value::List(items) => items.iter().any(unheard),
+        Value::Record(fields) => match (fields.get("kind"), fields.get("voices")) {
+            (Some(Value::Text(kind)), _) if kind == "voice" => !fields.contains_key("text"),
+            (_, Some(voices)) => unheard(voices),
+            _ => false,
+        },
+        Value::Text(_) | Value::Number(_) | Value::YesNo(_) | Value::Date(_) | Value::Time(_) => false,
     }
 }

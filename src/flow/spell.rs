@@ -43,6 +43,7 @@ fn spell(program: &Program, expr: &Expr, around: u8) -> String {
                 Test::Empty => "empty",
                 Test::Open => "open",
                 Test::Closed => "closed",
+                Test::Unheard => "unheard",
             };
             (format!("{} is {not}{test}", spell(program, subject, 5)), 4)
         }

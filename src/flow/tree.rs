@@ -258,6 +258,19 @@ pub struct Say {
     pub footer: Option<Text>,
 }
 
+impl Say {
+    /// Nothing but a text.
+    pub fn of(text: Text) -> Say {
+        Say {
+            text,
+            or: Vec::new(),
+            link: None,
+            header: None,
+            footer: None,
+        }
+    }
+}
+
 /// `link "Open" to "https…"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
@@ -626,6 +639,8 @@ pub enum Test {
     Empty,
     Open,
     Closed,
+    /// It has a voice note without words. Only `transcribe` asks that.
+    Unheard,
 }
 
 // ───────── the business file ─────────

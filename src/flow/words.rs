@@ -22,6 +22,7 @@ pub enum Place {
     Fetch,
     Handoff,
     Split,
+    Transcribe,
     /// The top level of the business file.
     Business,
     Team,
@@ -116,6 +117,7 @@ fn known(word: &str, second: impl Fn() -> String) -> Option<Rule> {
         "tag" | "untag" => Rule::tag_line,
         "split" => Rule::split_line,
         "pause" => Rule::pause_line,
+        "transcribe" => Rule::transcribe_line,
         "subscribe" => Rule::subscribe_line,
         "unsubscribe" => Rule::unsubscribe_line,
         "handoff" => Rule::handoff_line,
@@ -199,6 +201,7 @@ pub fn role(rule: Rule) -> Role {
         | Rule::tag_line
         | Rule::split_line
         | Rule::pause_line
+        | Rule::transcribe_line
         | Rule::subscribe_line
         | Rule::unsubscribe_line => Role::Statement,
         Rule::else_line => Role::Else,
@@ -216,6 +219,7 @@ pub fn opens(rule: Rule) -> Option<Place> {
         Rule::fetch_line => Place::Fetch,
         Rule::handoff_line => Place::Handoff,
         Rule::split_line => Place::Split,
+        Rule::transcribe_line => Place::Transcribe,
         Rule::business_line => Place::Business,
         Rule::team_line => Place::Team,
         Rule::template_line => Place::Template,
@@ -274,6 +278,7 @@ pub fn accepts(place: Place, rule: Rule) -> bool {
             Rule::note_line | Rule::priority_line | Rule::when_closed_line
         ),
         Place::Split => rule == Rule::share_line,
+        Place::Transcribe => rule == Rule::problem_line,
         Place::Business => matches!(
             rule,
             Rule::timezone_line
@@ -343,6 +348,7 @@ impl Place {
                 "subscribe to",
                 "unsubscribe",
                 "pause",
+                "transcribe",
             ],
             Place::ClauseBody => &[
                 "say",
@@ -387,6 +393,7 @@ impl Place {
             Place::Fetch => &["not found", "refused", "status", "problem"],
             Place::Handoff => &["note", "priority", "when closed"],
             Place::Split => &["a share such as 50%"],
+            Place::Transcribe => &["problem"],
             Place::Business => &[
                 "timezone",
                 "languages",
@@ -428,6 +435,7 @@ impl Place {
             Place::Fetch => "Under `fetch`",
             Place::Handoff => "Under `handoff`",
             Place::Split => "Under `split`",
+            Place::Transcribe => "Under `transcribe`",
             Place::Business => "In the business file",
             Place::Team => "Under `team`",
             Place::Template => "Under `template`",

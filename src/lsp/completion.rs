@@ -320,6 +320,7 @@ fn wanted(before: &str) -> (Wanted, usize) {
         "remember" if code.contains(" as ") => (Wanted::Field, last),
         "forget" => (Wanted::Field, last),
         "starts" | "on" if last_words(code, "topic") => (Wanted::Topic, last),
+        "starts" | "on" if last_words(code, "to") => (Wanted::Template, last),
         "as" => (Wanted::Kind, indent + behind(code, "as").unwrap_or(2)),
         "if" | "else" | "check" | "set" | "remember" | "do" | "done" | "send" | "priority" => {
             (Wanted::Value, last)
@@ -491,6 +492,7 @@ mod tests {
         wants("  if order.st", Wanted::Value, "order.st");
         wants("    as da", Wanted::Kind, "da");
         wants("starts on topic re", Wanted::Topic, "re");
+        wants("starts on reply to re", Wanted::Template, "re");
         wants("  remember x as con", Wanted::Field, "con");
         wants("  do ident", Wanted::Called, "ident");
         wants("  done # -> x", Wanted::Nothing, "");

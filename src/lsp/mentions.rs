@@ -158,6 +158,9 @@ impl Collector<'_> {
         if let TriggerKind::Topic(topic) = &trigger.kind {
             self.add(Symbol::Topic(topic.clone()), trigger.span, false);
         }
+        if let TriggerKind::Reply(template) = &trigger.kind {
+            self.add(Symbol::Template(template.clone()), trigger.span, false);
+        }
     }
 
     fn statement(&mut self, flow: Option<usize>, stmt: &Stmt) {
@@ -166,6 +169,10 @@ impl Collector<'_> {
                 self.learned(flow, question.name.as_ref());
                 for each in question.options.iter().flat_map(|option| &option.each) {
                     self.learned(flow, Some(&each.name));
+                }
+                if let Some(asks) = question.by_template() {
+                    let template = Symbol::Template(asks.template.text.clone());
+                    self.add(template, asks.template.span, false);
                 }
             }
             StmtKind::Set { path, .. } => match path.parts.as_slice() {

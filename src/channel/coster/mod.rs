@@ -166,6 +166,7 @@ impl Channel for Coster {
             option_id: Caps::META.option_id,
             buttons,
             lists,
+            templates: true,
             links,
             ask_location: false,
             locations,

@@ -135,3 +135,20 @@ fn quiet_without_a_message_is_silence_like_any_other() {
         .waits(20);
     talk.sees(&["a / 1 lines, 1 files, 0 voices"]);
 }
+
+#[test]
+fn a_voice_note_without_words_is_a_problem_of_transcribe() {
+    let transcribes =
+        "  transcribe story\n    problem \"I couldn't hear you.\"\n  end\n  say \"{{ story.text";
+    let mut talk = Talk::plus(&STORY.replace("  say \"{{ story.text", transcribes));
+    talk.says("story").skips();
+    talk.sends(MediaKind::Photo, "", Heard::NotVoice)
+        .sends(MediaKind::Voice, "It broke.", Heard::Words)
+        .taps("Done")
+        .sees(&["It broke. / 1 lines, 2 files, 1 voices"]);
+    talk.says("story").skips();
+    talk.sends(MediaKind::Photo, "", Heard::NotVoice)
+        .sends(MediaKind::Voice, "", Heard::Nothing)
+        .taps("Done")
+        .sees(&["I couldn't hear you.", " / 0 lines, 2 files, 1 voices"]);
+}

@@ -3,7 +3,9 @@
 use super::cursor::{Ahead, Cursor, DEEPEST, Next};
 use super::mistake;
 use crate::flow::parse::{self, Parsed, Rule};
-use crate::flow::tree::{Branch, Expr, Fetch, Handoff, If, Question, QuestionWord, Stmt, StmtKind};
+use crate::flow::tree::{
+    Branch, Expr, ExprKind, Fetch, Handoff, If, Path, Question, QuestionWord, Say, Stmt, StmtKind, Tail, Test,
+};
 use crate::flow::words::{self, Place, Role};
 
 impl<'a> Cursor<'a> {
@@ -57,7 +59,12 @@ impl<'a> Cursor<'a> {
         if self.depth() >= DEEPEST
             && matches!(
                 rule,
-                Rule::question_line | Rule::if_line | Rule::fetch_line | Rule::for_line | Rule::split_line
+                Rule::question_line
+                    | Rule::if_line
+                    | Rule::fetch_line
+                    | Rule::for_line
+                    | Rule::split_line
+                    | Rule::transcribe_line
             )
         {
             self.mistakes.push(mistake::too_deep(next.code));
@@ -110,6 +117,7 @@ impl<'a> Cursor<'a> {
                     one_line: true,
                 })
             }
+            Some(Parsed::Transcribe { path }) => StmtKind::If(self.transcribe(next, path, waits)),
             Some(Parsed::If { condition, go: None }) => StmtKind::If(self.if_block(next, condition, waits)),
             _ => return,
         };
@@ -193,6 +201,46 @@ impl<'a> Cursor<'a> {
             self.close();
         }
         fetch
+    }
+
+    /// Voice notes are listened to when they come. What is left to say is what happens if one has no words: a branch.
+    fn transcribe(&mut self, next: Next<'a>, path: Path, waits: bool) -> If {
+        let span = self.span(next.line);
+        let mut tail = Tail::default();
+        if self.has_lines(next, Place::Transcribe, waits) {
+            self.push(Place::Transcribe, next.line, "`transcribe`");
+            self.problem_line(&mut tail);
+            self.close();
+        }
+        let said = tail.say.map(|text| Stmt {
+            span: text.span,
+            kind: StmtKind::Say(Say::of(text)),
+        });
+        let go = tail.go.map(|target| Stmt {
+            span: target.span,
+            kind: StmtKind::Go(target),
+        });
+        let subject = Expr {
+            span: path.span,
+            kind: ExprKind::Path(path),
+        };
+        let condition = Expr {
+            span: subject.span,
+            kind: ExprKind::Test {
+                subject: Box::new(subject),
+                test: Test::Unheard,
+                negated: false,
+            },
+        };
+        If {
+            branches: vec![Branch {
+                condition,
+                body: said.into_iter().chain(tail.body).chain(go).collect(),
+                span,
+            }],
+            otherwise: None,
+            one_line: false,
+        }
     }
 
     fn handoff(&mut self, next: Next<'a>, mut handoff: Handoff, waits: bool) -> Handoff {

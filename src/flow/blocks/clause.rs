@@ -198,6 +198,24 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The one line under `transcribe`.
+    pub fn problem_line(&mut self, tail: &mut Tail) {
+        let mut once = Once::default();
+        while let Some((next, rule)) = self.next_clause() {
+            let parsed = self.read(next, rule);
+            self.pass(next, rule);
+            let Some(Parsed::Outcome(mut outcome)) = parsed else {
+                self.lines_under_a_broken_line(next, rule);
+                continue;
+            };
+            let first = self.first(&mut once, "problem", next);
+            self.lines_under(&mut outcome.tail);
+            if first {
+                *tail = outcome.tail;
+            }
+        }
+    }
+
     pub fn handoff_lines(&mut self, handoff: &mut Handoff) {
         let mut once = Once::default();
         while let Some((next, rule)) = self.next_clause() {

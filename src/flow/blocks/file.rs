@@ -331,6 +331,7 @@ fn called(code: &str) -> &'static str {
         Some(Rule::handoff_line) => "`handoff`",
         Some(Rule::for_line) => "`for each`",
         Some(Rule::split_line) => "`split`",
+        Some(Rule::transcribe_line) => "`transcribe`",
         Some(Rule::question_line)
             if ["ask", "gather"]
                 .iter()

@@ -237,7 +237,9 @@ fn belongs(rule: Rule) -> &'static str {
         Rule::not_found_line | Rule::refused_line | Rule::status_line => {
             "it belongs under `fetch`, before its `end`"
         }
-        Rule::problem_line => "it belongs under `fetch`, or under `defaults` in the business file",
+        Rule::problem_line => {
+            "it belongs under `fetch` or `transcribe`, or under `defaults` in the business file"
+        }
         Rule::note_line | Rule::priority_line | Rule::when_closed_line => {
             "it belongs under `handoff`, before its `end`"
         }

@@ -406,9 +406,18 @@ impl Types<'_, '_> {
     fn test(&mut self, flow: Option<usize>, subject: &Expr, test: Test) {
         let wants_team = match test {
             Test::Open | Test::Closed => true,
-            Test::Known | Test::Unknown | Test::Empty => false,
+            Test::Known | Test::Unknown | Test::Empty | Test::Unheard => false,
         };
         let kind = self.values.type_of(flow, subject);
+        let files = kind.fits(&Type::File) || matches!(&kind, Type::Record(_) | Type::List(_));
+        if test == Test::Unheard && !files {
+            self.say(
+                subject.span,
+                "there are no voice notes in this",
+                format!("this is {}", kind.words()),
+                "Name the answer of an `ask` or `gather` that takes voice notes:  transcribe story",
+            );
+        }
         // An unknown name is F401.
         if !wants_team || matches!(kind, Type::Team | Type::Anything) {
             return;

@@ -10,8 +10,8 @@ use super::{CALLS, Code, Grammar, Notes, Rule, mistake};
 use crate::flow::diagnostic::Diagnostic;
 use crate::flow::source::Span;
 use crate::flow::tree::{
-    Accept, Check, Choice, Expr, Field, Finish, Hours, Name, NoReply, OldButtons, Otherwise, Outcome, Phrase,
-    Priority, Share, Starts, StmtKind, Tail, Target, Text, Topic, Trigger,
+    Accept, Check, Choice, Expr, Field, Finish, Hours, Name, NoReply, OldButtons, Otherwise, Outcome, Path,
+    Phrase, Priority, Share, Starts, StmtKind, Tail, Target, Text, Topic, Trigger,
 };
 use crate::flow::tree::{Arg, Method};
 
@@ -45,6 +45,10 @@ pub enum Parsed {
     },
     Else {
         condition: Option<Expr>,
+    },
+    /// `transcribe story`: its voice notes have words, or it is a problem.
+    Transcribe {
+        path: Path,
     },
     End,
     // under a question
@@ -196,6 +200,7 @@ impl Reader<'_, '_, '_> {
             }),
             Rule::split_line => self.split(),
             Rule::share_line => self.share(whole),
+            Rule::transcribe_line => Parsed::Transcribe { path: self.path() },
             Rule::pause_line => Parsed::Statement(StmtKind::Pause(self.pause())),
             Rule::subscribe_line => {
                 self.take(Rule::k_to);

@@ -33,11 +33,6 @@ const LATER: &[Later] = &[
         block: true,
     },
     Later {
-        words: "transcribe",
-        instead: "Voice notes that answer a question are turned into words by themselves.",
-        block: true,
-    },
-    Later {
         words: "react",
         instead: "Answer with `say`.",
         block: false,
@@ -353,6 +348,7 @@ fn shape(rule: Rule) -> &'static str {
         Rule::tag_line => "tag \"wholesale\"",
         Rule::split_line => "split wording  (the shares stand on the lines underneath)",
         Rule::share_line => "50% -> short review",
+        Rule::transcribe_line => "transcribe story",
         Rule::pause_line => "pause 2 seconds",
         Rule::subscribe_line => "subscribe to offers",
         Rule::unsubscribe_line => "unsubscribe    or    unsubscribe from offers",

@@ -74,7 +74,7 @@ impl Walk<'_, '_> {
                     Test::Unknown => holds == *negated,
                     // What is not empty is known.
                     Test::Empty => holds == *negated,
-                    Test::Open | Test::Closed => false,
+                    Test::Open | Test::Closed | Test::Unheard => false,
                 };
                 if tells {
                     self.mark(subject, known);
