@@ -86,5 +86,10 @@ fn plans_lists_splits_marks_rows_and_stories_in_pieces_go_as_written() {
 /// The shoe shop.
 #[test]
 fn the_conversations_of_the_studio_go_as_written() {
-    assert_eq!(goes_as_written("studio"), 12);
+    assert_eq!(goes_as_written("studio"), 16);
+}
+
+#[test]
+fn a_model_answers_inside_its_fence_as_written() {
+    assert_eq!(goes_as_written("advice"), 9);
 }

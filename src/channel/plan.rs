@@ -61,6 +61,17 @@ pub fn plan(outbound: &Outbound, caps: &Caps) -> Plan {
             let frame = Frame::new(header.as_deref(), body, footer.as_deref());
             draft.link(frame, &one_line(label), url)
         }
+        OutboundBody::Form {
+            header,
+            body,
+            footer,
+            label,
+            form,
+            token,
+        } => {
+            let frame = Frame::new(header.as_deref(), body, footer.as_deref());
+            draft.form(frame, &one_line(label), form, token)
+        }
         OutboundBody::Location(place) => draft.location(place),
         OutboundBody::AskLocation { body } => draft.ask_location(&nfc(body)),
         OutboundBody::Template {
@@ -110,6 +121,7 @@ fn of_the_room(outbound: &Outbound, caps: &Caps) -> Option<Option<Step>> {
         | OutboundBody::Media { .. }
         | OutboundBody::Choices(_)
         | OutboundBody::Link { .. }
+        | OutboundBody::Form { .. }
         | OutboundBody::Location(_)
         | OutboundBody::Template { .. }
         | OutboundBody::AskLocation { .. } => None,
@@ -256,6 +268,24 @@ impl Draft<'_> {
             footer,
             label: shown,
             url: url.to_owned(),
+        });
+    }
+
+    fn form(&mut self, frame: Frame, label: &str, form: &str, token: &str) {
+        if !self.caps.forms || form.is_empty() {
+            self.losses.push(Loss::FormAsText);
+            return self.text(&frame.as_text(""), false);
+        }
+        let label = if label.is_empty() { OPEN } else { label };
+        let label = self.shortened(label, self.caps.limits.link_label);
+        let (header, body, footer) = self.fitted(frame);
+        self.shows.push(Show::Form {
+            header,
+            body,
+            footer,
+            label,
+            form: form.to_owned(),
+            token: token.to_owned(),
         });
     }
 
@@ -546,7 +576,11 @@ impl Draft<'_> {
 /// Whether the customer is to answer by tapping.
 fn asks(show: &Show) -> bool {
     match show {
-        Show::Buttons { .. } | Show::List { .. } | Show::Link { .. } | Show::AskLocation { .. } => true,
+        Show::Buttons { .. }
+        | Show::List { .. }
+        | Show::Link { .. }
+        | Show::Form { .. }
+        | Show::AskLocation { .. } => true,
         Show::Text { .. } | Show::Media { .. } | Show::Location(_) | Show::Template { .. } => false,
     }
 }

@@ -32,6 +32,8 @@ pub struct Caps {
     /// A message with one link button.
     pub links: bool,
     pub ask_location: bool,
+    /// Forms of WhatsApp (Flows).
+    pub forms: bool,
     pub locations: bool,
     pub media: bool,
     /// Files are fetched by the provider from their address.
@@ -64,6 +66,7 @@ impl Caps {
         templates: true,
         links: true,
         ask_location: true,
+        forms: true,
         locations: true,
         media: true,
         media_links: true,
@@ -93,6 +96,7 @@ impl Caps {
         templates: true,
         links: false,
         ask_location: false,
+        forms: false,
         locations: false,
         media: true,
         media_links: false,
@@ -197,6 +201,14 @@ pub enum Show {
         label: String,
         url: String,
     },
+    Form {
+        header: Option<String>,
+        body: String,
+        footer: Option<String>,
+        label: String,
+        form: String,
+        token: String,
+    },
     Media {
         media: MediaKind,
         source: MediaSource,
@@ -253,6 +265,8 @@ pub enum Loss {
     TemplateAsText,
     #[error("the link button is shown as text")]
     LinkAsText,
+    #[error("the form can't be shown on this number: the customer gets its words alone and can't fill it in")]
+    FormAsText,
     #[error("the location is shown as text")]
     LocationAsText,
     #[error("the caption is sent as a text of its own")]

@@ -218,7 +218,7 @@ fn exits(program: &Program, kind: &StateKind) -> Vec<(Exit, String)> {
             if question.none.is_some() {
                 exits.push((Exit::Empty, "none".to_owned()));
             }
-            if !question.accept.is_empty() {
+            if !question.accept.is_empty() || question.form_of.is_some() {
                 exits.push((Exit::Answer, "an answer".to_owned()));
             }
             let checks = question.checks.iter().enumerate();
@@ -249,6 +249,24 @@ fn exits(program: &Program, kind: &StateKind) -> Vec<(Exit, String)> {
                     .iter()
                     .map(|(code, _)| (Exit::Status(*code), format!("status {code}"))),
             );
+            exits.push((Exit::Problem, "problem".to_owned()));
+            exits
+        }
+        StateKind::Answer(answer) => {
+            let mut exits = vec![(Exit::Ok, "a reply".to_owned())];
+            exits.push((Exit::NotSure, "not sure".to_owned()));
+            if let Some(line) = &answer.off_topic {
+                exits.push((Exit::OffTopic, "off topic".to_owned()));
+                if line.up_to.is_some() {
+                    exits.push((Exit::OffTopicUsedUp, "off topic used up".to_owned()));
+                }
+            }
+            let topics = answer.topics.iter();
+            exits.extend(topics.map(|(topic, _)| (Exit::Topic(topic.clone()), format!("topic {topic}"))));
+            exits.push((Exit::Finished, "finished".to_owned()));
+            if let Some((replies, _)) = answer.up_to {
+                exits.push((Exit::RepliesUsedUp, format!("after {replies} replies")));
+            }
             exits.push((Exit::Problem, "problem".to_owned()));
             exits
         }

@@ -157,7 +157,7 @@ impl<'a> Dialogue<'a> {
             } => format!("{CUSTOMER}: (voice 0:04 {words:?})"),
             Act::Voice { words: None, .. } => format!("{CUSTOMER}: (voice 0:04)"),
             // These are typed as transcript lines already.
-            Act::Sends { .. } | Act::Location { .. } | Act::Quotes { .. } => String::new(),
+            Act::Sends { .. } | Act::Location { .. } | Act::Quotes { .. } | Act::Form(_) => String::new(),
         };
         self.now.lines.extend((!line.is_empty()).then_some(line));
         self.after(|rehearsal| rehearsal.act(&act, None))

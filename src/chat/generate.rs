@@ -479,5 +479,6 @@ fn named(act: &Act) -> String {
         Act::Voice { .. } => "a voice note".to_owned(),
         Act::Sends { kind, .. } => format!("a {}", super::transcript::word_for(*kind)),
         Act::Location { .. } => "a place".to_owned(),
+        Act::Form(_) => "a form".to_owned(),
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 use super::story::{Act, Beat, BeatKind, Customer, Expected, Given, GivenAnswer, SessionRules, Setup, Story};
 use super::transcript;
+use crate::engine::Says;
 use crate::message::MediaKind;
 
 #[derive(pest_derive::Parser)]
@@ -107,7 +108,8 @@ fn unreadable(text: &str) -> String {
         return format!(
             "no stage direction reads like {text}. There are: (10 minutes pass), (time is 2026-03-02 10:00), (silence), \
              (service.action is called with a \"…\"), (handed to team), (team is told \"…\"), (the chat closes), \
-             (topic name), (Ana takes the chat), (Ana returns the chat)"
+             (topic name), (ai answers \"…\"), (ai is not sure), (ai is off topic), (ai is finished), (ai sees topic name), \
+             (ai uses service.action with a \"…\"), (ai remembers contact.field value), (ai is down), (Ana takes the chat), (Ana returns the chat)"
         );
     }
     if let Some(word) = ["given", "time", "customer", "contact", "session"]
@@ -239,6 +241,10 @@ fn read_line(story: &mut Story, number: u32, text: &str, pair: Pair<'_, Rule>) -
         Rule::topic => story
             .beats
             .push(beat(BeatKind::Topic(first(pair)?.as_str().to_owned()))),
+        Rule::ai => {
+            let (says, remember) = ai(pair)?;
+            story.beats.push(beat(BeatKind::Ai { says, remember }));
+        }
         Rule::takes => story.beats.push(beat(BeatKind::Takes {
             name: first(pair)?.as_str().to_owned(),
         })),
@@ -347,7 +353,7 @@ fn said(story: &Story, text: &str, pair: Pair<'_, Rule>) -> Result<BeatKind, Str
             if text.starts_with('(') && text.ends_with(')') {
                 return Err(format!(
                     "{text} is not something a customer can send here. There are: (voice 0:04 \"words\"), (photo x.jpg), \
-                     (video …), (audio …), (document …), (sticker), (location 41.1, -8.6), \
+                     (video …), (audio …), (document …), (sticker), (form {{\"field\":\"…\"}}), (location 41.1, -8.6), \
                      (reply to visit_reminder \"words\")"
                 ));
             }
@@ -379,6 +385,12 @@ fn media(pair: Pair<'_, Rule>) -> Result<Act, String> {
             Ok(Act::Voice {
                 seconds,
                 words: said.next(),
+            })
+        }
+        Rule::filled => {
+            let json = inner.next().map_or("", |json| json.as_str());
+            serde_json::from_str(json.trim()).map(Act::Form).map_err(|why| {
+                format!("what is filled in is not JSON: {why}. It is written  (form {{\"street\":\"…\"}})")
             })
         }
         Rule::location => {
@@ -485,6 +497,37 @@ fn given(line: u32, pair: Pair<'_, Rule>) -> Result<Given, String> {
         }
     }
     Ok(given)
+}
+
+/// What the model says, and what it wants remembered.
+fn ai(pair: Pair<'_, Rule>) -> Result<(Option<Says>, BTreeMap<String, Json>), String> {
+    let (mut says, mut remember) = (None, BTreeMap::new());
+    for part in pair.into_inner() {
+        let text = strings(&part).into_iter().next();
+        match part.as_rule() {
+            Rule::ai_answers => says = text.map(Says::Text),
+            Rule::ai_not_sure => says = Some(Says::NotSure),
+            Rule::ai_off_topic => says = Some(Says::OffTopic),
+            Rule::ai_finished => says = Some(Says::Finished(text)),
+            Rule::ai_down => {
+                says = Some(Says::Problem {
+                    why: "it can't be reached".to_owned(),
+                });
+            }
+            Rule::ai_topic => says = Some(Says::Topic(first(part)?.as_str().to_owned())),
+            Rule::ai_uses => {
+                let mut inner = part.into_inner();
+                let action = inner.next().ok_or("no action is named")?.as_str().to_owned();
+                let args = inner.map(argument).collect::<Result<_, _>>()?;
+                says = Some(Says::Use { action, args });
+            }
+            _ => {
+                let (field, value) = argument(part)?;
+                remember.insert(field, value);
+            }
+        }
+    }
+    Ok((says, remember))
 }
 
 fn answer(pair: Pair<'_, Rule>) -> Result<GivenAnswer, String> {

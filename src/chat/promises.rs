@@ -226,6 +226,7 @@ fn quoted(said: &Outgoing) -> String {
     let text = match &said.body {
         OutboundBody::Text { body, .. }
         | OutboundBody::Link { body, .. }
+        | OutboundBody::Form { body, .. }
         | OutboundBody::AskLocation { body } => body.as_str(),
         OutboundBody::Choices(choices) => &choices.body,
         OutboundBody::Template { text, .. } => text,

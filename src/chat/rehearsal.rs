@@ -16,7 +16,7 @@ use super::story::{Act, Given, GivenAnswer};
 use super::transcript::{self, Shown};
 use crate::engine::{
     Answer, Call, Closing, Effect, Event, EventKind, Fault, File, HandedOver, Heard, Incoming, Log, Machine,
-    Memory, Noted, Outgoing, Position, SessionSettings, TimerChange,
+    Memory, Noted, Outgoing, Position, Reply, Says, SessionSettings, TimerChange,
 };
 use crate::flow::source::SourceLine;
 use crate::flow::value::Value;
@@ -47,6 +47,8 @@ pub struct Rehearsal<'a> {
     /// Plants a fault, to see that it is found.
     #[cfg(test)]
     pub(super) tamper: Option<fn(&Event, &mut crate::engine::Turn)>,
+    /// What the model replies when it is asked, in order.
+    pub replies: VecDeque<Reply>,
     /// Said and not yet looked at.
     pub said: VecDeque<Said>,
     /// What was said last, at once: an event and what followed from it.
@@ -108,6 +110,11 @@ pub enum Stuck {
         action: String,
         suggestion: String,
     },
+    #[error(
+        "the model is asked here, and models are never called in tests. Say what it replies, under the customer's message:\n  \
+         (ai answers \"…\")    or    (ai is not sure)"
+    )]
+    NoReply,
     #[error("[{label}] is not on the customer's screen{hint}")]
     NoSuchButton { label: String, hint: String },
     #[error("the clock can't go back: it is {now} already")]
@@ -148,6 +155,7 @@ impl<'a> Rehearsal<'a> {
             watch: Watch::default(),
             #[cfg(test)]
             tamper: None,
+            replies: VecDeque::new(),
             said: VecDeque::new(),
             last: Vec::new(),
             happened: Vec::new(),
@@ -179,6 +187,7 @@ impl<'a> Rehearsal<'a> {
             watch: Watch::default(),
             #[cfg(test)]
             tamper: self.tamper,
+            replies: VecDeque::new(),
             said: VecDeque::new(),
             last: Vec::new(),
             happened: Vec::new(),
@@ -281,6 +290,11 @@ impl<'a> Rehearsal<'a> {
                     seconds: None,
                     heard: Heard::NotVoice,
                 }),
+                topic,
+                ..Incoming::default()
+            }),
+            Act::Form(filled) => EventKind::Message(Incoming {
+                form: Some(Box::new(filled.clone())),
                 topic,
                 ..Incoming::default()
             }),
@@ -443,6 +457,31 @@ impl<'a> Rehearsal<'a> {
                             answer,
                         });
                         self.happened.push(Happened::Called(call));
+                    }
+                    Effect::Ask(asked) => {
+                        calls += 1;
+                        if calls > MOST_CALLS {
+                            return Err(Stuck::Endless("a model".to_owned()));
+                        }
+                        let reply = match (self.replies.pop_front(), &mut self.undeclared) {
+                            (Some(reply), _) => reply,
+                            (None, Some(undeclared)) => {
+                                undeclared.push("(ai answers \"…\")".to_owned());
+                                Says::NotSure.into()
+                            }
+                            // A random customer meets every kind of reply.
+                            (None, None) if self.improvise.is_some() => match self.position.visits % 5 {
+                                0 => Says::NotSure.into(),
+                                1 => Says::OffTopic.into(),
+                                2 => Says::Finished(None).into(),
+                                _ => Says::Text("Yes.".to_owned()).into(),
+                            },
+                            (None, None) => return Err(Stuck::NoReply),
+                        };
+                        events.push_back(EventKind::Replied {
+                            key: asked.key.clone(),
+                            reply,
+                        });
                     }
                     Effect::Notify { team, text, .. } => self.happened.push(Happened::Told { team, text }),
                     Effect::Handoff(handed) => self.happened.push(Happened::Handed(handed)),

@@ -5,7 +5,9 @@ use super::check;
 use super::golden;
 use super::rehearsal::{Happened, Rehearsal, Said, Stuck, same, with_args};
 use super::story::{Act, Beat, BeatKind, Expected, Story, exactly};
-use crate::engine::{EventKind, Log, Machine, Noted, SessionSettings};
+use std::collections::BTreeMap;
+
+use crate::engine::{EventKind, Log, Machine, Noted, Reply, SessionSettings};
 use crate::flow::value::Value;
 use jiff::civil;
 
@@ -139,6 +141,7 @@ impl<'a> Player<'a> {
     }
 
     pub(super) fn open(&mut self) -> Result<(), Different> {
+        self.ai_ahead(None);
         if let Some(flow) = &self.story.setup.flow {
             self.rehearsal.apply(EventKind::Start {
                 flow: crate::flow::slug(flow),
@@ -159,13 +162,19 @@ impl<'a> Player<'a> {
     pub(super) fn beat(&mut self, index: usize, beat: &Beat) -> Result<(), Different> {
         match &beat.kind {
             BeatKind::Customer(act) => {
-                if self.burst.is_empty() {
+                let begins = self.burst.is_empty();
+                if begins {
                     self.nothing_more()?;
+                    self.ai_unused()?;
+                    self.ai_ahead(Some(index));
                 }
                 match act {
                     Act::Types(text) => self.burst.push(text.clone()),
                     act => {
-                        self.flush()?;
+                        if !begins {
+                            self.flush()?;
+                            self.ai_ahead(Some(index));
+                        }
                         let topic = self.topic_ahead(index);
                         self.rehearsal.act(act, topic)?;
                     }
@@ -176,10 +185,17 @@ impl<'a> Player<'a> {
                 self.topic = Some(topic.clone());
                 return Ok(());
             }
+            // Taken with the event that it follows.
+            BeatKind::Ai { .. } => return Ok(()),
             _ => self.flush()?,
         }
+        if is_event(&beat.kind) {
+            self.nothing_more()?;
+            self.ai_unused()?;
+            self.ai_ahead(Some(index));
+        }
         match &beat.kind {
-            BeatKind::Customer(_) | BeatKind::Topic(_) => {}
+            BeatKind::Customer(_) | BeatKind::Topic(_) | BeatKind::Ai { .. } => {}
             BeatKind::Bot(expected) => return self.bot(expected),
             BeatKind::Person { name, .. } => {
                 self.nothing_more()?;
@@ -338,6 +354,45 @@ impl<'a> Player<'a> {
         }
     }
 
+    /// What the model says up to the next event, whatever the bot says in between.
+    fn ai_ahead(&mut self, index: Option<usize>) {
+        let types = |beat: &Beat| matches!(beat.kind, BeatKind::Customer(Act::Types(_)));
+        let all = &self.story.beats;
+        let mut next = index.map_or(0, |index| index + 1);
+        // Texts in a row are one message.
+        if index.is_some_and(|index| types(&all[index])) {
+            next += all[next..].iter().take_while(|beat| types(beat)).count();
+        }
+        let beats = all[next..].iter().map(|beat| &beat.kind);
+        let mut wishes = BTreeMap::new();
+        for kind in beats.take_while(|kind| !is_event(kind) && !matches!(kind, BeatKind::Customer(_))) {
+            let BeatKind::Ai { says, remember } = kind else {
+                continue;
+            };
+            wishes.extend(remember.clone());
+            if let Some(says) = says {
+                self.rehearsal.replies.push_back(Reply {
+                    says: says.clone(),
+                    remember: std::mem::take(&mut wishes),
+                });
+            }
+        }
+        if let Some(last) = self.rehearsal.replies.back_mut() {
+            last.remember.extend(wishes);
+        }
+    }
+
+    /// A line of the model that nobody asked for is a mistake of the story, or of the flow.
+    fn ai_unused(&mut self) -> Result<(), Different> {
+        match self.rehearsal.replies.pop_front() {
+            None => Ok(()),
+            Some(reply) => Err(Different::Untrue {
+                line: format!("{:?}", reply.says),
+                why: "the model was not asked".to_owned(),
+            }),
+        }
+    }
+
     fn bot(&mut self, expected: &Expected) -> Result<(), Different> {
         match self.rehearsal.said.pop_front() {
             None => Err(Different::Missing {
@@ -361,7 +416,8 @@ impl<'a> Player<'a> {
 
     pub(super) fn finish(&mut self) -> Result<(), Different> {
         self.flush()?;
-        self.nothing_more()
+        self.nothing_more()?;
+        self.ai_unused()
     }
 
     /// An effect must have happened since the one mentioned before. `fits` gives `None` for effects of another kind.
@@ -401,6 +457,18 @@ impl<'a> Player<'a> {
         };
         Err(untrue(beat, wanted, why))
     }
+}
+
+/// Something happens that the bot may answer. The customer's acts are looked at by themselves.
+fn is_event(kind: &BeatKind) -> bool {
+    matches!(
+        kind,
+        BeatKind::Person { .. }
+            | BeatKind::Takes { .. }
+            | BeatKind::Returns { .. }
+            | BeatKind::Pass(_)
+            | BeatKind::TimeIs(_)
+    )
 }
 
 fn untrue(beat: &Beat, what: &str, why: impl Into<String>) -> Different {

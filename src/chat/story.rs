@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::civil;
 use serde_json::Value as Json;
 
-use crate::engine::Machine;
+use crate::engine::{Machine, Says};
 use crate::message::MediaKind;
 
 /// One `chat "…"` of a file, with its own customer, clock and mocks.
@@ -175,6 +175,11 @@ pub enum BeatKind {
         list: Option<String>,
         on: bool,
     },
+    /// What the model replies when it is asked next; without `says`, what it wants remembered beside that.
+    Ai {
+        says: Option<Says>,
+        remember: BTreeMap<String, Json>,
+    },
     /// The topic recognised in the customer's last message.
     Topic(String),
     Takes {
@@ -209,6 +214,8 @@ pub enum Act {
         name: Option<String>,
         caption: Option<String>,
     },
+    /// Fills in a form.
+    Form(Json),
     Location {
         lat: f64,
         lng: f64,

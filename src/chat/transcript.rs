@@ -101,6 +101,17 @@ fn shown(show: &Show, authored_open: bool) -> Shown {
                 .push(canonical_options(&[format!("{label} -> {url}")]));
             shown
         }
+        Show::Form {
+            header,
+            body,
+            footer,
+            label,
+            ..
+        } => {
+            let mut shown = Shown::of(header.as_deref(), body, footer.as_deref());
+            shown.extras.push(open_line(label));
+            shown
+        }
         Show::Media {
             media,
             source,

@@ -55,6 +55,7 @@ pub(super) fn act_lines(who: &str, act: &Act) -> Vec<String> {
                 .map_or_else(String::new, |caption| format!(" caption {}", quoted(caption)));
             vec![format!("{who}: ({}{name}{caption})", transcript::word_for(*kind))]
         }
+        Act::Form(filled) => vec![format!("{who}: (form {filled})")],
         Act::Location { lat, lng, name } => {
             let name = name
                 .as_ref()

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::{Exit, files, watch};
+use super::{Exit, beside, files, watch};
 use crate::flow::diagnostic::{Code, Diagnostic, Severity};
 use crate::flow::source::{FileId, Sources};
-use crate::flow::{self, fixes, render, sarif};
+use crate::flow::{self, Compiled, fixes, render, sarif};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -63,10 +63,10 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
 
 fn once(args: &Args, paths: &[PathBuf]) -> Result<Exit> {
     let mut sources = files::sources(paths)?;
-    let mut compiled = flow::compile(&sources);
+    let mut compiled = compile(&sources);
     if args.fix && mend(&sources, &compiled.diagnostics)? {
         sources = files::sources(paths)?;
-        compiled = flow::compile(&sources);
+        compiled = compile(&sources);
     }
     let found: Vec<Diagnostic> = compiled
         .diagnostics
@@ -95,6 +95,13 @@ fn once(args: &Args, paths: &[PathBuf]) -> Result<Exit> {
     }
     let bad = errors > 0 || (args.deny.is_some() && warnings > 0);
     Ok(if bad { Exit::Findings } else { Exit::Good })
+}
+
+/// What the compiler finds, and what it can't see: the files beside the flows.
+fn compile(sources: &Sources) -> Compiled {
+    let mut compiled = flow::compile(sources);
+    compiled.diagnostics.extend(beside::missing_knowledge(sources));
+    compiled
 }
 
 fn summary(files: usize, errors: usize, warnings: usize, hints: usize) -> String {

@@ -105,6 +105,7 @@ fn config(args: &Args, store: PathBuf, shop: SocketAddr) -> anyhow::Result<Confi
         metrics: None,
         traces: None,
         voice: None,
+        ai: None,
         secrets: [(SECRET.to_owned(), SecretString::from("demo"))].into(),
         services: [(SERVICE.to_owned(), stand_in)].into(),
         channels: vec![number],

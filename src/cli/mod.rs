@@ -1,5 +1,6 @@
 //! The command line: one file a command, texts to standard output, notes to standard error.
 
+mod beside;
 mod channel;
 mod chat;
 mod check;

@@ -187,7 +187,7 @@ impl<'m> Run<'m> {
     pub(super) fn question(&self, state: StateIx) -> Option<&'m Question> {
         match &self.m.program.states[state as usize].kind {
             StateKind::Question(question) => Some(question),
-            StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) => None,
+            StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) | StateKind::Answer(_) => None,
         }
     }
 
@@ -215,6 +215,10 @@ impl<'m> Run<'m> {
             self.left = None;
         }
         self.note_left();
+        if self.m.replies.contains(&state) {
+            self.ask_for_more(state);
+            return Ok(Next::Rest);
+        }
         let offered = self.options(question, page)?;
         if offered.no_rows
             && let Some(run) = question.none
@@ -271,6 +275,20 @@ impl<'m> Run<'m> {
                             footer,
                             ..choices
                         }),
+                        OutboundBody::Form {
+                            body,
+                            label,
+                            form,
+                            token,
+                            ..
+                        } => OutboundBody::Form {
+                            header,
+                            body,
+                            footer,
+                            label,
+                            form,
+                            token,
+                        },
                         OutboundBody::Text { body, .. } => plain(joined(header, body, footer)),
                         other => other,
                     },
@@ -329,6 +347,16 @@ impl<'m> Run<'m> {
         body: String,
         options: &[(usize, SentOption)],
     ) -> Result<OutboundBody, Failed> {
+        if let Some(form) = &question.form_of {
+            return Ok(OutboundBody::Form {
+                header: None,
+                body,
+                footer: None,
+                label: self.optional_text(question.open)?.unwrap_or_default(),
+                form: form.id.clone(),
+                token: choice_id::encode(self.p.session, visit, state, "form"),
+            });
+        }
         if options.is_empty() {
             return Ok(plain(body));
         }

@@ -9,7 +9,7 @@ use super::event::Answer;
 use super::faults::Failed;
 use super::run::{Next, Run};
 use super::turn::{Call, Effect, Exit, Fault, Log};
-use crate::flow::program::{Action, Fetch, Pc, StateIx, StateKind};
+use crate::flow::program::{Action, Fetch, Pc, Service, StateIx, StateKind};
 use crate::flow::template::shown;
 use crate::flow::tree::Method;
 use crate::flow::value::{Record, Value};
@@ -19,8 +19,7 @@ const URL_LIMIT: usize = 4 * 1024;
 
 impl<'m> Run<'m> {
     pub(super) fn call_service(&mut self, state: StateIx) -> Result<(), Failed> {
-        let m = self.m;
-        let described = &m.program.states[state as usize];
+        let described = &self.m.program.states[state as usize];
         let StateKind::Fetch(fetch) = &described.kind else {
             return Err(self.failed("a `fetch` without an action"));
         };
@@ -36,6 +35,19 @@ impl<'m> Run<'m> {
             })?;
             args.push((name.clone(), value));
         }
+        self.call_action(state, service, action, args)
+    }
+
+    /// Calls an action with these arguments and rests at the state.
+    pub(super) fn call_action(
+        &mut self,
+        state: StateIx,
+        service: &'m Service,
+        action: &'m Action,
+        args: Vec<(String, Value)>,
+    ) -> Result<(), Failed> {
+        let m = self.m;
+        let described = &m.program.states[state as usize];
         let path = self.path(action, &args)?;
         let url = format!("{}{path}", service.url.trim_end_matches('/'));
         if url.len() > URL_LIMIT {
@@ -61,14 +73,14 @@ impl<'m> Run<'m> {
         Ok(())
     }
 
-    fn action(&self, fetch: &Fetch) -> Result<(&'m crate::flow::program::Service, &'m Action), Failed> {
+    fn action(&self, fetch: &Fetch) -> Result<(&'m Service, &'m Action), Failed> {
         let service = self.m.program.business.services.get(fetch.service as usize);
         service
             .and_then(|service| Some((service, service.actions.get(fetch.action as usize)?)))
             .ok_or_else(|| self.failed("an action that the business file doesn't have"))
     }
 
-    fn key(&self, visit: u64, state: &str) -> String {
+    pub(super) fn key(&self, visit: u64, state: &str) -> String {
         format!("{}.{visit}.{state}", self.p.session)
     }
 
@@ -119,6 +131,9 @@ impl<'m> Run<'m> {
 
     /// An answer came. One that nobody waits for (any more) does nothing.
     pub(super) fn result(&mut self, key: &str, answer: &Answer) {
+        if self.found_for_model(key, answer) {
+            return;
+        }
         let m = self.m;
         let waiting = self.p.frames.last().and_then(|frame| {
             let state = m.state_named(&frame.at)?;

@@ -1,5 +1,7 @@
 //! What happens to a conversation. Time and everything random enter the machine only here.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -32,6 +34,12 @@ pub enum EventKind {
         key: String,
         answer: Answer,
     },
+    /// A model replied to an `answer`, or could not.
+    Replied {
+        /// [`super::Asked::key`].
+        key: String,
+        reply: Reply,
+    },
     /// The host starts a flow (a test, a link); a running one is left.
     Start {
         /// Slug.
@@ -61,7 +69,10 @@ pub struct Incoming {
     pub file: Option<File>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
-    /// A topic that the host recognised.
+    /// What was filled in in a form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Box<Json>>,
+    /// A topic that the host recognised; empty: it looked, and there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
     /// Name of the template of ours that it quotes, as far as the host knows.
@@ -95,6 +106,46 @@ pub enum Heard {
     Silence,
     /// Could not be transcribed.
     Nothing,
+}
+
+/// What a model replied. Nothing of it is trusted: the machine checks it against the lines of the `answer`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    pub says: Says,
+    /// What it wants remembered, by whole name (`contact.shoe_size`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub remember: BTreeMap<String, Json>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Says {
+    Text(String),
+    NotSure,
+    OffTopic,
+    /// The customer has what they wanted; may hold a last sentence.
+    Finished(Option<String>),
+    /// The customer wants something else: a topic with a line of its own.
+    Topic(String),
+    /// It wants to look something up first.
+    Use {
+        /// `shop.get_order`.
+        action: String,
+        args: BTreeMap<String, Json>,
+    },
+    /// There is no model, it took too long, or what it said can't be read.
+    Problem {
+        why: String,
+    },
+}
+
+impl From<Says> for Reply {
+    fn from(says: Says) -> Reply {
+        Reply {
+            says,
+            remember: BTreeMap::new(),
+        }
+    }
 }
 
 /// What came of a service call.

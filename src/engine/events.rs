@@ -68,6 +68,14 @@ impl<'m> Run<'m> {
                 }
                 false
             }
+            EventKind::Replied { key, reply } => {
+                if self.p.mode == Mode::Human {
+                    self.stale("the model replied after people took the chat");
+                } else {
+                    self.replied(key, reply);
+                }
+                false
+            }
             EventKind::Start { flow } => {
                 self.start_flow(flow);
                 true
@@ -242,7 +250,7 @@ impl<'m> Run<'m> {
                 Standing::Question(ix)
             }
             StateKind::Question(_) => Standing::Question(ix),
-            StateKind::Fetch(_) => Standing::Service,
+            StateKind::Fetch(_) | StateKind::Answer(_) => Standing::Service,
             // Nobody waits there in autopilot: a position from elsewhere.
             StateKind::Call(_) | StateKind::Human(_) => Standing::Gone,
         }

@@ -1,7 +1,7 @@
 //! A program made ready: texts compiled, names and triggers indexed, patterns built. Loading costs once; after it, a
 //! turn costs the same in a program of a hundred lines and of ten thousand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use jiff::tz::TimeZone;
@@ -41,6 +41,8 @@ pub struct Machine {
     pub(super) flow_ons: HashMap<FlowIx, TriggerIndex>,
     /// Values of `private` questions, by flow.
     pub(super) private: HashMap<Box<str>, Vec<String>>,
+    /// Questions between the replies of an `answer`.
+    pub(super) replies: HashSet<StateIx>,
     /// Regular expressions that the program writes out, for the whole of a text.
     pub(super) patterns: HashMap<Box<str>, Regex>,
     /// What must be known where, for people who come from another version.
@@ -86,12 +88,16 @@ impl Machine {
         let mut renamed = HashMap::new();
         let mut labels = HashMap::new();
         let mut patterns = HashMap::new();
+        let mut replies = HashSet::new();
         let mut private: HashMap<Box<str>, Vec<String>> = HashMap::new();
         for (ix, state) in program.states.iter().enumerate() {
             let ix = ix as StateIx;
             states.insert(boxed(&state.name), ix);
             if let Some(old) = old_name(&program, &state.name, state.step) {
                 renamed.insert(old.into_boxed_str(), ix);
+            }
+            if let StateKind::Answer(answer) = &state.kind {
+                replies.insert(answer.reply);
             }
             if let StateKind::Question(question) = &state.kind {
                 let words = question.options.iter().map(|choice| {
@@ -159,6 +165,7 @@ impl Machine {
             business_ons,
             flow_ons,
             private,
+            replies,
             patterns,
             needs: OnceLock::new(),
             program,

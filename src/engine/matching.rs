@@ -18,7 +18,9 @@
 //! A voice note counts by its words. One without words is, unless the question takes voice notes, not understood with
 //! a sentence of its own, because "please tap one of these" doesn't help somebody whose microphone was covered.
 
-use super::answers::{Reader, has_shape, takes_numbers};
+use serde_json::Value as Json;
+
+use super::answers::{Reader, fit, has_shape, takes_numbers};
 use super::event::{Heard, Incoming};
 use super::faults::Failed;
 use super::position::SentOption;
@@ -29,11 +31,14 @@ use super::triggers::{Said, TriggerIndex};
 use super::turn::{Exit, Log};
 use crate::flow::fold::{distance, fold, tolerance};
 use crate::flow::locale::Language;
-use crate::flow::program::{Question, StateIx};
+use crate::flow::program::{FormOf, Question, StateIx};
 use crate::flow::source::SourceLine;
 use crate::flow::tree::Kind;
-use crate::flow::value::Value;
+use crate::flow::value::{Record, Value};
 use crate::message::MediaKind;
+
+/// Where a form brings back what it was sent with.
+const TOKEN: &str = "flow_token";
 
 /// How often a question of a business without any `otherwise` says that it didn't understand, before people help.
 const BUILT_IN_TRIES: u32 = 2;
@@ -44,6 +49,12 @@ impl<'m> Run<'m> {
         let Some(question) = self.question(state) else {
             return;
         };
+        if let Some((form, filled)) = question.form_of.as_ref().zip(incoming.form.as_ref()) {
+            return match self.filled_in(state, form, filled) {
+                Some(record) => self.accept(state, question, Value::Record(record), false),
+                None => self.missed(state, question, Missed::NotUnderstood, Exit::Otherwise),
+            };
+        }
         if let Some(sent) = self.option_by_words(state, question, said) {
             return self.take(state, &sent);
         }
@@ -70,6 +81,7 @@ impl<'m> Run<'m> {
             if let Some(on) = self.on_inside(said) {
                 return self.interrupt(on);
             }
+            self.want_topic(incoming, false);
         }
         let kind = incoming.file.as_ref().map(|file| file.kind);
         if let Some(on) = self.on_other(incoming, kind, open) {
@@ -89,6 +101,27 @@ impl<'m> Run<'m> {
             return self.missed(state, question, Missed::Said(own, None), Exit::Otherwise);
         }
         self.missed(state, question, Missed::NotUnderstood, Exit::Otherwise);
+    }
+
+    /// The declared fields of a form, if it is this question's and they fit. What was left empty is unknown.
+    fn filled_in(&self, state: StateIx, form: &FormOf, filled: &Json) -> Option<Record> {
+        let filled = filled.as_object()?;
+        let name = &self.m.program.states[state as usize].name;
+        let token = filled.get(TOKEN).and_then(Json::as_str);
+        if token
+            .and_then(super::choice_id::decode)
+            .is_some_and(|token| !token.is_of(name))
+        {
+            return None;
+        }
+        let mut record = Record::new();
+        for (field, kind) in &form.gives {
+            let given = filled.get(field).and_then(Value::from_json);
+            if let Some(given) = given.filter(|given| *given != Value::text("")) {
+                record.insert(field.clone(), fit(kind, &given)?);
+            }
+        }
+        Some(record)
     }
 
     /// A message while nothing runs.
@@ -112,9 +145,11 @@ impl<'m> Run<'m> {
             return self.interrupt(on);
         }
         let kind = incoming.file.as_ref().map(|file| file.kind);
-        let start = self
-            .start_of(&m.starts.inside(said))
-            .or_else(|| self.start_of(m.starts.on_topic(incoming.topic.as_deref()?)));
+        let inside = self.start_of(&m.starts.inside(said));
+        if inside.is_none() {
+            self.want_topic(incoming, true);
+        }
+        let start = inside.or_else(|| self.start_of(m.starts.on_topic(incoming.topic.as_deref()?)));
         if let Some(start) = start {
             return self.start(start);
         }
@@ -164,6 +199,27 @@ impl<'m> Run<'m> {
                 true
             }
             None => false,
+        }
+    }
+
+    /// Says that a topic could decide, where the host hasn't looked for one yet.
+    fn want_topic(&mut self, incoming: &Incoming, idle: bool) {
+        if incoming.topic.is_some() || incoming.text.trim().is_empty() {
+            return;
+        }
+        let m = self.m;
+        let running = self.p.frames.iter().filter_map(|frame| m.flow_named(&frame.flow));
+        let mut topics: Vec<String> = running
+            .filter_map(|flow| m.flow_ons.get(&flow))
+            .chain(std::iter::once(&m.business_ons))
+            .chain(idle.then_some(&m.starts))
+            .flat_map(TriggerIndex::topics)
+            .map(str::to_owned)
+            .collect();
+        topics.sort_unstable();
+        topics.dedup();
+        if !topics.is_empty() {
+            self.log.push(Log::TopicWanted { topics });
         }
     }
 
@@ -379,6 +435,7 @@ impl<'m> Run<'m> {
             self.top().locals.insert(name.clone(), value);
         }
         self.answered = self.p.frames.last().map(|frame| frame.visit);
+        self.chosen = true;
         if choice.single_use {
             self.used = self.p.frames.last().map(|frame| frame.visit);
         }
@@ -426,6 +483,8 @@ impl<'m> Run<'m> {
             };
         }
         self.answered = self.p.frames.last().map(|frame| frame.visit);
+        // A number or a form answers the question and asks nothing; free text may.
+        self.chosen |= !question.accept.contains(&Kind::Text);
         if let Some(day) = read_as {
             self.say_own(&sentences(self.language).read_as.replace("{}", &day));
         }

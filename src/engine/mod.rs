@@ -32,19 +32,22 @@ mod rows;
 mod run;
 mod sentences;
 mod silence;
+mod talk;
 mod triggers;
 mod turn;
 
 pub use choice_id::is_ours;
 pub use crossing::{Crossing, Rest, crossing};
-pub use event::{Answer, Event, EventKind, File, Heard, Incoming};
+pub use event::{Answer, Event, EventKind, File, Heard, Incoming, Reply, Says};
 pub use later::is_plan;
 pub use legal::is_opt_out;
 pub use machine::Machine;
 pub use position::{Frame, Mode, OldQuestion, Planned, Position, SentOption};
 pub use rows::MORE;
+pub use talk::Talk;
 pub use turn::{
-    Call, Closing, Effect, Exit, Fault, HandedOver, Log, MemoryWrite, Noted, Outgoing, TimerChange, Turn,
+    Asked, Call, Closing, Effect, Exit, Fault, Found, HandedOver, Log, MemoryWrite, Noted, Outgoing, Spoken,
+    TimerChange, Turn,
 };
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -148,7 +148,7 @@ impl Walk<'_> {
                 found.extend(without(self.from(pc + 1), &known_if(condition, false)));
                 goes_on = false;
             }
-            Op::Ask(state) => {
+            Op::Ask(state) | Op::Answer(state) => {
                 found.extend(self.needs.there[*state as usize].1.iter().cloned());
                 goes_on = false;
             }
@@ -263,6 +263,23 @@ impl Walk<'_> {
             StateKind::Call(call) => {
                 let save: Vec<Path> = call.save.iter().map(|save| vec![save.clone()]).collect();
                 there.extend(without(self.from(call.next), &save));
+            }
+            StateKind::Answer(answer) => {
+                let off_topic = answer.off_topic.as_ref();
+                self.optional(off_topic.and_then(|line| line.say), &mut there);
+                let runs = [
+                    answer.not_sure,
+                    answer.problem,
+                    off_topic.and_then(|line| line.run),
+                ];
+                let topics = answer.topics.iter().map(|(_, run)| *run);
+                let all = runs.into_iter().flatten().chain(topics);
+                for pc in all
+                    .chain(answer.up_to.map(|(_, run)| run))
+                    .chain([answer.finished])
+                {
+                    there.extend(self.from(pc));
+                }
             }
             StateKind::Human(_) => {}
         }

@@ -138,6 +138,7 @@ impl Run<'_> {
             page: 0,
             silences: 0,
             locals: old.locals,
+            talk: None,
             options: old.options,
         });
         self.take(state, sent);
@@ -228,7 +229,7 @@ impl Run<'_> {
                 }
                 Message::Say { .. } | Message::File { .. } | Message::Place { .. } => None,
             },
-            StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) => None,
+            StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) | StateKind::Answer(_) => None,
         }
     }
 

@@ -178,6 +178,7 @@ impl Run<'_> {
             page: 0,
             silences: 0,
             locals,
+            talk: None,
             options: Vec::new(),
         });
     }
@@ -207,6 +208,13 @@ impl Run<'_> {
         frame.page = 0;
         frame.silences = 0;
         frame.options.clear();
+        if frame
+            .talk
+            .as_ref()
+            .is_some_and(|talk| !talk.is_at(&described.name))
+        {
+            frame.talk = None;
+        }
         self.clock = Clock::FromNow;
         visit
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::talk::Talk;
 use crate::flow::value::{Record, Value};
 
 /// The persisted position of one conversation, as one small JSON value.
@@ -84,6 +85,9 @@ pub struct Frame {
     pub silences: u32,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub locals: Record,
+    /// What was said and counted while a model answers here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub talk: Option<Box<Talk>>,
     /// Options as sent, so that taps resolve even if the data behind them has changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<SentOption>,

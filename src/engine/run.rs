@@ -48,6 +48,8 @@ pub(super) struct Run<'m> {
     pub pending: Option<Pending>,
     /// The question that was answered in this turn.
     pub left: Option<String>,
+    /// An option or an answer with a shape was taken: the customer's words ask nothing.
+    pub chosen: bool,
     /// Visit of the question of which a single-use option was taken.
     pub used: Option<u64>,
     /// Visit of the question that was answered in this turn.
@@ -136,6 +138,7 @@ impl<'m> Run<'m> {
             log: Vec::new(),
             pending: None,
             left: None,
+            chosen: false,
             used: None,
             answered: None,
             fuel: FUEL,
@@ -239,6 +242,7 @@ impl<'m> Run<'m> {
                 self.call_service(*state)?;
                 Ok(Next::Rest)
             }
+            Op::Answer(state) => self.answer_by_model(*state),
             Op::Call(state) => self.call_flow(*state),
             Op::Return { gives } => {
                 self.loops.clear();

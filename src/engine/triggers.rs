@@ -161,6 +161,10 @@ impl TriggerIndex {
         self.topics.get(topic).map_or(&[], Vec::as_slice)
     }
 
+    pub fn topics(&self) -> impl Iterator<Item = &str> {
+        self.topics.keys().map(AsRef::as_ref)
+    }
+
     pub fn on_media(&self, kind: MediaKind) -> impl Iterator<Item = usize> + '_ {
         self.media
             .iter()

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::position::Position;
 use crate::flow::source::SourceLine;
-use crate::flow::tree::Method;
+use crate::flow::tree::{Kind, Method};
 use crate::flow::value::Value;
 use crate::message::OutboundBody;
 
@@ -36,6 +36,8 @@ pub struct Outgoing {
 pub enum Effect {
     /// Call a service; the answer comes back as [`super::EventKind::Result`] with this key.
     Call(Call),
+    /// Ask a model for a reply; it comes back as [`super::EventKind::Replied`] with this key.
+    Ask(Box<Asked>),
     /// Tell a team, the bot keeps the chat.
     Notify {
         team: String,
@@ -97,6 +99,56 @@ pub struct Call {
     /// How often it may be tried: GET twice, anything else once.
     pub tries: u8,
     pub said_at: SourceLine,
+}
+
+/// What a model is asked for. Customer's words and services' answers are data in it, never instructions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Stable for this conversation, state and visit, as [`Call::key`].
+    pub key: String,
+    /// Name of the business.
+    pub business: String,
+    /// The customer's, as a code (`pt`).
+    pub language: String,
+    /// Name and path of what it may answer from.
+    pub knowledge: Vec<(String, String)>,
+    /// Name and description of what it may talk about; empty: whatever the knowledge tells.
+    pub about: Vec<(String, String)>,
+    pub never: Vec<String>,
+    pub style: Option<String>,
+    pub at_most: Option<u32>,
+    /// Name and description of topics that have a way of their own.
+    pub topics: Vec<(String, String)>,
+    /// What it may remember.
+    pub remembers: Vec<(String, Kind)>,
+    /// What it may look up: `service.action`, and what that needs.
+    pub uses: Vec<(String, Vec<String>)>,
+    /// What was said in this conversation, the oldest first; the last is the customer's.
+    pub talk: Vec<Spoken>,
+    /// What it has looked up for this reply.
+    pub found: Vec<Found>,
+    /// Why its last reply can't be sent, in words for it.
+    pub refused: Option<String>,
+    pub said_at: SourceLine,
+}
+
+/// Something that was said while a model answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spoken {
+    /// By the customer, not the bot.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub customer: bool,
+    pub text: String,
+}
+
+/// What came of an action that a model used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// `shop.get_order`.
+    pub action: String,
+    pub args: Json,
+    /// The answer, or why there is none.
+    pub came: Json,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -182,6 +234,8 @@ pub enum Log {
     Split { name: String, way: u32 },
     /// A timer or button came too late and did nothing.
     Stale { what: String },
+    /// Nothing above topics fitted, and a topic of these would: the host may recognise one, and give the message anew.
+    TopicWanted { topics: Vec<String> },
     /// Nothing answers this (idle, no flow starts on it).
     Unanswered,
 }
@@ -211,4 +265,12 @@ pub enum Exit {
     Refused,
     Status(u16),
     Problem,
+    /// A model's reply was sent (`Ok`), or one of these.
+    NotSure,
+    OffTopic,
+    OffTopicUsedUp,
+    Finished,
+    Topic(String),
+    /// It was the last of `up to N replies`.
+    RepliesUsedUp,
 }

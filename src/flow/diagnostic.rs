@@ -179,6 +179,7 @@ codes! {
     F502 Error "an unknown filter",
     F503 Error "a statement inside a text that only flows may use",
     F504 Error "a text that fails when it is filled in",
+    F602 Error "an action that changes something, within a model's reach",
     F801 Warning "people who wait in a step that this version removes or changes",
     F802 Error "a `(was …)` that names a step that is still there",
     F803 Warning "an option that people have on their screens and that is gone",

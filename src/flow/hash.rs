@@ -50,9 +50,10 @@ fn anchor(program: &Program, state: &State) -> String {
     let meaning = match &state.kind {
         StateKind::Question(question) => {
             let (options, accept) = (options(program, question), accepted(question));
-            match question.gather {
-                Some(_) => json!(["gather", question.value, options, accept]),
-                None => json!(["question", question.value, options, accept]),
+            match (&question.form_of, question.gather) {
+                (Some(form), _) => json!(["form", question.value, form.id, form.gives]),
+                (None, Some(_)) => json!(["gather", question.value, options, accept]),
+                (None, None) => json!(["question", question.value, options, accept]),
             }
         }
         StateKind::Fetch(fetch) => {
@@ -65,6 +66,7 @@ fn anchor(program: &Program, state: &State) -> String {
             json!(["call", flow.name, call.save, flow.gives])
         }
         StateKind::Human(_) => json!(["human"]),
+        StateKind::Answer(_) => json!(["answer"]),
     };
     let mut hasher = blake3::Hasher::new();
     hasher.update(meaning.to_string().as_bytes());
@@ -78,6 +80,7 @@ pub fn is_wider(old: (&Program, &Question), new: (&Program, &Question)) -> bool 
     old.1.value == new.1.value
         && accepted(old.1) == accepted(new.1)
         && old.1.gather.is_some() == new.1.gather.is_some()
+        && old.1.form_of == new.1.form_of
         && (old.1.more.is_none() || new.1.more.is_some())
         && was.iter().all(|option| is.binary_search(option).is_ok())
 }

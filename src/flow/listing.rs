@@ -7,8 +7,8 @@ use std::fmt::{self, Display, Write};
 
 use super::owner::{Owner, Owners};
 use super::program::{
-    Call, Due, Emit, ExprIx, Fetch, Human, Jump, Message, Op, Otherwise, Pc, Program, Question, Silence,
-    State, StateIx, StateKind, TextIx,
+    Answer, Call, Due, Emit, ExprIx, Fetch, Human, Jump, Message, Op, Otherwise, Pc, Program, Question,
+    Silence, State, StateIx, StateKind, TextIx,
 };
 use super::spell;
 
@@ -37,7 +37,11 @@ impl Listing<'_> {
                 self.heading(out, owner)?;
             }
             writeln!(out, "  {pc:>4}  {}", self.op(&instruction.op))?;
-            if let Op::Ask(state) | Op::Effect(state) | Op::Call(state) | Op::Handoff(state) = instruction.op
+            if let Op::Ask(state)
+            | Op::Effect(state)
+            | Op::Call(state)
+            | Op::Handoff(state)
+            | Op::Answer(state) = instruction.op
             {
                 self.state(out, &self.program.states[state as usize])?;
             }
@@ -104,6 +108,7 @@ impl Listing<'_> {
             StateKind::Fetch(fetch) => self.fetch(out, fetch),
             StateKind::Call(call) => self.call(out, call),
             StateKind::Human(human) => self.human(out, human),
+            StateKind::Answer(answer) => self.answer(out, answer),
         }
     }
 
@@ -123,6 +128,7 @@ impl Listing<'_> {
             none,
             more,
             gather,
+            form_of,
             next,
         } = question;
         line(out, "prompt", self.message(prompt))?;
@@ -176,6 +182,14 @@ impl Listing<'_> {
                 out,
                 "gather",
                 format!("up to {}{}", gather.most, quiet.unwrap_or_default()),
+            )?;
+        }
+        if let Some(form) = form_of {
+            let gives: Vec<&str> = form.gives.iter().map(|(name, _)| name.as_str()).collect();
+            line(
+                out,
+                "filled in",
+                format!("{} gives {}", form.id, gives.join(", ")),
             )?;
         }
         let kinds: Vec<String> = accept.iter().map(spell::kind).collect();
@@ -262,6 +276,59 @@ impl Listing<'_> {
         Ok(())
     }
 
+    fn answer(&self, out: &mut String, answer: &Answer) -> fmt::Result {
+        let all = |words: &[String]| words.join(", ");
+        let quoted: Vec<String> = answer.never.iter().map(|text| spell::quoted(text)).collect();
+        let fields: Vec<String> = answer.remembers.iter().map(|path| path.join(".")).collect();
+        let action = |(service, action): &(u32, u32)| {
+            let service = &self.program.business.services[*service as usize];
+            format!("{}.{}", service.name, service.actions[*action as usize].name)
+        };
+        let uses: Vec<String> = answer.uses.iter().map(action).collect();
+        for (name, words) in [
+            ("about", all(&answer.about)),
+            ("never", all(&quoted)),
+            (
+                "style",
+                answer.style.as_deref().map(spell::quoted).unwrap_or_default(),
+            ),
+            ("remembers", all(&fields)),
+            ("uses", all(&uses)),
+        ] {
+            if !words.is_empty() {
+                line(out, name, words)?;
+            }
+        }
+        if let Some(most) = answer.at_most {
+            line(out, "at most", most)?;
+        }
+        if let Some((times, run)) = answer.up_to {
+            line(out, "up to", format!("×{times} -> @{run}"))?;
+        }
+        for (topic, run) in &answer.topics {
+            line(out, "topic", format!("{topic} -> @{run}"))?;
+        }
+        line(
+            out,
+            "not sure",
+            answer
+                .not_sure
+                .map_or("people".to_owned(), |run| format!("@{run}")),
+        )?;
+        if let Some(off_topic) = &answer.off_topic {
+            self.otherwise(out, off_topic)?;
+        }
+        line(out, "finished", format!("@{}", answer.finished))?;
+        line(
+            out,
+            "problem",
+            answer
+                .problem
+                .map_or("business".to_owned(), |run| format!("@{run}")),
+        )?;
+        line(out, "reply", &self.program.states[answer.reply as usize].name)
+    }
+
     fn op(&self, op: &Op) -> String {
         match op {
             Op::Send(message) => format!("SEND {}", self.message(message)),
@@ -279,7 +346,7 @@ impl Listing<'_> {
             }
             Op::Jump(jump) => format!("JUMP {}", self.jump(jump)),
             Op::JumpIf { condition, to } => format!("JUMPIF {} -> @{to}", self.expr(*condition)),
-            Op::Ask(at) | Op::Effect(at) | Op::Call(at) | Op::Handoff(at) => self.rest(*at),
+            Op::Ask(at) | Op::Effect(at) | Op::Call(at) | Op::Handoff(at) | Op::Answer(at) => self.rest(*at),
             Op::Return { gives } => format!("RETURN{}", self.args(gives)),
             Op::Close { say } => match say {
                 Some(say) => format!("CLOSE {}", self.text(*say)),
@@ -351,6 +418,7 @@ impl Listing<'_> {
                     self.args(&call.args)
                 )
             }
+            StateKind::Answer(answer) => format!("ANSWER {name} from {}", answer.knowledge.join(", ")),
             StateKind::Human(human) => {
                 let team = human.team.map_or("anybody", |team| self.team(team));
                 format!("HANDOFF {name} {team}")

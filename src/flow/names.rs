@@ -5,7 +5,9 @@
 
 use std::collections::HashMap;
 
-use super::tree::{Action, Field, Flow, Phrase, Service, Step, Team, Template, Topic, Tree};
+use super::tree::{
+    Action, Field, Flow, FormOf, Knowledge, Phrase, Service, Step, Team, Template, Topic, Tree,
+};
 
 /// Words that no value may be called: they mean something in expressions.
 pub const RESERVED: [&str; 12] = [
@@ -27,6 +29,8 @@ pub struct Names<'t> {
     /// By flow, then by slug.
     steps: Vec<HashMap<&'t str, usize>>,
     teams: HashMap<&'t str, &'t Team>,
+    knowledge: HashMap<&'t str, &'t Knowledge>,
+    forms: HashMap<&'t str, &'t FormOf>,
     topics: HashMap<&'t str, &'t Topic>,
     templates: HashMap<&'t str, &'t Template>,
     services: HashMap<&'t str, &'t Service>,
@@ -41,6 +45,8 @@ impl<'t> Names<'t> {
             flows: HashMap::with_capacity(tree.flows.len()),
             steps: Vec::with_capacity(tree.flows.len()),
             teams: HashMap::new(),
+            knowledge: HashMap::new(),
+            forms: HashMap::new(),
             topics: HashMap::new(),
             templates: HashMap::new(),
             services: HashMap::new(),
@@ -58,6 +64,12 @@ impl<'t> Names<'t> {
         if let Some(business) = &tree.business {
             for team in &business.teams {
                 names.teams.entry(&team.name.text).or_insert(team);
+            }
+            for knowledge in &business.knowledge {
+                names.knowledge.entry(&knowledge.name.text).or_insert(knowledge);
+            }
+            for form in &business.forms {
+                names.forms.entry(&form.name.text).or_insert(form);
             }
             for topic in &business.topics {
                 names.topics.entry(&topic.name.text).or_insert(topic);
@@ -94,6 +106,14 @@ impl<'t> Names<'t> {
 
     pub fn team(&self, name: &str) -> Option<&'t Team> {
         self.teams.get(name).copied()
+    }
+
+    pub fn knowledge(&self, name: &str) -> Option<&'t Knowledge> {
+        self.knowledge.get(name).copied()
+    }
+
+    pub fn form(&self, name: &str) -> Option<&'t FormOf> {
+        self.forms.get(name).copied()
     }
 
     pub fn topic(&self, name: &str) -> Option<&'t Topic> {

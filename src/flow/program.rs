@@ -71,6 +71,9 @@ pub struct Business {
     pub languages: Vec<String>,
     pub front_door: Option<FlowIx>,
     pub teams: Vec<Team>,
+    /// Name, and path beside the flows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub knowledge: Vec<(String, String)>,
     pub topics: Vec<(String, String)>,
     pub templates: Vec<Template>,
     /// Declared memory by field name, without `contact.` or `chat.`.
@@ -202,6 +205,7 @@ pub enum StateKind {
     Fetch(Box<Fetch>),
     Call(Call),
     Human(Human),
+    Answer(Box<Answer>),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -230,8 +234,19 @@ pub struct Question {
     pub more: Option<TextIx>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gather: Option<Gather>,
+    /// It is answered by a form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form_of: Option<FormOf>,
     /// Where it goes on after an answer without its own way.
     pub next: Pc,
+}
+
+/// A form of WhatsApp. The button that opens it is the question's `open`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FormOf {
+    /// At WhatsApp.
+    pub id: String,
+    pub gives: Vec<(String, Kind)>,
 }
 
 /// One answer from several messages.
@@ -316,6 +331,35 @@ pub struct Call {
     pub next: Pc,
 }
 
+/// Waiting for a model's reply. Between two replies the conversation rests at the question `reply`, which takes any
+/// text and comes back to the [`Op::Answer`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    pub reply: StateIx,
+    /// Names.
+    pub knowledge: Vec<String>,
+    /// Names of topics.
+    pub about: Vec<String>,
+    pub never: Vec<String>,
+    pub style: Option<String>,
+    pub at_most: Option<u32>,
+    /// After so many replies it leads there.
+    pub up_to: Option<(u32, Pc)>,
+    /// `["contact", "shoe_size"]`.
+    pub remembers: Vec<Vec<String>>,
+    /// Indices into [`Business::services`] and their actions; none of them changes anything.
+    pub uses: Vec<(u32, u32)>,
+    pub topics: Vec<(String, Pc)>,
+    /// Without it people get the chat.
+    pub not_sure: Option<Pc>,
+    /// Without it as `not_sure`.
+    pub off_topic: Option<Otherwise>,
+    /// The line's, or behind the block.
+    pub finished: Pc,
+    /// Without it the business's `problem`.
+    pub problem: Option<Pc>,
+}
+
 /// People have the chat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Human {
@@ -355,6 +399,8 @@ pub enum Op {
     Ask(StateIx),
     /// Call the service and wait.
     Effect(StateIx),
+    /// Let a model answer the customer's message, or wait for one.
+    Answer(StateIx),
     /// Start the sub-flow on top of this one.
     Call(StateIx),
     /// The flow is finished: back to the caller, or idle.

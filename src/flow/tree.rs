@@ -187,6 +187,8 @@ pub enum StmtKind {
         on: bool,
     },
     Split(Box<Split>),
+    /// `answer from k1, k2`: replies of a model, inside a fence.
+    Answer(Box<Answer>),
     /// `pause 2 seconds`: before the next message.
     Pause(Duration),
 }
@@ -238,6 +240,58 @@ pub enum Due {
 pub struct Split {
     pub name: Name,
     pub ways: Vec<Share>,
+}
+
+/// `answer from faq, returns_policy` and its lines.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Answer {
+    /// Knowledge by name.
+    pub from: Vec<Name>,
+    /// `about sizing, returns`: topics; empty: whatever the knowledge tells.
+    pub about: Vec<Name>,
+    pub never: Vec<Text>,
+    pub style: Option<Text>,
+    /// `at most 400 characters`.
+    pub at_most: Option<u32>,
+    pub up_to: Option<UpTo>,
+    /// `may remember contact.shoe_size`.
+    pub remembers: Vec<Path>,
+    /// `may use shop.get_order`.
+    pub uses: Vec<Path>,
+    pub exits: Vec<AnswerExit>,
+    pub no_reply: Vec<NoReply>,
+}
+
+/// `up to 5 replies, then -> anything else`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpTo {
+    pub replies: u32,
+    pub then: Target,
+}
+
+/// A way out of `answer`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnswerExit {
+    pub kind: AnswerExitKind,
+    pub tail: Tail,
+    /// `off topic "…" up to 2 times, then -> place`.
+    pub up_to: Option<u32>,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnswerExitKind {
+    Topic(Name),
+    NotSure,
+    OffTopic,
+    Finished,
+    Problem,
+}
+
+impl Answer {
+    pub fn exit(&self, kind: &AnswerExitKind) -> Option<&AnswerExit> {
+        self.exits.iter().find(|exit| exit.kind == *kind)
+    }
 }
 
 /// `50% -> short review`.
@@ -292,6 +346,8 @@ pub enum QuestionWord {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
     pub word: QuestionWord,
+    /// `form details delivery "…"`: a form of WhatsApp, by its name in the business file. The word is `ask` then.
+    pub form: Option<Name>,
     /// The value that keeps the answer; required for `ask`.
     pub name: Option<Name>,
     pub prompt: Prompt,
@@ -654,6 +710,8 @@ pub struct Business {
     /// `starts with FLOW`: the front door.
     pub front_door: Option<Phrase>,
     pub teams: Vec<Team>,
+    pub knowledge: Vec<Knowledge>,
+    pub forms: Vec<FormOf>,
     pub topics: Vec<Topic>,
     pub templates: Vec<Template>,
     pub memory: Vec<Field>,
@@ -672,11 +730,28 @@ pub struct Team {
     pub span: Span,
 }
 
+/// `knowledge faq "knowledge/faq.md"`: a file beside the flows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Knowledge {
+    pub name: Name,
+    pub path: Text,
+    pub span: Span,
+}
+
 /// `topic returns "Sending something back"`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Topic {
     pub name: Name,
     pub about: Text,
+    pub span: Span,
+}
+
+/// `form delivery "1234567890"`: a form made at WhatsApp, by its id there, and the fields it gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FormOf {
+    pub name: Name,
+    pub id: Text,
+    pub gives: Vec<Field>,
     pub span: Span,
 }
 

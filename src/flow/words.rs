@@ -23,9 +23,11 @@ pub enum Place {
     Handoff,
     Split,
     Transcribe,
+    Answer,
     /// The top level of the business file.
     Business,
     Team,
+    Form,
     Template,
     Memory,
     Service,
@@ -59,6 +61,14 @@ pub fn rule_of(code: &str, place: Place) -> Option<Rule> {
     }
     let second = || first_word(code[word.len()..].trim_start()).to_ascii_lowercase();
     let rule = known(&word.to_ascii_lowercase(), second);
+    if rule == Some(Rule::topic_line) && leads_away(code) {
+        // Under `answer`; the business file's has a text.
+        return Some(Rule::topic_exit_line);
+    }
+    if rule == Some(Rule::form_line) && names_an_id(code) {
+        // The business file's; the question has the name of its answer before it.
+        return Some(Rule::form_declared_line);
+    }
     match place {
         Place::Memory if rule.is_none_or(|rule| role(rule) != Role::Heading && rule != Rule::end_line) => {
             let ends = nearest(word, ["end"]).is_some() && !looks_like_a_field(code);
@@ -84,6 +94,23 @@ fn looks_like_a_field(code: &str) -> bool {
     end > 0 && code[end..].trim_start().starts_with(':')
 }
 
+/// `topic NAME -> place`: the third word is an arrow.
+fn leads_away(code: &str) -> bool {
+    let mut words = code.split_whitespace().skip(2);
+    words.next().is_some_and(|word| {
+        ["->", "→", "–>", "—>"]
+            .iter()
+            .any(|arrow| word.starts_with(arrow))
+    })
+}
+
+/// `form NAME "id"`: behind the name comes a text.
+fn names_an_id(code: &str) -> bool {
+    let behind = |text: &str| text[first_word(text).len()..].trim_start().to_owned();
+    let name = behind(code);
+    !first_word(&name).is_empty() && begins_with_quote(&behind(&name))
+}
+
 fn known(word: &str, second: impl Fn() -> String) -> Option<Rule> {
     Some(match word {
         "flow" => Rule::flow_line,
@@ -98,6 +125,7 @@ fn known(word: &str, second: impl Fn() -> String) -> Option<Rule> {
         "none" => Rule::none_line,
         "more" => Rule::more_line,
         "finish" => Rule::finish_line,
+        "form" => Rule::form_line,
         "set" => Rule::set_line,
         "remember" => Rule::remember_line,
         "forget" => Rule::forget_line,
@@ -118,6 +146,15 @@ fn known(word: &str, second: impl Fn() -> String) -> Option<Rule> {
         "split" => Rule::split_line,
         "pause" => Rule::pause_line,
         "transcribe" => Rule::transcribe_line,
+        "answer" => Rule::answer_line,
+        "about" => Rule::about_line,
+        "never" => Rule::never_line,
+        "style" => Rule::style_line,
+        "at" => Rule::length_line,
+        "up" => Rule::replies_line,
+        "may" => Rule::may_line,
+        "off" => Rule::off_topic_line,
+        "finished" => Rule::finished_line,
         "subscribe" => Rule::subscribe_line,
         "unsubscribe" => Rule::unsubscribe_line,
         "handoff" => Rule::handoff_line,
@@ -132,7 +169,8 @@ fn known(word: &str, second: impl Fn() -> String) -> Option<Rule> {
         "footer" => Rule::footer_line,
         "open" => Rule::open_line,
         "section" => Rule::section_line,
-        "not" if second() != "sure" => Rule::not_found_line,
+        "not" if second() == "sure" => Rule::not_sure_line,
+        "not" => Rule::not_found_line,
         "refused" => Rule::refused_line,
         "status" => Rule::status_line,
         "problem" => Rule::problem_line,
@@ -146,6 +184,7 @@ fn known(word: &str, second: impl Fn() -> String) -> Option<Rule> {
         "hours" => Rule::hours_line,
         "closed" if second() == "on" => Rule::closed_on_line,
         "closed" => Rule::closed_line,
+        "knowledge" => Rule::knowledge_line,
         "topic" => Rule::topic_line,
         "template" => Rule::template_line,
         "button" => Rule::button_line,
@@ -174,13 +213,16 @@ pub fn role(rule: Rule) -> Role {
         | Rule::timezone_line
         | Rule::languages_line
         | Rule::team_line
+        | Rule::knowledge_line
         | Rule::topic_line
+        | Rule::form_declared_line
         | Rule::template_line
         | Rule::memory_line
         | Rule::service_line
         | Rule::defaults_line => Role::Heading,
         Rule::say_line
         | Rule::question_line
+        | Rule::form_line
         | Rule::set_line
         | Rule::remember_line
         | Rule::forget_line
@@ -200,6 +242,7 @@ pub fn role(rule: Rule) -> Role {
         | Rule::record_line
         | Rule::tag_line
         | Rule::split_line
+        | Rule::answer_line
         | Rule::pause_line
         | Rule::transcribe_line
         | Rule::subscribe_line
@@ -215,11 +258,13 @@ pub fn opens(rule: Rule) -> Option<Place> {
     Some(match rule {
         Rule::flow_line => Place::FlowHead,
         Rule::step_line | Rule::on_line | Rule::if_line | Rule::else_line => Place::Body,
-        Rule::question_line => Place::Question,
+        Rule::question_line | Rule::form_line => Place::Question,
+        Rule::form_declared_line => Place::Form,
         Rule::fetch_line => Place::Fetch,
         Rule::handoff_line => Place::Handoff,
         Rule::split_line => Place::Split,
         Rule::transcribe_line => Place::Transcribe,
+        Rule::answer_line => Place::Answer,
         Rule::business_line => Place::Business,
         Rule::team_line => Place::Team,
         Rule::template_line => Place::Template,
@@ -237,7 +282,10 @@ pub fn opens(rule: Rule) -> Option<Place> {
         | Rule::refused_line
         | Rule::status_line
         | Rule::problem_line
-        | Rule::when_closed_line => Place::ClauseBody,
+        | Rule::when_closed_line
+        | Rule::not_sure_line
+        | Rule::off_topic_line
+        | Rule::finished_line => Place::ClauseBody,
         _ => return None,
     })
 }
@@ -279,19 +327,37 @@ pub fn accepts(place: Place, rule: Rule) -> bool {
         ),
         Place::Split => rule == Rule::share_line,
         Place::Transcribe => rule == Rule::problem_line,
+        Place::Answer => matches!(
+            rule,
+            Rule::about_line
+                | Rule::never_line
+                | Rule::style_line
+                | Rule::length_line
+                | Rule::replies_line
+                | Rule::may_line
+                | Rule::topic_exit_line
+                | Rule::not_sure_line
+                | Rule::off_topic_line
+                | Rule::finished_line
+                | Rule::problem_line
+                | Rule::no_reply_line
+        ),
         Place::Business => matches!(
             rule,
             Rule::timezone_line
                 | Rule::languages_line
                 | Rule::starts_line
                 | Rule::team_line
+                | Rule::knowledge_line
                 | Rule::topic_line
+                | Rule::form_declared_line
                 | Rule::template_line
                 | Rule::memory_line
                 | Rule::service_line
                 | Rule::defaults_line
                 | Rule::on_line
         ),
+        Place::Form => rule == Rule::gives_line,
         Place::Team => matches!(rule, Rule::hours_line | Rule::closed_on_line),
         Place::Template => matches!(rule, Rule::wording_line | Rule::button_line),
         Place::Memory => rule == Rule::field_line,
@@ -325,11 +391,13 @@ impl Place {
                 "list",
                 "ask",
                 "gather",
+                "form",
                 "set",
                 "remember",
                 "forget",
                 "if",
                 "fetch",
+                "answer from",
                 "do",
                 "->",
                 "done",
@@ -394,12 +462,29 @@ impl Place {
             Place::Handoff => &["note", "priority", "when closed"],
             Place::Split => &["a share such as 50%"],
             Place::Transcribe => &["problem"],
+            Place::Answer => &[
+                "about",
+                "never",
+                "style",
+                "at most",
+                "up to",
+                "may remember",
+                "may use",
+                "topic",
+                "not sure",
+                "off topic",
+                "finished",
+                "no reply in",
+                "problem",
+            ],
             Place::Business => &[
                 "timezone",
                 "languages",
                 "starts with",
                 "team",
+                "knowledge",
                 "topic",
+                "form",
                 "template",
                 "memory",
                 "service",
@@ -407,6 +492,7 @@ impl Place {
                 "on",
             ],
             Place::Team => &["hours", "closed on"],
+            Place::Form => &["gives"],
             Place::Template => &["a language and its text", "button"],
             Place::Memory => &["contact.NAME: KIND"],
             Place::Service => &[
@@ -436,8 +522,10 @@ impl Place {
             Place::Handoff => "Under `handoff`",
             Place::Split => "Under `split`",
             Place::Transcribe => "Under `transcribe`",
+            Place::Answer => "Under `answer`",
             Place::Business => "In the business file",
             Place::Team => "Under `team`",
+            Place::Form => "Under `form`",
             Place::Template => "Under `template`",
             Place::Memory => "Under `memory`",
             Place::Service => "Under `service`",
@@ -476,6 +564,7 @@ pub fn all_first_words() -> impl Iterator<Item = &'static str> {
         Place::Question,
         Place::Fetch,
         Place::Handoff,
+        Place::Answer,
         Place::Business,
         Place::Team,
         Place::Service,

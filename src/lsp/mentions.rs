@@ -4,8 +4,8 @@ use crate::flow::check::walk;
 use crate::flow::names::{Names, ROOTS};
 use crate::flow::source::{FileId, Sources, Span};
 use crate::flow::tree::{
-    Expr, ExprKind, Flow, Name, Path, Phrase, Stmt, StmtKind, Target, TargetKind, Text, Tree, Trigger,
-    TriggerKind,
+    AnswerExitKind, Expr, ExprKind, Flow, Name, Path, Phrase, Stmt, StmtKind, Target, TargetKind, Text, Tree,
+    Trigger, TriggerKind,
 };
 use crate::flow::{template, text};
 
@@ -187,6 +187,20 @@ impl Collector<'_> {
             StmtKind::Fetch(fetch) => {
                 self.learned(flow, Some(&fetch.name));
                 self.action(&fetch.action);
+            }
+            StmtKind::Answer(answer) => {
+                let exits = answer.exits.iter().filter_map(|exit| match &exit.kind {
+                    AnswerExitKind::Topic(topic) => Some(topic),
+                    AnswerExitKind::NotSure
+                    | AnswerExitKind::OffTopic
+                    | AnswerExitKind::Finished
+                    | AnswerExitKind::Problem => None,
+                });
+                for topic in answer.about.iter().chain(exits) {
+                    self.add(Symbol::Topic(topic.text.clone()), topic.span, false);
+                }
+                answer.remembers.iter().for_each(|field| self.path(flow, field));
+                answer.uses.iter().for_each(|action| self.action(action));
             }
             StmtKind::ForEach(each) => self.learned(flow, Some(&each.name)),
             StmtKind::Do(call) => {

@@ -52,6 +52,19 @@ pub enum OutboundBody {
         label: String,
         url: String,
     },
+    /// A form of WhatsApp behind a button.
+    Form {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        header: Option<String>,
+        body: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        footer: Option<String>,
+        label: String,
+        /// The form's id at WhatsApp.
+        form: String,
+        /// Comes back with what was filled in.
+        token: String,
+    },
     Location(Place),
     /// A template approved by WhatsApp: the only kind that may leave outside the 24-hour window.
     Template {

@@ -184,9 +184,11 @@ fn act(body: InboundBody) -> Option<Act> {
             message(with_file(&media, caption, None, Heard::NotVoice))
         }
         // No flow reads these; they are answered like words that nobody understands.
-        InboundBody::Contacts { .. } | InboundBody::FormReply { .. } | InboundBody::Order { .. } => {
-            message(Incoming::default())
-        }
+        InboundBody::Contacts { .. } | InboundBody::Order { .. } => message(Incoming::default()),
+        InboundBody::FormReply { response } => message(Incoming {
+            form: Some(Box::new(response)),
+            ..Incoming::default()
+        }),
         InboundBody::Reaction { .. }
         | InboundBody::Edited { .. }
         | InboundBody::Revoked { .. }

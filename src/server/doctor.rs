@@ -8,14 +8,14 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::channels::{self, GROUP, Secrets};
-use super::config::{ChannelConfig, Config, ConfigError, Runs, StoreAddress, VoiceConfig};
+use super::config::{AiConfig, ChannelConfig, Config, ConfigError, Runs, StoreAddress, VoiceConfig};
 use super::door::{Door, DoorError};
 use super::endpoint;
 use super::flows;
 use super::launch;
 use super::stored::{StoredError, Written};
 use super::versions;
-use crate::flow::program::Program;
+use crate::flow::program::{Program, State, StateKind, Trigger};
 use crate::store::redis::inspect;
 use crate::store::redis::link::Link;
 use crate::store::{Caps, RedisPlace, SqliteStore, Store, StoreError, SystemClock};
@@ -138,6 +138,7 @@ pub async fn examine(path: &Path) -> Report {
     store(&mut report, &config.store).await;
     let program = program(&mut report, &config);
     let config = of_store(&mut report, path, config).await;
+    ai(&mut report, program.as_ref(), config.ai.as_ref());
     voice(&mut report, config.voice.as_ref());
     for channel in &config.channels {
         number(&mut report, &config, channel).await;
@@ -430,6 +431,41 @@ fn launched(report: &mut Report, channel: &ChannelConfig, waits: bool) {
             "not launched: people answer, flows wait",
             &launch::next_step(&channel.id),
         );
+    }
+}
+
+/// Whether somebody replies for the flows that want it. Nothing is asked here: that may cost.
+fn ai(report: &mut Report, program: Option<&Program>, ai: Option<&AiConfig>) {
+    let answers = program.is_some_and(|program| {
+        let is_answer = |state: &State| matches!(state.kind, StateKind::Answer(_));
+        program.states.iter().any(is_answer)
+    });
+    let topics = program.is_some_and(|program| {
+        let starts = program.starts.iter().map(|start| &start.trigger);
+        let ons = program.ons.iter().flat_map(|on| &on.triggers);
+        starts
+            .chain(ons)
+            .any(|trigger| matches!(trigger, Trigger::Topic(_)))
+    });
+    match ai {
+        Some(ai) => report.good(
+            "ai",
+            "model",
+            format!("{} at {}", ai.model, ai.url.host_str().unwrap_or_default()),
+        ),
+        None if answers => report.look(
+            "ai",
+            "model",
+            "none: every `answer` in the flows goes the way of its `problem` line",
+            "add an [ai] table to the configuration, or take `answer` out of the flows",
+        ),
+        None if topics => report.look(
+            "ai",
+            "model",
+            "none: no topics are recognised, so nothing starts on them",
+            "add an [ai] table to the configuration, or start the flows on words",
+        ),
+        None => {}
     }
 }
 

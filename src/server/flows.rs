@@ -3,7 +3,7 @@
 //! was published on the published numbers of agents.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -25,6 +25,8 @@ use crate::store::{Store, StoreError};
 const LIVE: &str = "flows/live";
 /// Of the files that are kept with a version: what WhatsApp takes of a video.
 const LARGEST_KEPT: u64 = 16 * 1024 * 1024;
+/// Of a file that is knowledge.
+const LARGEST_KNOWLEDGE: u64 = 1024 * 1024;
 /// How often watched files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -33,6 +35,8 @@ pub enum FlowsError {
     /// `place` is the folder, or the file in it.
     #[error("the flows in {place} can't be read: {why}", place = place.display())]
     Unreadable { place: PathBuf, why: std::io::Error },
+    #[error("the knowledge {name} can't be used: {why}")]
+    Knowledge { name: String, why: String },
     #[error("there are no .flow files in {folder}; write one, or name another folder as `flows` in switchboard.toml", folder = folder.display())]
     Empty { folder: PathBuf },
     /// `drawn` shows every mistake.
@@ -137,6 +141,35 @@ impl Flows {
             Runs::Folder => None,
             Runs::Published => self.published(|version, _| version.file(path).map(str::to_owned))?,
         }
+    }
+
+    /// The texts of knowledge, by name, as they belong to what answers on such a number.
+    ///
+    /// # Errors
+    /// Why one of them can't be read.
+    pub async fn knowledge(
+        &self,
+        runs: Runs,
+        wanted: &[(String, String)],
+    ) -> Result<Vec<(String, String)>, String> {
+        let mut texts = Vec::with_capacity(wanted.len());
+        for (name, path) in wanted {
+            let bytes = match self.kept_file(runs, path) {
+                Some(hash) => {
+                    let kept = versions::file(self.store.as_ref(), &hash).await;
+                    kept.map_err(|why| format!("the knowledge {name} can't be read: {why}"))?
+                        .ok_or_else(|| format!("the knowledge {name} is not in the store any more"))?
+                }
+                None => {
+                    let place = inside(&self.folder, path).ok_or_else(|| outside(name, path))?;
+                    let read = tokio::fs::read(&place).await;
+                    read.map_err(|why| format!("the knowledge {name} can't be read: {why}"))?
+                }
+            };
+            let text = text_of(bytes).map_err(|why| format!("the knowledge {name} can't be used: {why}"))?;
+            texts.push((name.clone(), text));
+        }
+        Ok(texts)
     }
 
     /// The machines for a session: the live one, and those before it that the position names. If another program than
@@ -328,7 +361,47 @@ async fn compiled(folder: &Path) -> Result<Program, FlowsError> {
 
 /// Reads and compiles the flows of a folder.
 pub(super) fn compile_folder(folder: &Path) -> Result<Program, FlowsError> {
-    compile_sources(&sources(folder)?)
+    let program = compile_sources(&sources(folder)?)?;
+    look_at_knowledge(folder, &program)?;
+    Ok(program)
+}
+
+/// Whether the files of the knowledge are there, and are texts of a bearable size.
+pub(super) fn look_at_knowledge(folder: &Path, program: &Program) -> Result<(), FlowsError> {
+    for (name, path) in &program.business.knowledge {
+        let read = match inside(folder, path) {
+            None => Err(outside(name, path)),
+            Some(place) => match std::fs::read(&place) {
+                Ok(bytes) => text_of(bytes).map(drop),
+                Err(why) => Err(format!("{path} can't be read: {why}")),
+            },
+        };
+        read.map_err(|why| FlowsError::Knowledge {
+            name: name.clone(),
+            why,
+        })?;
+    }
+    Ok(())
+}
+
+/// A path that stays in the folder.
+fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
+    let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    Path::new(path).components().all(plain).then(|| folder.join(path))
+}
+
+fn outside(name: &str, path: &str) -> String {
+    format!("{path} is not beside the flows; write the path of {name} from the folder of the business file")
+}
+
+fn text_of(bytes: Vec<u8>) -> Result<String, String> {
+    if bytes.len() as u64 > LARGEST_KNOWLEDGE {
+        return Err(format!(
+            "it is larger than {} KiB; split it",
+            LARGEST_KNOWLEDGE / 1024
+        ));
+    }
+    String::from_utf8(bytes).map_err(|_| "it is no text in UTF-8".to_owned())
 }
 
 /// Files of the business that flows name.
@@ -521,6 +594,7 @@ mod tests {
             page: 0,
             silences: 0,
             locals: BTreeMap::new(),
+            talk: None,
             options: Vec::new(),
         });
         let turn = TurnCommit {

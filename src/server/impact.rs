@@ -398,7 +398,9 @@ fn joins(old: &Program, state: StateIx, new: &Program) -> Vec<String> {
             }
             Op::Jump(Jump::To(to)) => next.push(*to),
             Op::JumpIf { condition: _, to } => next.extend([pc + 1, *to]),
-            Op::Ask(state) | Op::Effect(state) | Op::Call(state) => next.extend(exits(old, *state)),
+            Op::Ask(state) | Op::Effect(state) | Op::Call(state) | Op::Answer(state) => {
+                next.extend(exits(old, *state))
+            }
             Op::Split { name: _, ways } => next.extend(ways.iter().map(|(_, way)| *way)),
             Op::ForEach {
                 list: _,
@@ -445,6 +447,13 @@ fn exits(program: &Program, state: StateIx) -> Vec<Pc> {
         }
         StateKind::Call(call) => vec![call.next],
         StateKind::Human(human) => human.when_closed.into_iter().collect(),
+        StateKind::Answer(answer) => {
+            let off_topic = answer.off_topic.as_ref().and_then(|line| line.run);
+            let runs = [Some(answer.finished), answer.not_sure, off_topic, answer.problem];
+            let topics = answer.topics.iter().map(|(_, run)| *run);
+            let all = runs.into_iter().flatten().chain(topics);
+            all.chain(answer.up_to.map(|(_, run)| run)).collect()
+        }
     }
 }
 

@@ -14,7 +14,8 @@ use super::metrics::{Called, Lease, Noted};
 use super::parts::{Shared, lock};
 use super::patience::repeated;
 use super::traces::Span;
-use super::work::Work;
+use super::work::{REPLY, TOPIC, Work};
+use crate::engine::{Reply, Says};
 use crate::failpoint;
 use crate::store::{JobClaim, JobId, StoreError};
 
@@ -165,6 +166,14 @@ fn unreadable_result(claim: &JobClaim) -> Item {
     let name = claim.id.0.as_str();
     let own = format!("{}/", claim.contact);
     match name.strip_prefix(&own) {
+        Some(rest) if rest.starts_with(TOPIC) => Item::Topic {
+            note: name.to_owned(),
+            topic: None,
+        },
+        Some(rest) if rest.starts_with(REPLY) => Item::Replied {
+            key: rest[REPLY.len()..].to_owned(),
+            reply: Says::Problem { why }.into(),
+        },
         Some(rest) if rest.starts_with("voice/") => Item::Heard {
             note: name.to_owned(),
             hearing: Hearing::Nothing { why },
@@ -184,6 +193,13 @@ fn shrunk(item: Item) -> Item {
             answer: crate::engine::Answer::Down {
                 why: "its answer is too large to keep".to_owned(),
             },
+        },
+        Item::Replied { key, .. } => Item::Replied {
+            key,
+            reply: Says::Problem {
+                why: "its reply is too large to keep".to_owned(),
+            }
+            .into(),
         },
         Item::Heard { note, .. } => Item::Heard {
             note,
@@ -224,6 +240,51 @@ async fn result(shared: &Shared, claim: &JobClaim, work: Work) -> Item {
             tracing::info!(channel, %contact, service = call.service, action = call.action, outcome, place = %call.said_at, "called");
             Item::Answered { key, answer }
         }
+        Work::Reply(asked) => {
+            let problem = |why: &str| Says::Problem { why: why.to_owned() }.into();
+            let began = Instant::now();
+            let reply: Reply = match (&shared.mind, shared.numbers.get(channel)) {
+                _ if worn_out => problem("Switchboard stopped several times while the model was asked"),
+                (Some(mind), Some(number)) => mind.reply(&shared.flows, number.config.runs(), &asked).await,
+                (None, _) => problem("no model is configured: add an [ai] table to switchboard.toml"),
+                (_, None) => problem("the channel is not configured any more"),
+            };
+            let outcome = outcome_of(&reply.says);
+            let milliseconds = began.elapsed().as_millis();
+            tracing::info!(channel, %contact, outcome, milliseconds, place = %asked.said_at, "asked a model");
+            Item::Replied {
+                key: asked.key,
+                reply,
+            }
+        }
+        Work::Topic { note, text, topics } => {
+            let runs = shared.numbers.get(channel).map(|number| number.config.runs());
+            let found = match (&shared.mind, runs) {
+                (Some(mind), Some(runs)) if !worn_out => {
+                    let machine = shared.flows.machine(runs);
+                    let declared = &machine.program().business.topics;
+                    let described: Vec<(String, String)> = declared
+                        .iter()
+                        .filter(|(name, _)| topics.contains(name))
+                        .cloned()
+                        .collect();
+                    mind.topic(&text, &described).await
+                }
+                // The message is answered as one about nothing of that.
+                _ => Ok(None),
+            };
+            match &found {
+                Ok(topic) => {
+                    let topic = topic.as_deref().unwrap_or("none");
+                    tracing::info!(channel, %contact, topic, "looked for a topic");
+                }
+                Err(why) => tracing::warn!(channel, %contact, %why, "no topic could be looked for"),
+            }
+            Item::Topic {
+                note,
+                topic: found.unwrap_or_default(),
+            }
+        }
         Work::Listen { note, media } => {
             let hearing = match (&shared.ear, shared.numbers.get(channel)) {
                 _ if worn_out => Hearing::Nothing {
@@ -249,6 +310,19 @@ async fn result(shared: &Shared, claim: &JobClaim, work: Work) -> Item {
             tracing::info!(channel, %contact, outcome, "listened to a voice note");
             Item::Heard { note, hearing }
         }
+    }
+}
+
+/// For the log, without what was said.
+fn outcome_of(says: &Says) -> &str {
+    match says {
+        Says::Text(_) => "answer",
+        Says::NotSure => "not sure",
+        Says::OffTopic => "off topic",
+        Says::Finished(_) => "finished",
+        Says::Topic(_) => "topic",
+        Says::Use { .. } => "use",
+        Says::Problem { why } => why,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Answer;
+use crate::engine::{Answer, Reply};
 use crate::message::{Inbound, OutboundBody};
 
 /// An event of one conversation. The name of a variant is part of the stored format.
@@ -15,6 +15,10 @@ pub enum Item {
     Timer { id: String },
     /// A service answered, or did not.
     Answered { key: String, answer: Answer },
+    /// A model replied, or could not.
+    Replied { key: String, reply: Reply },
+    /// The topic of a message was looked for; `None`: it is about none of those that were asked for.
+    Topic { note: String, topic: Option<String> },
     /// A voice note was listened to.
     Heard { note: String, hearing: Hearing },
     /// A person took the chat.

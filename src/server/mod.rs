@@ -7,6 +7,7 @@
 
 mod acts;
 mod agreed;
+mod ai;
 mod calls;
 pub mod channels;
 pub mod config;
@@ -80,6 +81,7 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::ai::Mind;
 use self::calls::Caller;
 use self::config::{ChannelConfig, Config, Runs};
 use self::desk::Desk;
@@ -186,6 +188,7 @@ impl Server {
         let limits = config.limits.clone();
         let shared = Arc::new(Shared {
             caller: Caller::new(&config)?,
+            mind: config.ai.as_ref().map(Mind::new).transpose()?,
             config,
             store,
             clock: parts.clock,

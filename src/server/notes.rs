@@ -7,7 +7,7 @@ use super::masked::Masked;
 use super::parts::{Number, Shared};
 use super::thread::{Line, NoteKind};
 use crate::channel::{Show, Step};
-use crate::engine::Answer;
+use crate::engine::{Answer, Says};
 use crate::store::{ContactId, Ingest, SendClaim, Seq};
 
 /// Writes `line` once, however often it is asked with the same `name`. If the store is away, the log has said it
@@ -110,6 +110,11 @@ fn stand_in(payload: &[u8]) -> Option<Item> {
             key,
             answer: Answer::Down { why },
         }),
+        Item::Replied { key, .. } => Some(Item::Replied {
+            key,
+            reply: Says::Problem { why }.into(),
+        }),
+        Item::Topic { note, .. } => Some(Item::Topic { note, topic: None }),
         Item::Heard { note, .. } => Some(Item::Heard {
             note,
             hearing: Hearing::Nothing { why },

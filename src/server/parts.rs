@@ -9,6 +9,7 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::ai::Mind;
 use super::calls::Caller;
 use super::config::{ChannelConfig, Config};
 use super::desk::{Desk, Task};
@@ -35,6 +36,8 @@ pub(super) struct Shared {
     pub people: People,
     pub flows: Flows,
     pub caller: Caller,
+    /// Replies for `answer`, and recognises topics; `None` if no model is configured.
+    pub mind: Option<Mind>,
     /// Listens to voice notes; `None` if no model is configured.
     pub ear: Option<Ear>,
     pub metrics: Arc<Metrics>,

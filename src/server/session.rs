@@ -22,6 +22,9 @@ pub struct Session {
     /// The voice note that is being listened to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listening: Option<Listening>,
+    /// The message whose topic is being looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sorting: Option<Box<Sorting>>,
     /// What the customer said meanwhile, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Held>,
@@ -50,6 +53,13 @@ pub struct Listening {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sorting {
+    /// Name of the job.
+    pub note: String,
+    pub incoming: Incoming,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Held {
     pub seq: Seq,
     pub at: Timestamp,
@@ -72,6 +82,7 @@ impl Default for Session {
             position: Position::default(),
             calls: BTreeSet::new(),
             listening: None,
+            sorting: None,
             held: Vec::new(),
             autopilot_off: false,
             assigned: false,
@@ -93,7 +104,7 @@ pub struct Unreadable {
 impl Session {
     /// Whether the next thing the customer says has to wait.
     pub fn waits(&self) -> bool {
-        self.listening.is_some() || !self.calls.is_empty()
+        self.listening.is_some() || self.sorting.is_some() || !self.calls.is_empty()
     }
 
     pub fn template_sent(&mut self, template: String, message_id: String) {

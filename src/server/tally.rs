@@ -250,6 +250,7 @@ mod tests {
             page: 0,
             silences: 0,
             locals: Record::new(),
+            talk: None,
             options: options.iter().map(option).collect(),
         });
         position

@@ -10,13 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 use super::acts::{self, Arrived, What};
 use super::identity;
 use super::mailbox::{Hearing, Item};
-use super::session::{Act, Held, Listening, Session};
+use super::session::{Act, Held, Listening, Session, Sorting};
 use super::thread::{Line, NoteKind, Ours};
-use super::work::Work;
+use super::work::{REPLY, TOPIC, Work};
 use crate::channel::{Channel, Outbound, Show, Step};
 use crate::engine::{
-    self, Closing, Effect, Event, EventKind, Fault, HandedOver, Heard, Memory, Mode, Noted, Outgoing,
-    Position, TimerChange, Turn,
+    self, Closing, Effect, Event, EventKind, Fault, HandedOver, Heard, Incoming, Log, Memory, Mode, Noted,
+    Outgoing, Position, TimerChange, Turn,
 };
 use crate::message::{Address, InboundBody, Keeper, OutboundBody, RoomNews, Window};
 use crate::store::{Claim, ContactId, Job, JobId, OutboxEntry, Owner, Sender, Seq, TimerId};
@@ -39,6 +39,8 @@ pub(super) struct Rules<'a> {
     pub autopilot: bool,
     /// Somebody can listen to voice notes.
     pub listens: bool,
+    /// Somebody can recognise topics.
+    pub sorts: bool,
     pub quiet: Duration,
     /// The business's, as an IANA name: times in notes are those of its people.
     pub timezone: &'a str,
@@ -241,7 +243,12 @@ impl Table<'_> {
                 }
                 self.advance(EventKind::Result { key, answer });
             }
+            Item::Replied { key, reply } => {
+                self.out.session.calls.remove(&key);
+                self.advance(EventKind::Replied { key, reply });
+            }
             Item::Heard { note, hearing } => self.heard(&note, hearing),
+            Item::Topic { note, topic } => self.sorted(&note, topic),
             Item::Taken { agent } => {
                 self.let_go();
                 self.advance(EventKind::Taken { agent });
@@ -321,6 +328,7 @@ impl Table<'_> {
     fn let_go(&mut self) {
         self.out.session.calls.clear();
         self.out.session.listening = None;
+        self.out.session.sorting = None;
     }
 
     fn hold(&mut self, act: Act) {
@@ -349,6 +357,7 @@ impl Table<'_> {
 
     fn answer(&mut self, act: Act) {
         match act {
+            Act::Event(EventKind::Message(incoming)) => self.message(incoming),
             Act::Event(kind) => self.advance(kind),
             Act::Listen(media) if self.rules.listens => {
                 let note = format!("{}/voice/{}", self.contact, self.seq);
@@ -361,7 +370,7 @@ impl Table<'_> {
             }
             Act::Listen(media) => {
                 let incoming = acts::with_file(&media, String::new(), None, Heard::Nothing);
-                self.advance(EventKind::Message(incoming));
+                self.message(incoming);
             }
         }
     }
@@ -388,12 +397,51 @@ impl Table<'_> {
             Hearing::Nothing { .. } => (String::new(), None, Heard::Nothing),
         };
         let incoming = acts::with_file(&listening.media, text, seconds, heard);
-        self.advance(EventKind::Message(incoming));
+        self.message(incoming);
+    }
+
+    /// A message that nothing but a topic might fit waits until its topic was looked for. The turn that said so is not
+    /// carried out.
+    fn message(&mut self, incoming: Incoming) {
+        let event = Event {
+            at: self.at,
+            kind: EventKind::Message(incoming.clone()),
+        };
+        let turn = (self.advance)(&self.out.session.position, &self.out.memory, &event);
+        let wanted = turn.log.iter().find_map(|entry| match entry {
+            Log::TopicWanted { topics } => Some(topics.clone()),
+            _ => None,
+        });
+        let Some(topics) = wanted.filter(|_| self.rules.sorts) else {
+            return self.carry_out(turn);
+        };
+        let note = format!("{}/{TOPIC}{}", self.contact, self.seq);
+        let work = Work::Topic {
+            note: note.clone(),
+            text: incoming.text.clone(),
+            topics,
+        };
+        self.out.jobs.push(job(note.clone(), &work));
+        self.out.session.sorting = Some(Box::new(Sorting { note, incoming }));
+    }
+
+    fn sorted(&mut self, note: &str, topic: Option<String>) {
+        // People took the chat meanwhile: they have read the message.
+        let sorting = self.out.session.sorting.take_if(|sorting| sorting.note == note);
+        if let Some(sorting) = sorting {
+            let mut incoming = sorting.incoming;
+            incoming.topic = Some(topic.unwrap_or_default());
+            self.advance(EventKind::Message(incoming));
+        }
     }
 
     fn advance(&mut self, kind: EventKind) {
         let event = Event { at: self.at, kind };
         let turn = (self.advance)(&self.out.session.position, &self.out.memory, &event);
+        self.carry_out(turn);
+    }
+
+    fn carry_out(&mut self, turn: Turn) {
         self.out.session.position = turn.position;
         self.out.memory.apply(&turn.memory);
         // What the law asks for is said whoever has the chat; the store drops everything else of the bot then.
@@ -439,6 +487,11 @@ impl Table<'_> {
                 let id = format!("{}/{}", self.contact, call.key);
                 self.out.jobs.push(job(id, &Work::Call(call)));
             }
+            Effect::Ask(asked) => {
+                self.out.session.calls.insert(asked.key.clone());
+                let id = format!("{}/{REPLY}{}", self.contact, asked.key);
+                self.out.jobs.push(job(id, &Work::Reply(asked)));
+            }
             Effect::Notify { team, text, said_at } => {
                 let text = format!("For {team}: {text}");
                 self.out
@@ -463,6 +516,7 @@ impl Table<'_> {
             Effect::Opened { session } => self.note(NoteKind::Session, format!("Session {session} begins.")),
             Effect::Closed { session, why } => {
                 self.out.session.calls = BTreeSet::new();
+                self.out.session.sorting = None;
                 if !self.resolved && !self.out.session.assigned {
                     self.for_the_room = Some(OutboundBody::Resolve);
                 }

@@ -224,6 +224,7 @@ impl Candidate {
     pub async fn of_folder(door: &Door, folder: &Path) -> Result<Candidate, VersionError> {
         let sources = flows::sources(folder)?;
         let program = flows::compile_sources(&sources)?;
+        flows::look_at_knowledge(folder, &program)?;
         let files: BTreeMap<String, String> = sources
             .files
             .iter()

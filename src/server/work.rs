@@ -2,13 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Call;
+use crate::engine::{Asked, Call};
 use crate::message::Media;
+
+/// What the name of a model's job begins with, behind the contact.
+pub const REPLY: &str = "reply/";
+/// The same of one that recognises a topic.
+pub const TOPIC: &str = "topic/";
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "work", rename_all = "snake_case")]
 pub enum Work {
     Call(Call),
+    /// A model's reply for an `answer`.
+    Reply(Box<Asked>),
+    /// Which of these topics a message is about.
+    Topic {
+        /// Comes back in [`super::mailbox::Item::Topic`].
+        note: String,
+        text: String,
+        topics: Vec<String>,
+    },
     Listen {
         /// Comes back in [`super::mailbox::Item::Heard`].
         note: String,
@@ -21,6 +35,8 @@ impl Work {
     pub fn kind(&self) -> &'static str {
         match self {
             Work::Call(_) => "call",
+            Work::Reply(_) => "reply",
+            Work::Topic { .. } => "topic",
             Work::Listen { .. } => "listen",
         }
     }

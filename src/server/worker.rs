@@ -157,6 +157,7 @@ async fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<
         channel: number.channel.as_ref(),
         autopilot: number.autopilot(),
         listens: shared.ear.is_some(),
+        sorts: shared.mind.is_some(),
         quiet: number
             .config
             .burst_quiet

@@ -169,6 +169,7 @@ impl Channel for Coster {
             templates: true,
             links,
             ask_location: false,
+            forms: false,
             locations,
             media,
             media_links: media,

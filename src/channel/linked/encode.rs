@@ -139,6 +139,7 @@ fn shown(show: &Show, upload: Option<&Upload>, body: &mut Value) -> Result<&'sta
         Show::Buttons { .. } => Err(unsupported("buttons")),
         Show::List { .. } => Err(unsupported("lists")),
         Show::Link { .. } => Err(unsupported("a link button")),
+        Show::Form { .. } => Err(unsupported("a form")),
         Show::AskLocation { .. } => Err(unsupported("the question for a place")),
     }
 }

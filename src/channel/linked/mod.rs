@@ -170,6 +170,7 @@ impl Caps {
         templates: false,
         links: false,
         ask_location: false,
+        forms: false,
         locations: true,
         media: true,
         media_links: true,

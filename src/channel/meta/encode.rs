@@ -201,6 +201,10 @@ enum Action<'a> {
         name: &'static str,
         parameters: LinkParameters<'a>,
     },
+    Form {
+        name: &'static str,
+        parameters: FormParameters<'a>,
+    },
     Location {
         name: &'static str,
     },
@@ -237,6 +241,16 @@ struct ListRow<'a> {
 struct LinkParameters<'a> {
     display_text: &'a str,
     url: &'a str,
+}
+
+/// Of a WhatsApp Flow: it opens at its first screen.
+#[derive(Serialize)]
+struct FormParameters<'a> {
+    flow_message_version: &'static str,
+    flow_token: &'a str,
+    flow_id: &'a str,
+    flow_cta: &'a str,
+    flow_action: &'static str,
 }
 
 impl<'a> Content<'a> {
@@ -307,6 +321,27 @@ impl<'a> Content<'a> {
                         parameters,
                     },
                 )
+            }
+            Show::Form {
+                header,
+                body,
+                footer,
+                label,
+                form,
+                token,
+            } => {
+                let parameters = FormParameters {
+                    flow_message_version: "3",
+                    flow_token: token,
+                    flow_id: form,
+                    flow_cta: label,
+                    flow_action: "navigate",
+                };
+                let action = Action::Form {
+                    name: "flow",
+                    parameters,
+                };
+                interactive("flow", header, body, footer, action)
             }
             Show::AskLocation { body } => {
                 let action = Action::Location {

@@ -551,6 +551,34 @@ prop_compose! {
     }
 }
 
+#[test]
+fn a_form_is_shown_with_its_button_or_as_its_words_alone_and_that_is_told() {
+    let form = OutboundBody::Form {
+        header: None,
+        body: "Where shall we bring it?".into(),
+        footer: Some("Takes a minute".into()),
+        label: String::new(),
+        form: "1234567890".into(),
+        token: "sb.1.2:a:form".into(),
+    };
+    let shows = shown(plan(&outbound(form.clone()), &Caps::META));
+    assert!(
+        matches!(&shows[..], [Show::Form { label, .. }] if label == "Menu"),
+        "{shows:?}"
+    );
+    let poor = Caps {
+        forms: false,
+        ..Caps::META
+    };
+    let plan = plan(&outbound(form), &poor);
+    assert_eq!(plan.losses, [Loss::FormAsText]);
+    let shows = shown(plan);
+    assert!(
+        matches!(&shows[..], [Show::Text { body, .. }] if body == "Where shall we bring it?\n\nTakes a minute"),
+        "{shows:?}"
+    );
+}
+
 prop_compose! {
     fn any_caps()(buttons: bool, lists: bool, links: bool, ask_location: bool, media: bool) -> Caps {
         Caps { buttons, lists, links, ask_location, media, ..Caps::META }
@@ -626,6 +654,16 @@ fn within_limits(show: &Show) -> Result<(), TestCaseError> {
             }
         }
         Show::Link {
+            header,
+            body,
+            footer,
+            label,
+            ..
+        } => {
+            frame(header, body, footer)?;
+            text(label, limits.link_label)?;
+        }
+        Show::Form {
             header,
             body,
             footer,

@@ -27,6 +27,7 @@ pub(super) fn request(settings: &QontakSettings, step: &Step) -> Result<HttpRequ
                 | Show::Buttons { .. }
                 | Show::List { .. }
                 | Show::Link { .. }
+                | Show::Form { .. }
                 | Show::Media { .. }
                 | Show::Location(_)
                 | Show::AskLocation { .. } => {
@@ -99,6 +100,7 @@ fn to_room(
             MediaSource::Url(_) | MediaSource::Id(_) => Err(unsupported("a file by its address")),
         },
         Show::Link { .. } => Err(unsupported("a link button")),
+        Show::Form { .. } => Err(unsupported("a form")),
         Show::Location(_) => Err(unsupported("a place")),
         Show::AskLocation { .. } => Err(unsupported("the question for a place")),
     }

@@ -187,6 +187,7 @@ impl Channel for Qontak {
             | OutboundBody::Media { .. }
             | OutboundBody::Choices(_)
             | OutboundBody::Link { .. }
+            | OutboundBody::Form { .. }
             | OutboundBody::Location(_)
             | OutboundBody::Template { .. }
             | OutboundBody::AskLocation { .. } => false,

@@ -257,7 +257,9 @@ pub(in crate::chat) fn play(rehearsal: &mut Rehearsal<'_>, turn: &Turn) -> Resul
     match outcome {
         Err(Stuck::Endless(how)) => return Err(Broken::Circle { how }),
         // Every service is improvised, and the clock only goes on.
-        Ok(()) | Err(Stuck::NoSuchButton { .. } | Stuck::ClockBack { .. } | Stuck::NoMock { .. }) => {}
+        Ok(())
+        | Err(Stuck::NoSuchButton { .. } | Stuck::ClockBack { .. } | Stuck::NoMock { .. } | Stuck::NoReply) =>
+            {}
     }
     match rehearsal.watch.broken.first() {
         Some(broken) => Err(broken.clone()),

@@ -211,6 +211,7 @@ impl Scrub {
                 name: if self.off { name.clone() } else { None },
                 caption: caption.as_ref().map(|caption| self.text(caption)),
             },
+            Act::Form(filled) => Act::Form(self.json(filled)),
             Act::Location { lat, lng, name } if self.off => Act::Location {
                 lat: *lat,
                 lng: *lng,

@@ -12,6 +12,7 @@ mod properties;
 mod rows;
 mod services;
 mod silence;
+mod talk;
 mod templates;
 mod values;
 mod versions;
@@ -55,6 +56,8 @@ service shop "https://api.pedal.example"
     post "/repairs" with day = day, name = name
     gives code: text
 end
+
+knowledge faq "knowledge/faq.md"
 
 topic complaint "Something broke"
 

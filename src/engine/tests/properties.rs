@@ -83,6 +83,29 @@ on "help"
 on photo, reply to news
   say "A photo."
 "#;
+    let advice = r#"
+flow advice
+starts on "advice"
+step a
+  answer from faq
+    never "prices"
+    at most 60 characters
+    up to 3 replies, then -> b
+    may remember contact.vip, chat.mood
+    may use shop.get_order
+    topic complaint -> flow tracking
+    off topic "No." up to 1 times, then -> b
+    no reply in 5 minutes "Still there?"
+  end
+  -> b
+step b
+  answer from faq
+    not sure -> a
+    off topic -> handoff to support
+    finished "Good."
+  end
+  done
+"#;
     let called = r#"
 flow called
 starts when called
@@ -112,6 +135,7 @@ step a2
         ("welcome.flow", WELCOME),
         ("tracking.flow", TRACKING),
         ("everything.flow", more),
+        ("advice.flow", advice),
         ("called.flow", called),
     ])
 });
@@ -129,6 +153,7 @@ enum Happening {
     FiresAny(String),
     Answers(u16, Json),
     Fails,
+    Replies(Says),
     Agent(u8),
     Starts(&'static str),
 }
@@ -136,12 +161,33 @@ enum Happening {
 fn words() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => prop::sample::select(vec![
-            "hi", "track", "everything", "a-12345", "1", "2", "3", "9", "agent", "help", "help me", "stop", "start", "thanks",
+            "hi", "track", "everything", "advice", "advice", "a-12345", "1", "2", "3", "9", "agent", "help", "help me", "stop", "start", "thanks",
             "First", "Enough", "ok", "change it", "Further", "row 2", "secnd", "back", "again", "resume", "start over", "friday", "4/3", "no", "yes", "x@y.example", "a refund",
             "", "beta", "gamma", "repair", "help", "e-bike", "no thanks", "something else", "can I have a person please", "I can't find it",
         ]).prop_map(str::to_owned),
         1 => ".{0,40}",
         1 => "[a-z ]{0,30}",
+    ]
+}
+
+fn says() -> impl Strategy<Value = Says> {
+    prop_oneof![
+        4 => prop::sample::select(vec!["Yes.", "", "See https://x.example", "The prices are high."])
+            .prop_map(|text| Says::Text(text.to_owned())),
+        1 => ".{0,80}".prop_map(Says::Text),
+        1 => prop::sample::select(vec![
+            Says::NotSure,
+            Says::OffTopic,
+            Says::Finished(None),
+            Says::Finished(Some("Bye {{ x }}".to_owned())),
+            Says::Topic("complaint".to_owned()),
+            Says::Topic("nothing".to_owned()),
+            Says::Problem { why: "gone".to_owned() },
+        ]),
+        1 => prop::sample::select(vec!["shop.get_order", "shop.book", "x"]).prop_map(|action| Says::Use {
+            action: action.to_owned(),
+            args: [("number".to_owned(), json!("A-1"))].into(),
+        }),
     ]
 }
 
@@ -177,6 +223,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => "(q[0-9]/[0-9]|idle/[0-9]{1,3}|resolve|takeover|.{0,8})".prop_map(Happening::FiresAny),
         5 => (prop::sample::select(vec![200_u16, 200, 201, 302, 404, 409, 500]), body).prop_map(|(status, body)| Happening::Answers(status, body)),
         1 => Just(Happening::Fails),
+        5 => says().prop_map(Happening::Replies),
         2 => (0..4_u8).prop_map(Happening::Agent),
         1 => prop::sample::select(vec!["tracking", "welcome", "nowhere"]).prop_map(Happening::Starts),
     ]
@@ -270,6 +317,17 @@ impl Walk {
                 key: self.key(),
                 answer: Answer::Down {
                     why: "gone".to_owned(),
+                },
+            },
+            Happening::Replies(says) => EventKind::Replied {
+                key: self.key(),
+                reply: Reply {
+                    says: says.clone(),
+                    remember: [
+                        ("contact.vip".to_owned(), json!(true)),
+                        ("chat.mood".to_owned(), json!([1])),
+                    ]
+                    .into(),
                 },
             },
             Happening::Agent(0) => EventKind::Taken {

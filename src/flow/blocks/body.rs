@@ -48,7 +48,12 @@ impl<'a> Cursor<'a> {
         if !waits
             && matches!(
                 rule,
-                Rule::question_line | Rule::fetch_line | Rule::do_line | Rule::handoff_line
+                Rule::question_line
+                    | Rule::form_line
+                    | Rule::fetch_line
+                    | Rule::do_line
+                    | Rule::handoff_line
+                    | Rule::answer_line
             )
         {
             let mistake = mistake::waits_under_a_clause(self, next);
@@ -60,11 +65,13 @@ impl<'a> Cursor<'a> {
             && matches!(
                 rule,
                 Rule::question_line
+                    | Rule::form_line
                     | Rule::if_line
                     | Rule::fetch_line
                     | Rule::for_line
                     | Rule::split_line
                     | Rule::transcribe_line
+                    | Rule::answer_line
             )
         {
             self.mistakes.push(mistake::too_deep(next.code));
@@ -81,6 +88,14 @@ impl<'a> Cursor<'a> {
             }
             Some(Parsed::Statement(StmtKind::Handoff(handoff))) => {
                 StmtKind::Handoff(self.handoff(next, handoff, waits))
+            }
+            Some(Parsed::Statement(StmtKind::Answer(mut answer))) => {
+                if self.has_lines(next, Place::Answer, waits) {
+                    self.push(Place::Answer, next.line, "`answer`");
+                    self.answer_lines(&mut answer);
+                    self.close();
+                }
+                StmtKind::Answer(answer)
             }
             Some(Parsed::Statement(StmtKind::ForEach(mut each))) => {
                 self.push(Place::ClauseBody, next.line, "`for each`");

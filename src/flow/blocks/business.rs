@@ -4,7 +4,7 @@ use super::clause::Once;
 use super::cursor::{Ahead, Cursor, Next};
 use super::mistake;
 use crate::flow::parse::{Parsed, Rule};
-use crate::flow::tree::{Action, Business, Defaults, Method, Name, Service, Team, Template, Text};
+use crate::flow::tree::{Action, Business, Defaults, FormOf, Method, Name, Service, Team, Template, Text};
 use crate::flow::words::{self, Place, Role};
 
 /// Adds what one section says to what those before it said. What may be said once is in one section only.
@@ -19,6 +19,8 @@ pub(super) fn absorb(business: &mut Business, mut part: Business) {
     business.front_door = business.front_door.take().or(part.front_door);
     business.languages.append(&mut part.languages);
     business.teams.append(&mut part.teams);
+    business.knowledge.append(&mut part.knowledge);
+    business.forms.append(&mut part.forms);
     business.topics.append(&mut part.topics);
     business.templates.append(&mut part.templates);
     business.memory.append(&mut part.memory);
@@ -61,6 +63,7 @@ impl<'a> Cursor<'a> {
                 self.mistakes
                     .push(mistake::starts_in_business(self.word(next.line)));
             }
+            Some(Parsed::Knowledge(knowledge)) => business.knowledge.push(knowledge),
             Some(Parsed::Topic(topic)) => business.topics.push(topic),
             Some(Parsed::Team { name, title }) => {
                 let team = Team {
@@ -72,6 +75,16 @@ impl<'a> Cursor<'a> {
                 };
                 let team = self.team(next, team);
                 business.teams.push(team);
+            }
+            Some(Parsed::Form { name, id }) => {
+                let form = FormOf {
+                    name,
+                    id,
+                    gives: Vec::new(),
+                    span,
+                };
+                let form = self.form(next, form);
+                business.forms.push(form);
             }
             Some(Parsed::Template { name, category }) => {
                 let template = Template {
@@ -147,6 +160,29 @@ impl<'a> Cursor<'a> {
         }
         self.close();
         team
+    }
+
+    fn form(&mut self, next: Next<'a>, mut form: FormOf) -> FormOf {
+        // A form that gives nothing needs no `end`.
+        let has_lines = self.after(next.line).is_some_and(|after| {
+            after
+                .rule
+                .is_some_and(|rule| words::accepts(Place::Form, rule) || rule == Rule::end_line)
+                || self.indent(after.line) > self.indent(next.line)
+        });
+        if !has_lines {
+            return form;
+        }
+        self.push(Place::Form, next.line, "`form`");
+        while let Some((line, rule)) = self.next_clause() {
+            let parsed = self.read(line, rule);
+            self.pass(line, rule);
+            if let Some(Parsed::Gives(fields)) = parsed {
+                form.gives.extend(fields);
+            }
+        }
+        self.close();
+        form
     }
 
     fn template(&mut self, next: Next<'a>, mut template: Template) -> Template {

@@ -176,6 +176,13 @@ impl<'a> Cursor<'a> {
             ),
             (none.filter(|_| rows.is_none()), mistake::ONLY_ROWS),
         ];
+        if question.form.is_some() {
+            let option = question.options.first().map(|option| option.span);
+            let accept = question.accept.as_ref().map(|accept| accept.span);
+            for span in [option, accept].into_iter().flatten() {
+                self.mistakes.push(mistake::no_use(span, mistake::NOT_IN_A_FORM));
+            }
+        }
         for (span, why) in wrong {
             self.mistakes.extend(span.map(|span| mistake::no_use(span, why)));
         }
@@ -294,7 +301,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Lines under a clause that could not be read are still lines of it, if they stand further in.
-    fn lines_under_a_broken_line(&mut self, next: Next<'a>, rule: Rule) {
+    pub fn lines_under_a_broken_line(&mut self, next: Next<'a>, rule: Rule) {
         let takes_lines = matches!(
             rule,
             Rule::option_line
@@ -308,6 +315,9 @@ impl<'a> Cursor<'a> {
                 | Rule::share_line
                 | Rule::each_line
                 | Rule::none_line
+                | Rule::not_sure_line
+                | Rule::off_topic_line
+                | Rule::finished_line
         );
         let deeper = self
             .after(next.line)

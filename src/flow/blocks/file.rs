@@ -81,7 +81,9 @@ impl<'a> File<'a> {
                         Rule::timezone_line
                             | Rule::languages_line
                             | Rule::team_line
+                            | Rule::knowledge_line
                             | Rule::topic_line
+                            | Rule::form_declared_line
                             | Rule::template_line
                             | Rule::memory_line
                             | Rule::service_line
@@ -255,6 +257,8 @@ impl<'a> File<'a> {
             languages: Vec::new(),
             front_door: None,
             teams: Vec::new(),
+            knowledge: Vec::new(),
+            forms: Vec::new(),
             topics: Vec::new(),
             templates: Vec::new(),
             memory: Vec::new(),
@@ -332,6 +336,8 @@ fn called(code: &str) -> &'static str {
         Some(Rule::for_line) => "`for each`",
         Some(Rule::split_line) => "`split`",
         Some(Rule::transcribe_line) => "`transcribe`",
+        Some(Rule::answer_line) => "`answer`",
+        Some(Rule::form_line | Rule::form_declared_line) => "`form`",
         Some(Rule::question_line)
             if ["ask", "gather"]
                 .iter()

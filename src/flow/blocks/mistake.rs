@@ -238,11 +238,21 @@ fn belongs(rule: Rule) -> &'static str {
             "it belongs under `fetch`, before its `end`"
         }
         Rule::problem_line => {
-            "it belongs under `fetch` or `transcribe`, or under `defaults` in the business file"
+            "it belongs under `fetch`, `transcribe` or `answer`, or under `defaults` in the business file"
         }
         Rule::note_line | Rule::priority_line | Rule::when_closed_line => {
             "it belongs under `handoff`, before its `end`"
         }
+        Rule::about_line
+        | Rule::never_line
+        | Rule::style_line
+        | Rule::length_line
+        | Rule::replies_line
+        | Rule::may_line
+        | Rule::topic_exit_line
+        | Rule::not_sure_line
+        | Rule::off_topic_line
+        | Rule::finished_line => "it belongs under `answer`, before its `end`",
         Rule::else_line => "it belongs in an `if`, before its `end`",
         Rule::flow_line => "a file has one flow, and this is its first line",
         Rule::starts_line | Rule::needs_line => "it belongs right under `flow`, before the first step",
@@ -252,7 +262,9 @@ fn belongs(rule: Rule) -> &'static str {
         Rule::timezone_line
         | Rule::languages_line
         | Rule::team_line
+        | Rule::knowledge_line
         | Rule::topic_line
+        | Rule::form_declared_line
         | Rule::template_line
         | Rule::memory_line
         | Rule::service_line
@@ -282,6 +294,11 @@ pub(super) const ONLY_LIST: [&str; 2] = [
 pub(super) const ONLY_ROWS: [&str; 2] = [
     "there are no rows from data here",
     "Options that are written out are all shown. `none` and `more` are for rows of  each … in … .",
+];
+
+pub(super) const NOT_IN_A_FORM: [&str; 2] = [
+    "what can be answered is in the form itself",
+    "A form has fields of its own, made at WhatsApp. Leave this out, or ask with `ask` or `menu` before.",
 ];
 
 /// A line that does nothing under this question.

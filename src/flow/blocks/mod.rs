@@ -4,6 +4,7 @@
 //! reaches further than its step. `end` is matched here. Indentation has no meaning, but when an `end` is missing
 //! or one too many it is the evidence for where.
 
+mod answer;
 mod body;
 mod business;
 mod clause;

@@ -69,6 +69,7 @@ pub(super) fn line(code: Code<'_>, rule: Rule) -> Option<Parsed> {
             name: name(rest, span)?,
             ways: Vec::new(),
         }))),
+        Rule::answer_line => Parsed::Statement(StmtKind::Answer(Box::default())),
         Rule::option_line => Parsed::Option(Choice {
             each: None,
             label: text(),
@@ -117,6 +118,7 @@ fn question(code: Code<'_>, rest: &str, prompt: Text) -> Question {
     let span = prompt.span;
     Question {
         word,
+        form: None,
         name: name(rest, span),
         prompt: Prompt::Says(prompt),
         header: None,

@@ -104,9 +104,20 @@ fn named_by(shop: &Shop, trigger: &Trigger, found: &mut Vec<Diagnostic>) {
     {
         found.push(no_template(shop, name, last_word(shop, trigger.span)));
     }
-    let TriggerKind::Topic(name) = &trigger.kind else {
-        return;
-    };
+    if let TriggerKind::Topic(name) = &trigger.kind {
+        // The trigger's span covers `topic NAME`; the name is its last word.
+        let span = last_word(shop, trigger.span);
+        topic_named(
+            shop,
+            name,
+            span,
+            "Nothing would ever be recognised as this topic, so this never opens.",
+            found,
+        );
+    }
+}
+
+pub(super) fn topic_named(shop: &Shop, name: &str, span: Span, why: &str, found: &mut Vec<Diagnostic>) {
     if shop.names.topic(name).is_some() {
         return;
     }
@@ -116,17 +127,7 @@ fn named_by(shop: &Shop, trigger: &Trigger, found: &mut Vec<Diagnostic>) {
         })
     };
     let near = nearest(name, declared());
-    // The trigger's span covers `topic NAME`; the name is its last word.
-    let span = last_word(shop, trigger.span);
-    found.push(unknown(
-        Code::F105,
-        "topic",
-        name,
-        span,
-        near,
-        &declared(),
-        "Nothing would ever be recognised as this topic, so this never opens.",
-    ));
+    found.push(unknown(Code::F105, "topic", name, span, near, &declared(), why));
 }
 
 fn last_word(shop: &Shop, span: Span) -> Span {
@@ -135,7 +136,7 @@ fn last_word(shop: &Shop, span: Span) -> Span {
     Span::new(span.file, span.start as usize + start, span.end as usize)
 }
 
-fn business_names<'t>(
+pub(super) fn business_names<'t>(
     shop: &Shop<'t>,
     of: impl Fn(&'t crate::flow::tree::Business) -> Vec<&'t Name>,
 ) -> Vec<&'t str> {
@@ -144,7 +145,7 @@ fn business_names<'t>(
     })
 }
 
-fn unknown(
+pub(super) fn unknown(
     code: Code,
     what: &str,
     name: &str,
@@ -204,6 +205,25 @@ fn team(shop: &Shop, name: &Name, found: &mut Vec<Diagnostic>) {
         near,
         &declared,
         "The chat would wait for people who don't exist.",
+    ));
+}
+
+fn form(shop: &Shop, name: &Name, found: &mut Vec<Diagnostic>) {
+    if shop.names.form(&name.text).is_some() {
+        return;
+    }
+    let declared = business_names(shop, |business| {
+        business.forms.iter().map(|form| &form.name).collect()
+    });
+    let near = nearest(&name.text, declared.iter().copied());
+    found.push(unknown(
+        Code::F106,
+        "form",
+        &name.text,
+        name.span,
+        near,
+        &declared,
+        "WhatsApp only shows forms that were made there; the business file knows them by their id.",
     ));
 }
 
@@ -279,6 +299,7 @@ fn no_step(shop: &Shop, flow: usize, name: &Phrase) -> Diagnostic {
 fn statement(shop: &Shop, home: Home, stmt: &Stmt, found: &mut Vec<Diagnostic>) {
     match &stmt.kind {
         StmtKind::Question(question) => {
+            question.form.iter().for_each(|name| form(shop, name, found));
             if let Some(name) = &question.name {
                 value_name(shop, &name.text, name.span, found);
             }
@@ -332,6 +353,7 @@ fn statement(shop: &Shop, home: Home, stmt: &Stmt, found: &mut Vec<Diagnostic>) 
         | StmtKind::Subscribe { .. }
         | StmtKind::Split(_)
         | StmtKind::Pause(_) => {}
+        StmtKind::Answer(answer) => super::answer::names(shop, answer, found),
     }
 }
 
@@ -376,6 +398,10 @@ fn action(shop: &Shop, path: &Path, args: &[Arg], found: &mut Vec<Diagnostic>) {
         );
         return;
     }
+    no_action(shop, path, found);
+}
+
+pub(super) fn no_action(shop: &Shop, path: &Path, found: &mut Vec<Diagnostic>) {
     let mut declared: Vec<String> = Vec::new();
     if let Some(business) = &shop.tree.business {
         for service in &business.services {
@@ -615,6 +641,22 @@ fn twice(shop: &Shop, found: &mut Vec<Diagnostic>) {
         "teams",
         business
             .teams
+            .iter()
+            .map(|each| (each.name.text.as_str(), name(&each.name))),
+        found,
+    );
+    same_names(
+        "pieces of knowledge",
+        business
+            .knowledge
+            .iter()
+            .map(|each| (each.name.text.as_str(), name(&each.name))),
+        found,
+    );
+    same_names(
+        "forms",
+        business
+            .forms
             .iter()
             .map(|each| (each.name.text.as_str(), name(&each.name))),
         found,

@@ -381,6 +381,10 @@ fn finishes(question: &Question) -> bool {
 // ───────── F304 ─────────
 
 fn combinations(at: Span, question: &Question, found: &mut Vec<Diagnostic>) {
+    // A form has a header, a footer and a button of its own.
+    if question.form.is_some() {
+        return;
+    }
     let mut refuse = |span: Span, message: &str, label: &str, note: &str| {
         found.push(Diagnostic::new(Code::F304, span, message, label).note(note));
     };

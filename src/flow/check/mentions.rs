@@ -51,6 +51,12 @@ impl Mentions<'_, '_> {
                 StmtKind::Forget { fields } => {
                     fields.iter().for_each(|field| self.memory(field, field.span));
                 }
+                StmtKind::Answer(answer) => {
+                    answer
+                        .remembers
+                        .iter()
+                        .for_each(|field| self.memory(field, field.span));
+                }
                 StmtKind::Set { path, .. } if path.parts.len() > 1 => self.set_field(path),
                 _ => {}
             }

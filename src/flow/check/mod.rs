@@ -3,6 +3,7 @@
 //! They stand between the tree and lowering. Every check looks at the whole business and reports each mistake once,
 //! as data; one file here is one theme. The order in which they run doesn't matter: [`tidy`] sorts what they found.
 
+mod answer;
 mod blanks;
 mod by_template;
 mod declared;

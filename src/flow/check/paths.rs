@@ -5,7 +5,9 @@ use super::Shop;
 use super::walk::{self, branch_bodies, tails};
 use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::source::Span;
-use crate::flow::tree::{Flow, If, Question, QuestionWord, Step, Stmt, StmtKind, Tail};
+use crate::flow::tree::{
+    Answer, AnswerExitKind, Flow, If, Question, QuestionWord, Step, Stmt, StmtKind, Tail,
+};
 
 pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
     for flow in &shop.tree.flows {
@@ -86,6 +88,7 @@ fn goes_on(stmt: &Stmt) -> bool {
                 || question.options.iter().any(|option| tail_goes_on(&option.then))
                 || question.none.as_ref().is_some_and(tail_goes_on)
         }
+        StmtKind::Answer(answer) => answer_goes_on(answer),
         StmtKind::If(branches) => branches.otherwise.is_none() || branch_bodies(branches).any(body_goes_on),
         // People have the chat; it is theirs until they give it back.
         StmtKind::Handoff(_)
@@ -94,6 +97,13 @@ fn goes_on(stmt: &Stmt) -> bool {
         | StmtKind::Close { .. }
         | StmtKind::Resume => false,
     }
+}
+
+/// Behind its block go on: a conversation that is finished, and a problem, unless their lines lead away. Whoever is
+/// not sure or off the topic goes on talking.
+fn answer_goes_on(answer: &Answer) -> bool {
+    let behind = |kind: &AnswerExitKind| answer.exit(kind).map(|exit| tail_goes_on(&exit.tail));
+    behind(&AnswerExitKind::Finished).unwrap_or(true) || behind(&AnswerExitKind::Problem).unwrap_or(false)
 }
 
 /// An answer other than an option is kept and goes on after the block.
@@ -144,6 +154,10 @@ fn loose_ends(body: &[Stmt], ends: &mut Vec<End>) {
                 });
             }
         }
+        StmtKind::Answer(_) => ends.push(End::new(
+            last.span,
+            "when the conversation is finished nothing says what happens next",
+        )),
         StmtKind::Fetch(_) => ends.push(End::new(
             last.span,
             "after the answer of the service nothing says what happens next",
@@ -320,6 +334,7 @@ fn waits_under_a_clause(shop: &Shop, owner: &Stmt, body: &[Stmt], found: &mut Ve
         let what = match &stmt.kind {
             StmtKind::Question(_) => "a question",
             StmtKind::Fetch(_) => "a service call",
+            StmtKind::Answer(_) => "an `answer`",
             StmtKind::Do(_) => "a call of another flow",
             StmtKind::Handoff(_) => "a handoff with lines",
             StmtKind::Say(_)

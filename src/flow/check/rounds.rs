@@ -416,6 +416,20 @@ impl Walk<'_, '_> {
                     }
                 })
             }
+            // The customer is answered, and answers again.
+            StmtKind::Answer(answer) => {
+                let asked = Here {
+                    unasked: false,
+                    messages: 0,
+                };
+                for target in answer.up_to.iter().map(|up_to| &up_to.then) {
+                    self.go(target, asked);
+                }
+                for tail in super::walk::answer_tails(answer) {
+                    self.tail(tail, asked);
+                }
+                Some(asked)
+            }
             StmtKind::Done { .. } => {
                 self.done_unasked |= here.unasked;
                 None

@@ -406,6 +406,11 @@ impl<'t> Values<'t> {
                 | StmtKind::Subscribe { .. }
                 | StmtKind::Split(_)
                 | StmtKind::Pause(_) => {}
+                StmtKind::Answer(answer) => {
+                    for field in &answer.remembers {
+                        values.learn_field(field.parts.join("."), field.span, home);
+                    }
+                }
             }
         });
         walk::statements(tree, |home, stmt| {
@@ -443,6 +448,10 @@ impl<'t> Values<'t> {
                 None => other,
             });
         };
+        if let Some(form) = &question.form {
+            let form = self.shop_names.form(&form.text);
+            return form.map_or(Type::Anything, |form| record(&form.gives));
+        }
         if question.word == QuestionWord::Gather {
             return gathered();
         }

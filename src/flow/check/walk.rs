@@ -1,7 +1,8 @@
 //! Going over the tree: every statement with the bodies, arrows, texts and expressions that belong to it.
 
 use crate::flow::tree::{
-    Arg, Choice, Due, Expr, ExprKind, If, Question, Stmt, StmtKind, Tail, Target, TargetKind, Text, Tree,
+    Answer, Arg, Choice, Due, Expr, ExprKind, If, Question, Stmt, StmtKind, Tail, Target, TargetKind, Text,
+    Tree,
 };
 
 /// Where a statement stands.
@@ -55,7 +56,11 @@ pub(crate) fn in_body<'t>(body: &'t [Stmt], visit: &mut impl FnMut(&'t Stmt)) {
                     in_body(body, visit);
                 }
             }
-            StmtKind::Question(_) | StmtKind::Fetch(_) | StmtKind::Handoff(_) | StmtKind::Split(_) => {
+            StmtKind::Question(_)
+            | StmtKind::Fetch(_)
+            | StmtKind::Handoff(_)
+            | StmtKind::Split(_)
+            | StmtKind::Answer(_) => {
                 for tail in tails(stmt) {
                     in_body(&tail.body, visit);
                 }
@@ -99,6 +104,7 @@ pub(crate) fn tails(stmt: &Stmt) -> Vec<&Tail> {
         StmtKind::Fetch(fetch) => fetch.outcomes.iter().map(|outcome| &outcome.tail).collect(),
         StmtKind::Handoff(handoff) => handoff.when_closed.iter().collect(),
         StmtKind::Split(split) => split.ways.iter().map(|way| &way.tail).collect(),
+        StmtKind::Answer(answer) => answer_tails(answer).collect(),
         StmtKind::Go(_)
         | StmtKind::Say(_)
         | StmtKind::Set { .. }
@@ -121,6 +127,14 @@ pub(crate) fn tails(stmt: &Stmt) -> Vec<&Tail> {
         | StmtKind::Subscribe { .. }
         | StmtKind::Pause(_) => Vec::new(),
     }
+}
+
+pub(crate) fn answer_tails(answer: &Answer) -> impl Iterator<Item = &Tail> {
+    answer
+        .exits
+        .iter()
+        .map(|exit| &exit.tail)
+        .chain(answer.no_reply.iter().map(|line| &line.tail))
 }
 
 pub(crate) fn question_tails(question: &Question) -> impl Iterator<Item = &Tail> {
@@ -151,6 +165,11 @@ pub(crate) fn arrows(stmt: &Stmt) -> Vec<&Target> {
     match &stmt.kind {
         StmtKind::Go(target) => vec![target],
         StmtKind::Later(plan) => vec![&plan.to],
+        StmtKind::Answer(answer) => {
+            let replies = answer.up_to.iter().map(|up_to| &up_to.then);
+            let tails = answer_tails(answer).filter_map(|tail| tail.go.as_ref());
+            tails.chain(replies).collect()
+        }
         StmtKind::Question(_) | StmtKind::Fetch(_) | StmtKind::Handoff(_) | StmtKind::Split(_) => tails(stmt)
             .into_iter()
             .filter_map(|tail| tail.go.as_ref())
@@ -307,6 +326,12 @@ pub(crate) fn texts<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(Role, &'t Text)) 
                 outcome.tail.say.iter().for_each(|text| visit(Role::Say, text));
             }
         }
+        // What the model is told is not read by customers and holds no blanks.
+        StmtKind::Answer(answer) => {
+            for tail in answer_tails(answer) {
+                tail.say.iter().for_each(|text| visit(Role::Say, text));
+            }
+        }
         StmtKind::Close { say } => say.iter().for_each(|text| visit(Role::Say, text)),
         StmtKind::Handoff(handoff) => {
             handoff.note.iter().for_each(|text| visit(Role::Note, text));
@@ -351,7 +376,7 @@ pub(crate) fn texts<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(Role, &'t Text)) 
 
 pub(crate) fn prompt_role(question: &Question) -> Role {
     let button = question.finish.as_ref().is_some_and(|finish| finish.on.is_some());
-    if question.options.is_empty() && !button {
+    if question.options.is_empty() && !button && question.form.is_none() {
         Role::PlainPrompt
     } else {
         Role::Prompt
@@ -410,6 +435,7 @@ pub(crate) fn exprs<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(&'t Expr)) {
         | StmtKind::Tag { .. }
         | StmtKind::Subscribe { .. }
         | StmtKind::Split(_)
+        | StmtKind::Answer(_)
         | StmtKind::Pause(_) => {}
     }
     for target in arrows(stmt) {

@@ -29,6 +29,12 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
                 .iter()
                 .for_each(|line| silence(shop, home, line, found));
         }
+        StmtKind::Answer(answer) => {
+            answer
+                .no_reply
+                .iter()
+                .for_each(|line| silence(shop, home, line, found));
+        }
         _ => {}
     });
     let home = Home {
@@ -150,6 +156,10 @@ impl<'w, 't> Way<'w, 't> {
     fn stmt(&mut self, stmt: &Stmt) -> bool {
         match &stmt.kind {
             StmtKind::Say(_) | StmtKind::SendFile(_) | StmtKind::SendPlace(_) => {
+                self.says(stmt.span);
+                false
+            }
+            StmtKind::Answer(_) => {
                 self.says(stmt.span);
                 false
             }

@@ -54,6 +54,7 @@ pub fn page(code: Code) -> &'static str {
         Code::F502 => include_str!("pages/F502.md"),
         Code::F503 => include_str!("pages/F503.md"),
         Code::F504 => include_str!("pages/F504.md"),
+        Code::F602 => include_str!("pages/F602.md"),
         Code::F801 => include_str!("pages/F801.md"),
         Code::F802 => include_str!("pages/F802.md"),
         Code::F803 => include_str!("pages/F803.md"),

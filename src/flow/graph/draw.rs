@@ -177,10 +177,14 @@ impl Drawing<'_> {
                 });
                 return;
             }
-            Op::Ask(state) | Op::Effect(state) | Op::Call(state) | Op::Handoff(state) => {
+            Op::Ask(state) | Op::Effect(state) | Op::Call(state) | Op::Handoff(state) | Op::Answer(state) => {
                 match &self.program.states[*state as usize].kind {
                     StateKind::Question(question) => return self.wait(flow, &from, self.asked(question)),
                     StateKind::Fetch(fetch) => return self.wait(flow, &from, self.fetched(fetch)),
+                    StateKind::Answer(answer) => {
+                        let words = format!("answer from {}", answer.knowledge.join(", "));
+                        return self.wait(flow, &from, words);
+                    }
                     StateKind::Call(call) => (self.aim(self.entry(call.flow)), true),
                     StateKind::Human(human) => {
                         let team = human

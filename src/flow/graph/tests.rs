@@ -23,6 +23,7 @@ fn transitions(program: &Program) -> HashSet<u32> {
         | Op::JumpIf { .. }
         | Op::Ask(_)
         | Op::Effect(_)
+        | Op::Answer(_)
         | Op::Emit(_)
         | Op::ForEach { .. }
         | Op::Cancel { .. }
@@ -36,7 +37,7 @@ fn transitions(program: &Program) -> HashSet<u32> {
         .iter()
         .filter_map(|state| match &state.kind {
             StateKind::Question(question) => Some(question),
-            StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) => None,
+            StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) | StateKind::Answer(_) => None,
         })
         .filter(|question| question.accept.is_empty() && question.options.iter().all(|o| o.run.is_some()))
         .map(|question| question.next)

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use crate::flow::owner::{Owner, Owners};
-use crate::flow::program::{Fetch, Jump, Op, Pc, Program, Question, StateKind, TextIx};
+use crate::flow::program::{Answer, Fetch, Jump, Op, Pc, Program, Question, StateKind, TextIx};
 use crate::flow::spell;
 
 /// Labels, outermost first.
@@ -96,7 +96,7 @@ impl Trails<'_> {
                 self.meet(pc + 1, trail);
             }
             Op::Jump(Jump::To(to)) => self.meet(*to, trail),
-            Op::Ask(state) | Op::Effect(state) | Op::Call(state) | Op::Handoff(state) => {
+            Op::Ask(state) | Op::Effect(state) | Op::Call(state) | Op::Handoff(state) | Op::Answer(state) => {
                 match &self.program.states[*state as usize].kind {
                     StateKind::Question(question) => {
                         for option in &question.options {
@@ -118,6 +118,13 @@ impl Trails<'_> {
                         self.meet(fetch.next, trail);
                     }
                     StateKind::Call(call) => self.meet(call.next, trail),
+                    StateKind::Answer(answer) => {
+                        let ways = ways_out(self.program, answer).into_iter();
+                        for (run, label) in ways.filter(|(run, _)| *run > pc) {
+                            self.meet(run, with(label));
+                        }
+                        self.meet(answer.finished, with("finished".to_owned()));
+                    }
                     StateKind::Human(human) => {
                         if let Some(run) = human.when_closed {
                             self.meet(run, with("when closed".to_owned()));
@@ -178,4 +185,28 @@ fn outcomes(fetch: &Fetch) -> impl Iterator<Item = (Pc, String)> {
     .into_iter()
     .chain(statuses)
     .filter_map(|(run, label)| Some((run?, label)))
+}
+
+/// The ways out of `answer`, and of the question between its replies.
+fn ways_out(program: &Program, answer: &Answer) -> Vec<(Pc, String)> {
+    let mut ways: Vec<(Pc, String)> = Vec::new();
+    ways.extend(
+        answer
+            .up_to
+            .map(|(times, run)| (run, format!("after {times} replies"))),
+    );
+    ways.extend(
+        answer
+            .topics
+            .iter()
+            .map(|(topic, run)| (*run, format!("topic {topic}"))),
+    );
+    ways.extend(answer.not_sure.map(|run| (run, "not sure".to_owned())));
+    let off_topic = answer.off_topic.as_ref().and_then(|line| line.run);
+    ways.extend(off_topic.map(|run| (run, "off topic".to_owned())));
+    ways.extend(answer.problem.map(|run| (run, "problem".to_owned())));
+    if let StateKind::Question(question) = &program.states[answer.reply as usize].kind {
+        ways.extend(exits(question));
+    }
+    ways
 }

@@ -18,6 +18,7 @@ impl Lowering<'_> {
             languages: Vec::new(),
             front_door: None,
             teams: Vec::new(),
+            knowledge: Vec::new(),
             topics: Vec::new(),
             templates: Vec::new(),
             contact_fields: Default::default(),
@@ -52,6 +53,11 @@ impl Lowering<'_> {
             .as_ref()
             .and_then(|flow| self.names.flow(&flow.slug));
         lowered.teams = business.teams.iter().map(team).collect();
+        lowered.knowledge = business
+            .knowledge
+            .iter()
+            .map(|each| (each.name.text.clone(), each.path.source.clone()))
+            .collect();
         lowered.topics = business
             .topics
             .iter()

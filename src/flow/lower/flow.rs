@@ -199,6 +199,7 @@ impl Lowering<'_> {
                 let list = list.as_ref().map(|list| list.text.clone());
                 self.emit(Op::Emit(Emit::Subscribe { list, on: *on }), place);
             }
+            StmtKind::Answer(answer) => return self.answer(answer, place),
             StmtKind::Split(split) => return self.split(split, place),
             StmtKind::Pause(pause) => {
                 let ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);

@@ -21,6 +21,7 @@
 //! written: the machine stops there, and goes on at the state's `next`, which points behind them.
 
 mod action;
+mod answer;
 mod built_in;
 mod business;
 mod defaults;

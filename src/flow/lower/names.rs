@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::flow::program::{FlowIx, StepIx};
-use crate::flow::tree::Tree;
+use crate::flow::program::{FlowIx, FormOf, StepIx};
+use crate::flow::tree::{self, Tree};
 
 #[derive(Debug, Default)]
 pub(super) struct Names<'t> {
@@ -15,6 +15,7 @@ pub(super) struct Names<'t> {
     first_open: Option<FlowIx>,
     teams: HashMap<&'t str, u32>,
     templates: HashMap<&'t str, u32>,
+    forms: HashMap<&'t str, &'t tree::FormOf>,
     actions: HashMap<(&'t str, &'t str), (u32, u32)>,
 }
 
@@ -43,6 +44,9 @@ impl<'t> Names<'t> {
             }
             for (template, index) in business.templates.iter().zip(0..) {
                 names.templates.entry(&template.name.text).or_insert(index);
+            }
+            for form in &business.forms {
+                names.forms.entry(&form.name.text).or_insert(form);
             }
             for (service, at) in business.services.iter().zip(0..) {
                 for (action, index) in service.actions.iter().zip(0..) {
@@ -80,6 +84,13 @@ impl<'t> Names<'t> {
 
     pub(super) fn template(&self, name: &str) -> Option<u32> {
         self.templates.get(name).copied()
+    }
+
+    pub(super) fn form(&self, name: &str) -> Option<FormOf> {
+        self.forms.get(name).map(|form| FormOf {
+            id: form.id.source.clone(),
+            gives: super::flow::fields(&form.gives),
+        })
     }
 
     /// `service.action`.

@@ -104,6 +104,10 @@ impl Lowering<'_> {
             private: question.private,
             none,
             more,
+            form_of: question
+                .form
+                .as_ref()
+                .and_then(|form| self.names.form(&form.text)),
             gather: (question.word == QuestionWord::Gather).then(|| gather_of(question)),
             next,
         };
@@ -222,6 +226,9 @@ fn gather_of(question: &tree::Question) -> Gather {
 
 /// `ask` without `as` takes any text; the others take only their options.
 fn accepted(question: &tree::Question) -> Vec<Kind> {
+    if question.form.is_some() {
+        return Vec::new();
+    }
     match (&question.accept, question.word) {
         (Some(accept), _) => accept.kinds.iter().map(|(kind, _)| kind.clone()).collect(),
         (None, QuestionWord::Ask | QuestionWord::Gather) => vec![Kind::Text],

@@ -153,6 +153,8 @@ impl<'p> Ways<'p> {
                     question.none.into_iter().for_each(edge);
                 }
             }
+            // The customer is answered in between.
+            Op::Answer(_) => {}
             // These ask a question, wait for one, or end it all.
             Op::Jump(Jump::Again | Jump::Back)
             | Op::Call(_)
@@ -176,7 +178,7 @@ impl<'p> Ways<'p> {
         let Op::Call(state) = op else { return None };
         match &self.state(*state).kind {
             StateKind::Call(call) => Some(call),
-            StateKind::Question(_) | StateKind::Fetch(_) | StateKind::Human(_) => None,
+            StateKind::Question(_) | StateKind::Fetch(_) | StateKind::Human(_) | StateKind::Answer(_) => None,
         }
     }
 

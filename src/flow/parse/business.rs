@@ -8,7 +8,7 @@ use super::line::Parsed;
 use super::reader::Reader;
 use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::source::Span;
-use crate::flow::tree::{Hours, Method, Name, OldButtons, Text, Topic};
+use crate::flow::tree::{Hours, Knowledge, Method, Name, OldButtons, Text, Topic};
 use crate::flow::words;
 
 const WEEKDAYS: [(&str, &str, Weekday); 7] = [
@@ -40,6 +40,15 @@ impl Reader<'_, '_, '_> {
                 }
                 Parsed::ClosedOn(days)
             }
+            Rule::knowledge_line => Parsed::Knowledge(Knowledge {
+                name: self.name(),
+                path: self.text(),
+                span,
+            }),
+            Rule::form_declared_line => Parsed::Form {
+                name: self.name(),
+                id: self.text(),
+            },
             Rule::topic_line => Parsed::Topic(Topic {
                 name: self.name(),
                 about: self.text(),

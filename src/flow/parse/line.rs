@@ -10,8 +10,9 @@ use super::{CALLS, Code, Grammar, Notes, Rule, mistake};
 use crate::flow::diagnostic::Diagnostic;
 use crate::flow::source::Span;
 use crate::flow::tree::{
-    Accept, Check, Choice, Expr, Field, Finish, Hours, Name, NoReply, OldButtons, Otherwise, Outcome, Path,
-    Phrase, Priority, Share, Starts, StmtKind, Tail, Target, Text, Topic, Trigger,
+    Accept, AnswerExit, Check, Choice, Expr, Field, Finish, Hours, Knowledge, Name, NoReply, OldButtons,
+    Otherwise, Outcome, Path, Phrase, Priority, Share, Starts, StmtKind, Tail, Target, Text, Topic, Trigger,
+    UpTo,
 };
 use crate::flow::tree::{Arg, Method};
 
@@ -66,6 +67,15 @@ pub enum Parsed {
     None(Tail),
     More(Text),
     Finish(Finish),
+    // under answer
+    About(Vec<Name>),
+    Never(Vec<Text>),
+    Style(Text),
+    Length(u32),
+    Replies(UpTo),
+    MayRemember(Vec<Path>),
+    MayUse(Vec<Path>),
+    AnswerExit(AnswerExit),
     // under fetch and handoff
     Outcome(Outcome),
     Share(Share),
@@ -82,6 +92,11 @@ pub enum Parsed {
     },
     Hours(Vec<Hours>),
     ClosedOn(Vec<(civil::Date, Span)>),
+    Knowledge(Knowledge),
+    Form {
+        name: Name,
+        id: Text,
+    },
     Topic(Topic),
     Template {
         name: Name,
@@ -160,6 +175,7 @@ impl Reader<'_, '_, '_> {
             },
             Rule::say_line => self.say(),
             Rule::question_line => self.question(word, whole),
+            Rule::form_line => self.form(whole),
             Rule::set_line => self.set(),
             Rule::remember_line => self.remember(),
             Rule::forget_line => self.forget(),
@@ -201,6 +217,7 @@ impl Reader<'_, '_, '_> {
             Rule::split_line => self.split(),
             Rule::share_line => self.share(whole),
             Rule::transcribe_line => Parsed::Transcribe { path: self.path() },
+            Rule::answer_line => self.answer(),
             Rule::pause_line => Parsed::Statement(StmtKind::Pause(self.pause())),
             Rule::subscribe_line => {
                 self.take(Rule::k_to);
@@ -231,6 +248,16 @@ impl Reader<'_, '_, '_> {
             Rule::not_found_line | Rule::refused_line | Rule::status_line | Rule::problem_line => {
                 self.outcome(rule, whole)
             }
+            Rule::about_line
+            | Rule::never_line
+            | Rule::style_line
+            | Rule::length_line
+            | Rule::replies_line
+            | Rule::may_line
+            | Rule::topic_exit_line
+            | Rule::not_sure_line
+            | Rule::off_topic_line
+            | Rule::finished_line => self.answer_line(rule, whole),
             Rule::note_line => Parsed::Note(self.text()),
             Rule::priority_line => Parsed::Priority(Priority {
                 level: self.name(),

@@ -23,16 +23,6 @@ pub struct Later {
 /// Words that the language is going to have, by the first word (or two) of the line.
 const LATER: &[Later] = &[
     Later {
-        words: "form",
-        instead: "Ask the questions one by one with `ask`.",
-        block: true,
-    },
-    Later {
-        words: "answer",
-        instead: "Say what you know with `say`, and `handoff to` a team for the rest.",
-        block: true,
-    },
-    Later {
         words: "react",
         instead: "Answer with `say`.",
         block: false,
@@ -55,11 +45,6 @@ const LATER: &[Later] = &[
     Later {
         words: "no agent",
         instead: "Test with `if TEAM is open` before `handoff`.",
-        block: false,
-    },
-    Later {
-        words: "knowledge",
-        instead: "Leave the line out: nothing reads it yet.",
         block: false,
     },
 ];
@@ -322,6 +307,8 @@ fn shape(rule: Rule) -> &'static str {
         Rule::on_line => "on \"agent\", \"human\" -> handoff to support",
         Rule::say_line => "say \"Hello!\"    or    say \"Your parcel\" link \"Follow\" to \"https://…\"",
         Rule::question_line => "menu \"How can we help?\"    or    ask number \"What's your order number?\"",
+        Rule::form_line => "form details delivery \"Where shall we bring it?\"",
+        Rule::form_declared_line => "form delivery \"1234567890\"",
         Rule::set_line => "set total = price * 2",
         Rule::remember_line => "remember number as contact.last_order for 30 days",
         Rule::forget_line => "forget contact.last_order",
@@ -349,6 +336,20 @@ fn shape(rule: Rule) -> &'static str {
         Rule::split_line => "split wording  (the shares stand on the lines underneath)",
         Rule::share_line => "50% -> short review",
         Rule::transcribe_line => "transcribe story",
+        Rule::answer_line => "answer from faq, returns_policy  (the limits stand on the lines underneath)",
+        Rule::about_line => "about sizing, returns",
+        Rule::never_line => "never \"medical advice\", \"competitor prices\"",
+        Rule::style_line => "style \"Warm and short. Never promise a date.\"",
+        Rule::length_line => "at most 400 characters",
+        Rule::replies_line => "up to 5 replies, then -> anything else",
+        Rule::may_line => "may remember contact.shoe_size    or    may use shop.get_order",
+        Rule::topic_exit_line => "topic returns -> flow claim",
+        Rule::not_sure_line => "not sure -> bring in a person",
+        Rule::off_topic_line => {
+            "off topic \"I only know about shoes, sorry!\" up to 2 times, then -> bring in a person"
+        }
+        Rule::finished_line => "finished -> anything else",
+        Rule::knowledge_line => "knowledge faq \"knowledge/faq.md\"",
         Rule::pause_line => "pause 2 seconds",
         Rule::subscribe_line => "subscribe to offers",
         Rule::unsubscribe_line => "unsubscribe    or    unsubscribe from offers",

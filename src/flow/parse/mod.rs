@@ -3,6 +3,7 @@
 //! The scanner ([`super::lines`]) hands over one line at a time, the block builder ([`super::blocks`]) says which rule
 //! reads it and puts the result into the tree. A line that can't be read is one diagnostic and nothing more.
 
+mod answer;
 mod business;
 mod expr;
 mod kind;

@@ -166,7 +166,7 @@ impl Reader<'_, '_, '_> {
                 args: inner.maybe_args(),
                 span,
             });
-            return question_of(word, name, prompt, block);
+            return question_of(word, name, None, prompt, block);
         };
         if matches!(word, QuestionWord::Ask | QuestionWord::Gather) && name.is_none() {
             let before = Span {
@@ -185,7 +185,14 @@ impl Reader<'_, '_, '_> {
                 .fix("answer \"…\"", before, "answer "),
             );
         }
-        question_of(word, name, Prompt::Says(prompt), block)
+        question_of(word, name, None, Prompt::Says(prompt), block)
+    }
+
+    /// A question whose answer comes from a form.
+    pub fn form(&mut self, block: Span) -> Parsed {
+        let (name, form) = (self.name(), self.name());
+        let prompt = Prompt::Says(self.text());
+        question_of(QuestionWord::Ask, Some(name), Some(form), prompt, block)
     }
 
     pub fn set(&mut self) -> Parsed {
@@ -566,9 +573,16 @@ impl Reader<'_, '_, '_> {
 }
 
 /// A question without the lines underneath.
-fn question_of(word: QuestionWord, name: Option<Name>, prompt: Prompt, block: Span) -> Parsed {
+fn question_of(
+    word: QuestionWord,
+    name: Option<Name>,
+    form: Option<Name>,
+    prompt: Prompt,
+    block: Span,
+) -> Parsed {
     Parsed::Statement(StmtKind::Question(Box::new(Question {
         word,
+        form,
         name,
         prompt,
         header: None,

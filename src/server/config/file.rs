@@ -42,6 +42,7 @@ pub(super) struct File {
     pub metrics: Option<Metrics>,
     pub traces: Option<Spanned<Traces>>,
     pub voice: Option<Voice>,
+    pub ai: Option<Ai>,
     #[serde(default)]
     pub secrets: BTreeMap<String, Spanned<Source>>,
     #[serde(default)]
@@ -225,6 +226,20 @@ pub(super) struct Voice {
     pub language: String,
     #[serde(default = "ten")]
     pub max_minutes: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ai {
+    pub url: Spanned<String>,
+    pub model: String,
+    pub key: Option<Spanned<Source>>,
+    #[serde(default = "twenty")]
+    pub timeout_seconds: u32,
+}
+
+fn twenty() -> u32 {
+    20
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -60,6 +60,8 @@ pub struct Config {
     pub traces: Option<TracesConfig>,
     /// `None`: voice notes are kept, not transcribed.
     pub voice: Option<VoiceConfig>,
+    /// `None`: nobody replies for `answer`, and no topics are recognised.
+    pub ai: Option<AiConfig>,
     /// What services are called with, by the name that the business file uses.
     pub secrets: BTreeMap<String, SecretString>,
     pub services: BTreeMap<String, ServiceConfig>,
@@ -100,6 +102,16 @@ pub struct VoiceConfig {
     /// `None`: detected for each note.
     pub language: Option<String>,
     pub longest: Duration,
+}
+
+/// A model that replies for `answer`. `Debug` shows no secret.
+#[derive(Debug, Clone)]
+pub struct AiConfig {
+    /// Before `/chat/completions`.
+    pub url: Url,
+    pub model: String,
+    pub key: Option<SecretString>,
+    pub timeout: Duration,
 }
 
 /// Changes to a service of the business file, for development and tests.

@@ -12,11 +12,11 @@ use url::Url;
 
 use super::agent::{AgentOf, Written};
 use super::file::{
-    Channel, File, Numbers, OneOrMore, Provider, Redis, Service, Source, Sureness, Token, Traces,
+    Ai, Channel, File, Numbers, OneOrMore, Provider, Redis, Service, Source, Sureness, Token, Traces,
 };
 use super::{
-    ChannelConfig, Config, ConfigError, MetaConfig, Mistake, ProviderConfig, ServiceConfig, StoreAddress,
-    TokenConfig, TracesConfig, VoiceConfig,
+    AiConfig, ChannelConfig, Config, ConfigError, MetaConfig, Mistake, ProviderConfig, ServiceConfig,
+    StoreAddress, TokenConfig, TracesConfig, VoiceConfig,
 };
 use crate::server::channels::{self, Secrets};
 use crate::server::sealed::SealingKeys;
@@ -160,6 +160,7 @@ impl Reader<'_> {
             language: (voice.language != "auto").then(|| voice.language.clone()),
             longest: Duration::from_secs(u64::from(voice.max_minutes) * 60),
         });
+        let ai = file.ai.as_ref().and_then(|ai| self.ai(ai));
         let mut channels = self.channels(&[], numbers);
         for channel in &mut channels {
             set_endpoint(public_url.as_ref(), channel);
@@ -178,6 +179,7 @@ impl Reader<'_> {
             metrics: metrics.flatten(),
             traces,
             voice,
+            ai,
             secrets,
             services,
             channels,
@@ -291,6 +293,20 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    fn ai(&mut self, ai: &Ai) -> Option<AiConfig> {
+        let url = self.url(&ai.url)?;
+        let key = match &ai.key {
+            Some(source) => Some(self.secret_of(source, "the key of the model")?),
+            None => None,
+        };
+        Some(AiConfig {
+            url,
+            model: ai.model.clone(),
+            key,
+            timeout: Duration::from_secs(u64::from(ai.timeout_seconds.clamp(1, 60))),
+        })
     }
 
     fn service(&mut self, service: &Service) -> ServiceConfig {

@@ -74,6 +74,7 @@ fn every_key_is_explained_in_the_reference_with_its_default() {
         known::<super::file::Traces>("nonsense = 1")
     );
     assert_eq!(keys(&table["voice"]), known::<super::file::Voice>("nonsense = 1"));
+    assert_eq!(keys(&table["ai"]), known::<super::file::Ai>("nonsense = 1"));
     assert_eq!(
         keys(&table["services"]["shop"]),
         known::<super::file::Service>("nonsense = 1")
@@ -172,7 +173,7 @@ fn a_mistake_is_drawn_with_file_line_and_what_to_do() {
 fn an_unknown_key_is_named_with_those_there_are() {
     let error = parsed("bnid = \"127.0.0.1:1\"").expect_err("a mistake");
     insta::assert_snapshot!(error, @r#"
-    error: unknown field `bnid`, expected one of `flows`, `store`, `redis`, `bind`, `public_url`, `admin_token`, `store_key`, `token`, `log`, `limits`, `retention`, `metrics`, `traces`, `voice`, `secrets`, `services`, `channel`, `agent`
+    error: unknown field `bnid`, expected one of `flows`, `store`, `redis`, `bind`, `public_url`, `admin_token`, `store_key`, `token`, `log`, `limits`, `retention`, `metrics`, `traces`, `voice`, `ai`, `secrets`, `services`, `channel`, `agent`
      --> /etc/switchboard/switchboard.toml:1:1
       |
     1 | bnid = "127.0.0.1:1"

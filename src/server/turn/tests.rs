@@ -165,6 +165,7 @@ fn played(claim: &Claim, session: Session, autopilot: bool) -> (Outcome, Vec<Eve
         channel: &simulator,
         autopilot,
         listens: true,
+        sorts: false,
         quiet: Duration::ZERO,
         timezone: "Europe/Lisbon",
     };

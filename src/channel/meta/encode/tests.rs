@@ -251,6 +251,26 @@ fn a_link_button() {
 }
 
 #[test]
+fn a_form_opens_at_its_first_screen_and_carries_its_token() {
+    let show = Show::Form {
+        header: None,
+        body: "Where shall we bring it?".into(),
+        footer: None,
+        label: "Fill in".into(),
+        form: "1234567890".into(),
+        token: "sb.1.2:errands/a.details:form".into(),
+    };
+    assert_eq!(
+        body(&send(show)),
+        message(json!({ "type": "interactive", "interactive": { "type": "flow",
+            "body": { "text": "Where shall we bring it?" },
+            "action": { "name": "flow", "parameters": { "flow_message_version": "3",
+                "flow_token": "sb.1.2:errands/a.details:form", "flow_id": "1234567890", "flow_cta": "Fill in",
+                "flow_action": "navigate" } } } }))
+    );
+}
+
+#[test]
 fn a_request_for_the_location() {
     assert_eq!(
         body(&send(Show::AskLocation {

@@ -16,7 +16,10 @@ use super::paths::takes_typed_answers;
 use super::values::Values;
 use super::walk::{self, Home};
 use crate::flow::diagnostic::Diagnostic;
-use crate::flow::tree::{Arg, Due, Prompt, Question, QuestionWord, Stmt, StmtKind, Tail, Target, TargetKind};
+use crate::flow::tree::{
+    Answer, AnswerExitKind, Arg, Due, Prompt, Question, QuestionWord, Stmt, StmtKind, Tail, Target,
+    TargetKind,
+};
 
 pub(super) fn check(shop: &Shop, values: &Values, texts: &Blanks, found: &mut Vec<Diagnostic>) {
     let layout = Layout::of(shop, values);
@@ -435,6 +438,7 @@ impl<'c, 't> Walk<'c, 't> {
                 }
                 after
             }
+            StmtKind::Answer(answer) => self.answer(answer, known),
             StmtKind::Cancel { .. } | StmtKind::Subscribe { .. } | StmtKind::Pause(_) => Some(known),
         }
     }
@@ -518,6 +522,32 @@ impl<'c, 't> Walk<'c, 't> {
         for each in question.options.iter().filter_map(|option| option.each.as_ref()) {
             if let (Some(after), Some(bit)) = (&mut after, self.own_bit(&each.name.text)) {
                 after.clear(bit);
+            }
+        }
+        after
+    }
+
+    /// The model's replies come by themselves, so no line of it sees a message. What it may remember it need not learn.
+    fn answer(&mut self, answer: &Answer, mut known: Bits) -> State {
+        self.at_question(&known);
+        self.waits(&mut known);
+        self.without_message(&mut known);
+        for line in &answer.no_reply {
+            self.tail(&line.tail, known.clone());
+        }
+        if let Some(up_to) = &answer.up_to {
+            self.go(&up_to.then, &known);
+        }
+        let mut after = match answer.exit(&AnswerExitKind::Finished) {
+            Some(_) => None,
+            None => Some(known.clone()),
+        };
+        for exit in &answer.exits {
+            let end = self.tail(&exit.tail, known.clone());
+            match exit.kind {
+                AnswerExitKind::Finished | AnswerExitKind::Problem => after = join(after, end),
+                // Whoever runs off their end goes on talking.
+                AnswerExitKind::Topic(_) | AnswerExitKind::NotSure | AnswerExitKind::OffTopic => {}
             }
         }
         after

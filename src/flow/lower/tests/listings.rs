@@ -184,7 +184,7 @@ end
 fn questions(program: &Program) -> impl Iterator<Item = &Question> {
     program.states.iter().filter_map(|state| match &state.kind {
         StateKind::Question(question) => Some(&**question),
-        StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) => None,
+        StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) | StateKind::Answer(_) => None,
     })
 }
 

@@ -178,6 +178,7 @@ impl Whole<'_> {
                 self.pc(*to);
             }
             Op::Ask(state) => assert!(matches!(kind(state), StateKind::Question(_))),
+            Op::Answer(state) => assert!(matches!(kind(state), StateKind::Answer(_))),
             Op::Effect(state) => assert!(matches!(kind(state), StateKind::Fetch(_))),
             Op::Call(state) => assert!(matches!(kind(state), StateKind::Call(_))),
             Op::Handoff(state) => assert!(matches!(kind(state), StateKind::Human(_))),
@@ -226,6 +227,16 @@ impl Whole<'_> {
                 assert!((call.flow as usize) < self.program.flows.len());
                 self.args(&call.args);
                 self.pc(call.next);
+            }
+            StateKind::Answer(answer) => {
+                let reply = &self.program.states[answer.reply as usize];
+                assert!(matches!(reply.kind, StateKind::Question(_)));
+                let off_topic = answer.off_topic.as_ref().and_then(|line| line.run);
+                let runs = [Some(answer.finished), answer.not_sure, off_topic, answer.problem];
+                let topics = answer.topics.iter().map(|(_, run)| *run);
+                let all = runs.into_iter().flatten().chain(topics);
+                all.chain(answer.up_to.map(|(_, run)| run))
+                    .for_each(|pc| self.pc(pc));
             }
             StateKind::Human(human) => {
                 let teams = self.program.business.teams.len();

@@ -31,6 +31,7 @@ fn inboxed(owner: Owner, items: Vec<Item>, session: Session) -> (Outcome, Vec<Ev
         channel: &qontak,
         autopilot: true,
         listens: true,
+        sorts: false,
         quiet: Duration::ZERO,
         timezone: "Europe/Lisbon",
     };

@@ -1,0 +1,110 @@
+//! An endpoint that speaks OpenAI's language of chat completions: of a company, or a llama.cpp or Ollama next door.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::header::{ACCEPT, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value as Json, json};
+use url::Url;
+
+use super::{Model, Prompt, Silent};
+use crate::server::config::AiConfig;
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// Largest answer in bytes.
+const LARGEST: usize = 256 * 1024;
+/// Tokens of a reply: enough for the longest message and the JSON around it.
+const TOKENS: u32 = 2_000;
+
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    client: reqwest::Client,
+    url: Url,
+    model: String,
+    key: Option<SecretString>,
+    timeout: Duration,
+}
+
+impl Endpoint {
+    pub fn new(config: &AiConfig) -> Result<Endpoint, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .referer(false)
+            .connect_timeout(CONNECT_WITHIN)
+            .user_agent(concat!("switchboard/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        let mut url = config.url.clone();
+        let path = format!("{}/chat/completions", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        Ok(Endpoint {
+            client,
+            url,
+            model: config.model.clone(),
+            key: config.key.clone(),
+            timeout: config.timeout,
+        })
+    }
+}
+
+#[async_trait]
+impl Model for Endpoint {
+    async fn complete(&self, prompt: &Prompt) -> Result<String, Silent> {
+        let body = json!({
+            "model": self.model,
+            "messages": [
+                { "role": "system", "content": prompt.rules },
+                { "role": "user", "content": prompt.data },
+            ],
+            "temperature": 0,
+            "max_tokens": TOKENS,
+            "stream": false,
+            "response_format": { "type": "json_object" },
+        });
+        let mut request = self
+            .client
+            .post(self.url.clone())
+            .timeout(self.timeout)
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .json(&body);
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key.expose_secret());
+        }
+        let mut response = request.send().await.map_err(failure)?;
+        let status = response.status();
+        if !status.is_success() {
+            // What it says of it may repeat the prompt.
+            return Err(Silent::Down(format!("it answered {}", status.as_u16())));
+        }
+        let mut raw = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failure)? {
+            if raw.len() + chunk.len() > LARGEST {
+                return Err(Silent::Down(format!("its answer is larger than {LARGEST} bytes")));
+            }
+            raw.extend_from_slice(&chunk);
+        }
+        written(&raw).ok_or_else(|| Silent::Down("its answer is no chat completion".to_owned()))
+    }
+}
+
+fn written(raw: &[u8]) -> Option<String> {
+    let answer: Json = serde_json::from_slice(raw).ok()?;
+    let content = answer.pointer("/choices/0/message/content")?;
+    content.as_str().map(str::to_owned)
+}
+
+fn failure(error: reqwest::Error) -> Silent {
+    let error = error.without_url();
+    if error.is_timeout() {
+        return Silent::TimedOut;
+    }
+    let mut why = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        why = format!("{why}: {cause}");
+        source = cause.source();
+    }
+    Silent::Down(why)
+}
