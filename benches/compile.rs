@@ -6,8 +6,8 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use switchboard::flow::source::Sources;
-use switchboard::flow::{blocks, check, compile, lower};
+use switchboard::flow::source::{FileId, Sources};
+use switchboard::flow::{blocks, check, compile, lower, strings};
 
 mod clock;
 mod generate;
@@ -29,7 +29,58 @@ fn main() {
             sources.add(file.path, file.text);
         }
         stages(&sources, lines);
+        languages(&sources, lines);
     }
+}
+
+/// The same business with every text in a further language.
+fn languages(sources: &Sources, lines: usize) {
+    let translated = translated(sources);
+    let compiled = compile(&translated);
+    assert!(compiled.diagnostics.is_empty(), "the translation is whole");
+    let rounds = u32::try_from(400_000 / lines).unwrap_or(1).max(1);
+    let whole = mean(rounds, || compile(&translated));
+    let alone = mean(rounds, || compile(sources));
+    table::row(
+        &format!("compile in two languages, {lines} lines"),
+        &format!("{:.2} ms", whole.as_secs_f64() * 1e3),
+        &format!("{:.2} ms in one", alone.as_secs_f64() * 1e3),
+        &format!("{:.2}", whole.as_secs_f64() / alone.as_secs_f64()),
+        &format!(
+            "{} texts",
+            compiled.program.map_or(0, |program| program.texts.len())
+        ),
+    );
+}
+
+/// Every text is its own translation.
+fn translated(sources: &Sources) -> Sources {
+    let mut both = Sources::default();
+    for file in &sources.files {
+        both.add(
+            file.path.clone(),
+            file.text.replace("languages en\n", "languages en, pt\n"),
+        );
+    }
+    let (tree, _) = blocks::parse(&both);
+    for index in 0..sources.files.len() {
+        let file = FileId(u16::try_from(index).expect("fewer files than that are generated"));
+        let written = strings::write::rewritten(&both, &tree, file, "pt", None);
+        let mut source = "";
+        let filled: String = written
+            .text
+            .lines()
+            .map(|line| {
+                source = line.strip_prefix("# ").unwrap_or(source);
+                match line.strip_suffix("  \"\"") {
+                    Some(key) => format!("{key}  {source}\n"),
+                    None => format!("{line}\n"),
+                }
+            })
+            .collect();
+        both.add(strings::strings_path(&sources.files[index].path, "pt"), filled);
+    }
+    both
 }
 
 fn stages(sources: &Sources, lines: usize) {

@@ -36,7 +36,10 @@ fn goes_as_written(business: &str) -> usize {
         .join("fixtures/flow")
         .join(business);
     let mut sources = Sources::default();
-    for path in files(&folder, "flow") {
+    for path in files(&folder, "flow")
+        .into_iter()
+        .chain(files(&folder, "strings"))
+    {
         let name = path.file_name().expect("a file").to_string_lossy().into_owned();
         let written = text(&path);
         assert_eq!(

@@ -36,13 +36,16 @@ fn drawn(sources: &Sources, compiled: &Compiled) -> String {
     render::text(sources, &compiled.diagnostics, false)
 }
 
-/// Names and texts of the flow files of a directory.
+/// Names and texts of the flow files of a directory, and of their translations.
 fn flow_files(directory: &str) -> Vec<(String, String)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     let mut files: Vec<(String, String)> = std::fs::read_dir(directory)
         .expect("the directory is part of the repository")
         .map(|entry| entry.expect("its entries can be read").path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "flow"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|ending| ending == "flow" || ending == "strings")
+        })
         .map(|path| {
             let name = path
                 .file_name()
@@ -59,9 +62,24 @@ fn flow_files(directory: &str) -> Vec<(String, String)> {
     files
 }
 
+/// The sample business in the language of its flows alone: a change to one is no mistake of its translation.
+fn untranslated() -> Vec<(String, String)> {
+    let mut files = flow_files("flows");
+    files.retain(|(name, _)| !name.ends_with(".strings"));
+    for (_, text) in files.iter_mut().filter(|(name, _)| name == "business.flow") {
+        assert!(text.contains("languages en, pt"));
+        *text = text.replace("languages en, pt", "languages en");
+    }
+    files
+}
+
 /// The sample business, with one change to one file.
 fn sample(file: &str, from: &str, to: &str) -> (Sources, Compiled) {
-    let mut files = flow_files("flows");
+    let mut files = if file.is_empty() {
+        flow_files("flows")
+    } else {
+        untranslated()
+    };
     for (name, text) in &mut files {
         if name == file {
             assert!(text.contains(from), "{file} has no {from:?} any more");
@@ -199,10 +217,15 @@ fn every_page_s_wrong_example_gives_exactly_its_code_and_the_right_one_gives_not
             continue;
         }
         for (heading, expected) in [("Wrong", Some(*code)), ("Right", None)] {
+            let mut flows = 0;
             let files: Vec<(String, String)> = explain::examples(page, heading)
                 .iter()
-                .enumerate()
-                .map(|(index, text)| (format!("{code}-{heading}-{index}.flow"), (*text).to_owned()))
+                .map(|example| {
+                    // A translation belongs to the flow before it.
+                    flows += usize::from(example.ending == "flow");
+                    let name = format!("{code}-{heading}-{flows}.{}", example.ending);
+                    (name, example.text.to_owned())
+                })
                 .collect();
             let (sources, compiled) = compiled(&files);
             let mut found: Vec<Code> = compiled
@@ -233,7 +256,10 @@ fn example(page: &'static str, heading: &str) -> Machine {
     let files: Vec<(String, String)> = explain::examples(page, heading)
         .iter()
         .enumerate()
-        .map(|(index, text)| (format!("{heading}-{index}.flow"), (*text).to_owned()))
+        .map(|(index, example)| {
+            let name = format!("{heading}-{index}.{}", example.ending);
+            (name, example.text.to_owned())
+        })
         .collect();
     let (sources, compiled) = compiled(&files);
     assert!(compiled.diagnostics.is_empty(), "{}", drawn(&sources, &compiled));
@@ -319,7 +345,7 @@ fn a_sample_with_lines_missing_doubled_or_cut_short_is_still_explained() {
 
 #[test]
 fn every_mistake_of_every_file_is_found_in_one_run_at_most_one_a_line() {
-    let mut files = flow_files("flows");
+    let mut files = untranslated();
     let mut plant = |file: &str, from: &str, to: &str| {
         let (_, text) = files.iter_mut().find(|(name, _)| name == file).unwrap();
         assert!(text.contains(from), "{file} has no {from:?} any more");

@@ -49,12 +49,50 @@ fn every_conversation_of_the_guide_passes() {
 }
 
 #[test]
+fn the_translation_of_the_guide_is_whole_and_has_nothing_to_mend() {
+    let business = blocks("flow")
+        .into_iter()
+        .find(|block| block.starts_with("business"))
+        .expect("the guide has a business file");
+    let said = business_speaking_portuguese(&business)
+        .run(["check", "--format", "json"])
+        .stdout_text();
+    let ours: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("0.pt.strings"))
+        .collect();
+    assert!(ours.is_empty(), "{ours:?}");
+    // Of the flows only the first is translated.
+    assert!(
+        said.contains("flows/1.flow") && !said.contains("flows/0.flow"),
+        "{said}"
+    );
+}
+
+fn business_speaking_portuguese(file: &str) -> Story {
+    let number = blocks("flow")
+        .iter()
+        .position(|block| block == file)
+        .unwrap_or_default();
+    let translated = &blocks("pt.strings")[0];
+    business()
+        .file(
+            &format!("flows/{number}.flow"),
+            &file.replace("languages en\n", "languages en, pt\n"),
+        )
+        .file("flows/0.pt.strings", translated)
+}
+
+#[test]
 fn every_block_of_the_guide_is_tested() {
     let fences = GUIDE
         .lines()
         .filter(|line| line.starts_with("```") && line.len() > 3)
         .count();
-    assert_eq!(fences, blocks("flow").len() + blocks("chat").len());
+    assert_eq!(
+        fences,
+        blocks("flow").len() + blocks("chat").len() + blocks("pt.strings").len()
+    );
 }
 
 #[test]

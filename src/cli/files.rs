@@ -1,4 +1,4 @@
-//! Finding and reading `.flow` and `.chat` files.
+//! Finding and reading `.flow`, `.strings` and `.chat` files.
 
 use std::path::{Path, PathBuf};
 
@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use super::Exit;
 use crate::flow::source::Sources;
+use crate::flow::strings;
 
 /// Where flows are looked for when nothing is said: `flows/`, else here.
 pub(super) fn default_flows() -> PathBuf {
@@ -86,16 +87,38 @@ pub(super) fn read(path: &Path) -> Result<String> {
 
 /// The flows of a business, read into memory.
 pub(super) fn sources(paths: &[PathBuf]) -> Result<Sources> {
-    let files = find(paths, "flow")?;
+    let mut files = find(paths, "flow")?;
+    files.retain(|path| !strings::is_strings(&path.to_string_lossy()));
     if files.is_empty() {
         let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         return Err(Exit::Usage.because(format!("there are no .flow files in {}", paths.join(", "))));
     }
     let mut sources = Sources::default();
-    for file in files {
+    let translations = translations(paths, &files)?;
+    for file in files.into_iter().chain(translations) {
         sources.add(shown(&file), read(&file)?);
     }
     Ok(sources)
+}
+
+/// The `.strings` files of these folders, and those beside flows that were named one by one.
+fn translations(paths: &[PathBuf], flows: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let folders: Vec<PathBuf> = paths.iter().filter(|path| path.is_dir()).cloned().collect();
+    let mut found = find(&folders, strings::ENDING)?;
+    for path in paths.iter().filter(|path| !path.is_dir() && flows.contains(path)) {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let entries = std::fs::read_dir(folder.unwrap_or(Path::new(".")));
+        for entry in entries.into_iter().flatten().flatten() {
+            let beside = path.with_file_name(entry.file_name());
+            let of = strings::source_path(&beside.to_string_lossy()).map(|(of, _)| PathBuf::from(of));
+            if of.as_ref() == Some(path) {
+                found.push(beside);
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
 }
 
 /// A path as people wrote it, without a leading `./`.

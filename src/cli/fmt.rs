@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::{Exit, check, files};
 use crate::flow::source::Sources;
-use crate::flow::{format, render};
+use crate::flow::{format, render, strings};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -31,7 +31,10 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         args.paths.clone()
     };
     let mut exit = Exit::Good;
-    for path in files::find(&paths, "flow")? {
+    let mut found = files::find(&paths, "flow")?;
+    let folders: Vec<PathBuf> = paths.iter().filter(|path| path.is_dir()).cloned().collect();
+    found.extend(files::find(&folders, strings::ENDING)?);
+    for path in found {
         let text = files::read(&path)?;
         let shown = files::shown(&path);
         match format::format(&shown, &text) {

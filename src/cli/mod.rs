@@ -29,6 +29,7 @@ mod register;
 mod serve;
 mod status;
 mod store;
+mod strings;
 mod template;
 mod test;
 mod transcribe;
@@ -61,6 +62,8 @@ enum Command {
     Check(check::Args),
     /// Write flows in their one layout
     Fmt(fmt::Args),
+    /// Write the files in which the flows are translated into a language
+    Strings(strings::Args),
     /// The story of one diagnostic, with a wrong and a right example
     Explain(explain::Args),
     /// Talk to the flows in this terminal
@@ -120,6 +123,7 @@ pub fn main() -> ExitCode {
     let outcome = std::panic::catch_unwind(|| match cli.command {
         Command::Check(args) => check::run(&args),
         Command::Fmt(args) => fmt::run(&args),
+        Command::Strings(args) => strings::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Chat(args) => chat::run(&args),
         Command::Test(args) => test::run(&args),

@@ -143,7 +143,7 @@ impl<'m> Run<'m> {
         let Some(template) = self.m.program.business.templates.get(template as usize) else {
             return Err(self.failed("a template that the business file doesn't have"));
         };
-        let wanted = self.memory.language.as_deref().unwrap_or_default();
+        let wanted = self.code.as_deref().unwrap_or_default();
         let at = [wanted, self.language.code]
             .iter()
             .find_map(|code| {

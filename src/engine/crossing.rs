@@ -93,7 +93,7 @@ impl<'m> Run<'m> {
         if !std::ptr::eq(self.m, m) {
             self.m = m;
             self.moment.take();
-            self.language = super::run::spoken(m, self.memory);
+            self.speak(self.code.clone());
         }
     }
 

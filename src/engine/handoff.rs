@@ -74,7 +74,7 @@ impl Run<'_> {
     fn say_closed(&mut self, team: Option<u32>) -> Result<(), Failed> {
         let opens = team.and_then(|team| self.opens_in_words(team));
         if let Some(text) = self.m.program.business.closed {
-            let title = team.map(|team| self.m.program.business.teams[team as usize].title.clone());
+            let title = team.map(|team| self.title_of(team).to_owned());
             if let Some(title) = title {
                 self.extra.insert("team".to_owned(), Value::Text(title));
             }

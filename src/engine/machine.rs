@@ -11,6 +11,7 @@ use super::event::Event;
 use super::needs::Needs;
 use super::position::Position;
 use super::run::Run;
+use super::spoken::Spoken;
 use super::triggers::TriggerIndex;
 use super::turn::Turn;
 use super::{Memory, SessionSettings};
@@ -36,6 +37,8 @@ pub struct Machine {
     teams: HashMap<Box<str>, u32>,
     /// Folded words of each question's options, by state.
     pub(super) labels: HashMap<StateIx, Vec<OptionWords>>,
+    /// The program's words in its further languages, as it lists them.
+    pub(super) wordings: Vec<Spoken>,
     pub(super) starts: TriggerIndex,
     pub(super) business_ons: TriggerIndex,
     pub(super) flow_ons: HashMap<FlowIx, TriggerIndex>,
@@ -59,6 +62,18 @@ pub(super) enum Compiled {
     Broken(TemplateFault),
 }
 
+impl Compiled {
+    pub fn of(templates: &mut Templates, fixed: bool, name: &str, source: &str) -> Compiled {
+        if fixed {
+            return Compiled::Fixed;
+        }
+        match templates.add(name, source) {
+            Ok(template) => Compiled::Blanks(template),
+            Err(fault) => Compiled::Broken(fault),
+        }
+    }
+}
+
 /// Folded words by which an option is known.
 #[derive(Debug)]
 pub(super) struct OptionWords {
@@ -73,15 +88,12 @@ impl Machine {
         let texts = program
             .texts
             .iter()
-            .map(|text| {
-                if text.fixed {
-                    return Compiled::Fixed;
-                }
-                match templates.add(&text.name, &text.source) {
-                    Ok(template) => Compiled::Blanks(template),
-                    Err(fault) => Compiled::Broken(fault),
-                }
-            })
+            .map(|text| Compiled::of(&mut templates, text.fixed, &text.name, &text.source))
+            .collect();
+        let wordings = program
+            .wordings
+            .iter()
+            .map(|wording| Spoken::of(&program, wording, &mut templates))
             .collect();
         let boxed = |name: &str| Box::<str>::from(name);
         let mut states = HashMap::new();
@@ -161,6 +173,7 @@ impl Machine {
             flows: index(program.flows.iter().map(|flow| flow.name.as_str())),
             teams: index(program.business.teams.iter().map(|team| team.name.as_str())),
             labels,
+            wordings,
             starts,
             business_ons,
             flow_ons,

@@ -3,7 +3,8 @@
 //!  1. legal words: always, in every mode (`events`)
 //!  2. a person has the chat: nothing is matched (`events`)
 //!  3. a tap on an option, or the old-button rule (`old_buttons`)
-//!  4. an option by exact label, synonym or number (by number only if the question takes no bare numbers), and by the
+//!  4. an option by exact label, synonym (in the customer's language, then in the flow's own words) or number (by number
+//!     only if the question takes no bare numbers), and by the
 //!     beginning of one label, cut with `…`: some providers tell of a tap by nothing but what stood on the button
 //!  5. an `on` phrase that *is* the message: the flow's, its callers', the business's
 //!  6. a typed answer with a shape
@@ -296,9 +297,11 @@ impl<'m> Run<'m> {
         if said.whole.is_empty() {
             return None;
         }
-        for sent in &frame.options {
-            if self.any_name(state, question, sent, |name| name == said.whole) {
-                return Some(sent.clone());
+        for tongue in [Tongue::Spoken, Tongue::Flow] {
+            for sent in &frame.options {
+                if self.any_name_in(tongue, state, question, sent, |name| name == said.whole) {
+                    return Some(sent.clone());
+                }
             }
         }
         if said.cut
@@ -380,26 +383,55 @@ impl<'m> Run<'m> {
         sent: &SentOption,
         mut wanted: impl FnMut(&str) -> bool,
     ) -> bool {
+        self.any_name_in(Tongue::Spoken, state, question, sent, &mut wanted)
+            || self.any_name_in(Tongue::Flow, state, question, sent, wanted)
+    }
+
+    /// The same, in one language.
+    fn any_name_in(
+        &self,
+        tongue: Tongue,
+        state: StateIx,
+        question: &Question,
+        sent: &SentOption,
+        mut wanted: impl FnMut(&str) -> bool,
+    ) -> bool {
         let at = question
             .options
             .iter()
             .position(|choice| choice.id == sent.choice());
-        let words = at.and_then(|at| self.m.labels.get(&state)?.get(at));
-        match words.and_then(|words| words.label.as_deref()) {
-            Some(label) if wanted(label) => return true,
-            Some(_) => {}
-            None if wanted(&fold(&sent.label)) => return true,
-            None => {}
+        let (words, as_sent) = match tongue {
+            Tongue::Spoken => {
+                let Some(spoken) = self.wording.and_then(|wording| self.m.wordings.get(wording)) else {
+                    return false;
+                };
+                let option = at.and_then(|at| spoken.labels.get(&state)?.get(at));
+                let blanks = option.is_some_and(|option| option.labelled && option.words.label.is_none());
+                (option.map(|option| &option.words), blanks)
+            }
+            Tongue::Flow => {
+                let words = at.and_then(|at| self.m.labels.get(&state)?.get(at));
+                let blanks = words.is_none_or(|words| words.label.is_none());
+                // In a business of several languages it may have been sent in one that is not spoken any more.
+                (words, blanks || !self.m.wordings.is_empty())
+            }
+        };
+        if let Some(label) = words.and_then(|words| words.label.as_deref())
+            && wanted(label)
+        {
+            return true;
+        }
+        if as_sent && wanted(&fold(&sent.label)) {
+            return true;
         }
         words.is_some_and(|words| words.also.iter().any(|word| wanted(word)))
     }
 
     pub(super) fn reader<T>(&self, read: impl FnOnce(&Reader) -> T) -> T {
-        let code =
-            self.memory
-                .language
-                .as_deref()
-                .or(self.m.program.business.languages.first().map(String::as_str));
+        let code = self
+            .code
+            .as_deref()
+            .or(self.m.program.business.languages.first().map(String::as_str));
         let code = code.unwrap_or("en");
         let language = Language::of(code);
         let pattern = |source: &str| self.m.patterns.get(source);
@@ -544,6 +576,15 @@ impl<'m> Run<'m> {
         };
         self.finish_with(outcome.map(|()| Next::Rest));
     }
+}
+
+/// Whose words an option is looked for by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tongue {
+    /// Those of the customer's language.
+    Spoken,
+    /// Those of the flow, which are always understood.
+    Flow,
 }
 
 /// Why a message is no answer.

@@ -32,6 +32,7 @@ mod rows;
 mod run;
 mod sentences;
 mod silence;
+mod spoken;
 mod talk;
 mod triggers;
 mod turn;

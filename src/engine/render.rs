@@ -9,15 +9,28 @@ use super::machine::Compiled;
 use super::run::Run;
 use super::turn::MemoryWrite;
 use crate::flow::locale::Language;
-use crate::flow::program::{Expr, Field, TextIx};
+use crate::flow::program::{Expr, Field, Place, TextIx};
 use crate::flow::template::{Facts, Moment, value_at};
 use crate::flow::value::{Record, Value};
 
 impl Run<'_> {
+    /// A text in the customer's language, filled in.
     pub(super) fn text(&self, ix: TextIx) -> Result<String, Failed> {
+        match self.worded(ix) {
+            Some((compiled, text)) => self.filled(ix, compiled, &text.source, text.place),
+            None => self.source_text(ix),
+        }
+    }
+
+    /// A text in the words of the flow, filled in.
+    pub(super) fn source_text(&self, ix: TextIx) -> Result<String, Failed> {
         let text = &self.m.program.texts[ix as usize];
-        let fault = match &self.m.texts[ix as usize] {
-            Compiled::Fixed => return Ok(text.source.clone()),
+        self.filled(ix, &self.m.texts[ix as usize], &text.source, text.place)
+    }
+
+    fn filled(&self, ix: TextIx, compiled: &Compiled, source: &str, place: Place) -> Result<String, Failed> {
+        let fault = match compiled {
+            Compiled::Fixed => return Ok(source.to_owned()),
             Compiled::Blanks(template) => match self.m.templates.render(template, self) {
                 Ok(rendered) => return Ok(rendered),
                 Err(fault) => fault,
@@ -26,8 +39,8 @@ impl Run<'_> {
         };
         Err(Failed {
             what: fault.what,
-            place: text.place,
-            at: text.name.clone(),
+            place,
+            at: self.m.program.texts[ix as usize].name.clone(),
         })
     }
 
@@ -147,7 +160,7 @@ impl Run<'_> {
         let open = hours::is_open(described, self.at, &self.m.zone);
         let mut fields = Record::from([
             ("open".to_owned(), Value::YesNo(open)),
-            ("name".to_owned(), Value::text(described.title.clone())),
+            ("name".to_owned(), Value::text(self.title_of(team))),
         ]);
         if let Some(opens) = self.opens_in_words(team) {
             fields.insert("opens".to_owned(), Value::Text(opens));

@@ -33,10 +33,12 @@ impl Run<'_> {
             match &choice.each {
                 None => {
                     if self.allows(choice.condition) {
-                        all.push((at, self.option(choice)?));
+                        let mut sent = self.option(choice)?;
+                        sent.value = sent.value.or_else(|| self.own_word(question, choice));
+                        all.push((at, sent));
                     }
                 }
-                Some((name, list)) => self.rows(at, choice, name, *list, &mut all)?,
+                Some((name, list)) => self.rows(question, at, name, *list, &mut all)?,
             }
         }
         let from_data = question.options.iter().any(|choice| choice.each.is_some());
@@ -76,10 +78,17 @@ impl Run<'_> {
         })
     }
 
+    /// The value that a translated option without one keeps: the flow's own word, because its conditions know no
+    /// other language.
+    fn own_word(&self, question: &Question, choice: &Choice) -> Option<Value> {
+        let kept = question.value.is_some() && self.worded(choice.label).is_some();
+        kept.then(|| self.source_text(choice.label).ok().map(Value::Text))?
+    }
+
     fn rows(
         &mut self,
+        question: &Question,
         at: usize,
-        choice: &Choice,
         name: &str,
         list: ExprIx,
         all: &mut Vec<(usize, SentOption)>,
@@ -94,7 +103,13 @@ impl Run<'_> {
         };
         for (index, item) in items.into_iter().take(ITEMS).enumerate() {
             self.extra.insert(name.to_owned(), item.clone());
-            let made = self.row(choice, index, item, all);
+            let choice = &question.options[at];
+            let made = self.row(choice, index, item, all).map(|row| {
+                row.map(|mut row| {
+                    row.value = row.value.or_else(|| self.own_word(question, choice));
+                    row
+                })
+            });
             self.extra.remove(name);
             if let Some(row) = made? {
                 all.push((at, row));

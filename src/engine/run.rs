@@ -9,6 +9,7 @@ use super::faults::Failed;
 use super::machine::Machine;
 use super::position::{Frame, Position};
 use super::silence::Clock;
+use super::spoken::Speech;
 use super::turn::{Closing, Effect, Log, MemoryWrite, Noted, Outgoing, Turn};
 use super::{Memory, SessionSettings};
 use crate::flow::locale::Language;
@@ -33,6 +34,10 @@ pub(super) struct Run<'m> {
     pub at: Timestamp,
     /// In which the bot speaks: the customer's if the business speaks it, else the business's first.
     pub language: &'static Language,
+    /// The program's wording in it; `None`: the words of the flows.
+    pub wording: Option<usize>,
+    /// The customer's language, if it is known.
+    pub code: Option<String>,
     pub(super) moment: OnceCell<Moment>,
     pub p: Position,
     pub incoming: Option<&'m Incoming>,
@@ -93,23 +98,6 @@ pub(super) enum Next {
     Rest,
 }
 
-/// The customer's language if the business speaks it, else the business's first.
-pub(super) fn spoken(m: &Machine, memory: &Memory) -> &'static Language {
-    let languages = &m.program.business.languages;
-    let stem = |code: &str| {
-        code.split(['_', '-'])
-            .next()
-            .unwrap_or_default()
-            .to_ascii_lowercase()
-    };
-    let spoken = memory
-        .language
-        .as_deref()
-        .filter(|code| languages.iter().any(|own| stem(own) == stem(code)))
-        .or(languages.first().map(String::as_str));
-    Language::of(spoken.unwrap_or("en"))
-}
-
 impl<'m> Run<'m> {
     pub fn new(
         m: &'m Machine,
@@ -119,6 +107,7 @@ impl<'m> Run<'m> {
         memory: &'m Memory,
         event: &Event,
     ) -> Run<'m> {
+        let speech = Speech::of(&m.program, memory, event.at);
         Run {
             m,
             live: m,
@@ -126,7 +115,9 @@ impl<'m> Run<'m> {
             settings,
             memory,
             at: event.at,
-            language: spoken(m, memory),
+            language: speech.language,
+            wording: speech.wording,
+            code: speech.code,
             moment: OnceCell::new(),
             p: position,
             incoming: None,
@@ -378,6 +369,7 @@ impl<'m> Run<'m> {
             self.writes.push(MemoryWrite::Forget {
                 field: field.to_owned(),
             });
+            self.wrote(field);
             return Ok(());
         };
         // What is not known is not remembered, and does not wipe out what was.
@@ -389,6 +381,7 @@ impl<'m> Run<'m> {
                 value,
                 forget_at: seconds.map(|seconds| super::silence::later(self.at, seconds)),
             });
+            self.wrote(field);
         }
         Ok(())
     }

@@ -18,6 +18,9 @@ const LEVEL: &str = "  ";
 
 /// The file in its canonical layout, or the mistakes that keep it from being read.
 pub fn format(path: &str, text: &str) -> Result<String, Vec<Diagnostic>> {
+    if super::strings::is_strings(path) {
+        return super::strings::write::format(path, text);
+    }
     let mut sources = Sources::default();
     let id = sources.add(path, text);
     let built = blocks::build(&sources, id, &mut Tree::default());
@@ -235,7 +238,7 @@ fn spaced(rule: Rule, before: Option<Rule>, two_before: Option<Rule>) -> bool {
 }
 
 /// The inside of a text as it stands between straight quotes.
-fn straight(inner: &str, out: &mut String) {
+pub(super) fn straight(inner: &str, out: &mut String) {
     let mut at = 0;
     while let Some(char) = inner[at..].chars().next() {
         match char {

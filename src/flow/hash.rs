@@ -3,6 +3,7 @@
 //! A published version is known by its *program* hash. A customer in mid-conversation is answered by a newer version
 //! as long as the state where they rest has the same *anchor*.
 
+use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
 
 use serde::Serialize;
@@ -10,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::program::{
     Business, Expr, ExprIx, Flow, FlowIx, On, Op, Pc, Program, Question, Start, State, StateKind, Step,
-    StepIx, Text, Trigger,
+    StepIx, Text, TextIx, Trigger, Worded, Wording,
 };
 
 /// Hexadecimal digits of a program's hash.
@@ -136,6 +137,12 @@ type StepRow<'p> = (FlowIx, &'p str, &'p str, Option<&'p str>, Pc);
 type StateRow<'p> = (&'p str, Option<FlowIx>, Option<StepIx>, &'p str, &'p StateKind);
 type TextRow<'p> = (&'p str, &'p str, bool);
 type StartRow<'p> = (FlowIx, &'p Trigger, Option<ExprIx>);
+type WordingRow<'p> = (
+    &'p str,
+    Vec<(TextIx, &'p str, bool)>,
+    &'p BTreeMap<TextIx, Vec<String>>,
+    &'p BTreeMap<u32, String>,
+);
 type OnRow<'p> = (Option<FlowIx>, &'p [Trigger], Option<ExprIx>, Pc);
 
 /// A program without its hash, files and places. What has a place becomes a row of its other fields.
@@ -150,6 +157,8 @@ struct Placeless<'p> {
     exprs: &'p [Expr],
     starts: Vec<StartRow<'p>>,
     ons: Vec<OnRow<'p>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    wordings: Vec<WordingRow<'p>>,
 }
 
 impl<'p> Placeless<'p> {
@@ -166,6 +175,7 @@ impl<'p> Placeless<'p> {
             exprs,
             starts,
             ons,
+            wordings,
             files: _,
         } = program;
         let step = |step: &'p Step| {
@@ -218,6 +228,23 @@ impl<'p> Placeless<'p> {
             } = on;
             (*flow, triggers.as_slice(), *condition, *run)
         };
+        let wording = |wording: &'p Wording| {
+            let Wording {
+                language,
+                texts,
+                also,
+                teams,
+            } = wording;
+            let texts = texts.iter().map(|(index, text)| {
+                let Worded {
+                    source,
+                    fixed,
+                    place: _,
+                } = text;
+                (*index, source.as_str(), *fixed)
+            });
+            (language.as_str(), texts.collect(), also, teams)
+        };
         Placeless {
             business,
             flows,
@@ -228,6 +255,7 @@ impl<'p> Placeless<'p> {
             exprs,
             starts: starts.iter().map(start).collect(),
             ons: ons.iter().map(on).collect(),
+            wordings: wordings.iter().map(wording).collect(),
         }
     }
 }

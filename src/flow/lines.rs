@@ -145,11 +145,11 @@ pub fn is_space(char: char) -> bool {
 }
 
 /// Offset of the line break at or after `at`, or of the end of the text.
-fn line_end(text: &str, at: usize) -> usize {
+pub(super) fn line_end(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |found| at + found)
 }
 
-fn char_len(first_byte: u8) -> usize {
+pub(super) fn char_len(first_byte: u8) -> usize {
     match first_byte {
         0..0xC0 => 1,
         0xC0..0xE0 => 2,
@@ -158,7 +158,7 @@ fn char_len(first_byte: u8) -> usize {
     }
 }
 
-enum TextAt {
+pub(super) enum TextAt {
     /// No text begins here.
     None,
     /// One ends before this offset.
@@ -185,7 +185,7 @@ fn triple_at(text: &str, at: usize) -> Option<usize> {
     Some(len)
 }
 
-fn text_at(text: &str, at: usize, indent: usize) -> TextAt {
+pub(super) fn text_at(text: &str, at: usize, indent: usize) -> TextAt {
     if let Some(opening) = triple_at(text, at) {
         return match triple_close(text, at, opening, indent) {
             Some(stop) => TextAt::Closed(stop),

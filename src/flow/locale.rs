@@ -370,6 +370,57 @@ impl Language {
     }
 }
 
+/// A language's English name: `Portuguese` for `pt`, `Portuguese (BR)` for `pt_BR`; a code that is not known is its
+/// own name.
+pub fn name_of(code: &str) -> String {
+    const NAMES: [(&str, &str); 36] = [
+        ("af", "Afrikaans"),
+        ("ar", "Arabic"),
+        ("bg", "Bulgarian"),
+        ("bn", "Bengali"),
+        ("ca", "Catalan"),
+        ("cs", "Czech"),
+        ("da", "Danish"),
+        ("de", "German"),
+        ("el", "Greek"),
+        ("en", "English"),
+        ("es", "Spanish"),
+        ("fi", "Finnish"),
+        ("fil", "Filipino"),
+        ("fr", "French"),
+        ("he", "Hebrew"),
+        ("hi", "Hindi"),
+        ("hu", "Hungarian"),
+        ("id", "Indonesian"),
+        ("it", "Italian"),
+        ("ja", "Japanese"),
+        ("ko", "Korean"),
+        ("ms", "Malay"),
+        ("nl", "Dutch"),
+        ("no", "Norwegian"),
+        ("pl", "Polish"),
+        ("pt", "Portuguese"),
+        ("ro", "Romanian"),
+        ("ru", "Russian"),
+        ("sv", "Swedish"),
+        ("sw", "Swahili"),
+        ("th", "Thai"),
+        ("tr", "Turkish"),
+        ("uk", "Ukrainian"),
+        ("ur", "Urdu"),
+        ("vi", "Vietnamese"),
+        ("zh", "Chinese"),
+    ];
+    let (stem, rest) = code
+        .find(['_', '-'])
+        .map_or((code, ""), |at| (&code[..at], &code[at + 1..]));
+    match NAMES.iter().find(|(own, _)| own.eq_ignore_ascii_case(stem)) {
+        Some((_, name)) if rest.is_empty() => (*name).to_owned(),
+        Some((_, name)) => format!("{name} ({rest})"),
+        None => code.to_owned(),
+    }
+}
+
 /// Monday is 0.
 pub fn index(weekday: Weekday) -> usize {
     weekday.to_monday_zero_offset() as usize

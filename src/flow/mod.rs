@@ -26,6 +26,7 @@ pub mod render;
 pub mod sarif;
 pub mod source;
 pub mod spell;
+pub mod strings;
 pub mod template;
 pub mod text;
 pub mod tree;

@@ -42,6 +42,9 @@ pub struct Program {
     pub starts: Vec<Start>,
     /// What interrupts a question: a flow's own, and the business's (`flow: None`).
     pub ons: Vec<On>,
+    /// The business's words in its further languages, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wordings: Vec<Wording>,
     /// Paths of the source files, for [`Place`].
     pub files: Vec<String>,
 }
@@ -180,6 +183,28 @@ pub struct Text {
     pub name: String,
     pub source: String,
     /// No `{{` or `{%` in it.
+    pub fixed: bool,
+    pub place: Place,
+}
+
+/// The texts of a program in one of its further languages. What is missing here is said in the first. Words that
+/// start or interrupt something are among the triggers themselves, because those of all languages count for everybody.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wording {
+    pub language: String,
+    pub texts: BTreeMap<TextIx, Worded>,
+    /// Further words for options, by their label.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub also: BTreeMap<TextIx, Vec<String>>,
+    /// Titles of teams, by index.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub teams: BTreeMap<u32, String>,
+}
+
+/// A text in another language; see [`Text`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Worded {
+    pub source: String,
     pub fixed: bool,
     pub place: Place,
 }

@@ -16,6 +16,8 @@ pub struct Tree {
     /// `None` if there is no business file (F-checks say so where one is needed).
     pub business: Option<Business>,
     pub flows: Vec<Flow>,
+    /// The same texts in further languages.
+    pub strings: Vec<Strings>,
 }
 
 /// A quoted text: a template whose source is `source`.
@@ -697,6 +699,64 @@ pub enum Test {
     Closed,
     /// It has a voice note without words. Only `transcribe` asks that.
     Unheard,
+}
+
+// ───────── translations ─────────
+
+/// A `.strings` file: the texts of one flow file, or of the business file, in a further language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Strings {
+    pub file: FileId,
+    /// `pt`, from the file's name.
+    pub language: String,
+    /// The file whose texts these are; `None`: it is not there.
+    pub of: Option<FileId>,
+    pub entries: Vec<Translation>,
+    /// Comments behind the last entry.
+    pub comments: Vec<Span>,
+}
+
+/// `hello#menu.1 4e1d07aa  "Seguir encomenda" also "pacote"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Translation {
+    pub key: TextKey,
+    /// First characters of the hash of what it is a translation of.
+    pub hash: String,
+    /// Its source was reworded, and nobody has looked at it since.
+    pub stale: bool,
+    /// It stands under `unused`: kept, and not said.
+    pub unused: bool,
+    /// One; any number where it is words that start something. An empty one is not translated yet.
+    pub texts: Vec<Text>,
+    pub also: Vec<Text>,
+    /// Key, hash and mark.
+    pub span: Span,
+    /// The comments above it, whole lines.
+    pub comments: Vec<Span>,
+    /// The comment behind it.
+    pub comment: Option<Span>,
+}
+
+/// Where a text stands in its file: the n-th of its kind in its step.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TextKey {
+    /// A step's slug, `start`, `on_…` or, in the business file, `defaults` and a team's name.
+    pub section: String,
+    pub kind: String,
+    pub number: u32,
+}
+
+impl std::fmt::Display for TextKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}#{}.{}", self.section, self.kind, self.number)
+    }
+}
+
+impl Translation {
+    /// Something is translated.
+    pub fn is_filled(&self) -> bool {
+        self.texts.iter().any(|text| !text.source.trim().is_empty())
+    }
 }
 
 // ───────── the business file ─────────

@@ -218,10 +218,15 @@ fn flows_below(folder: &Path, left: &mut usize, found: &mut Vec<PathBuf>) {
         // Links are not followed: they may lead in a circle.
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && !passed_over => flows_below(&path, left, found),
-            Ok(kind) if !kind.is_dir() && is_flow(&path) => found.push(path),
+            Ok(kind) if !kind.is_dir() && (is_flow(&path) || is_translation(&path)) => found.push(path),
             _ => {}
         }
     }
+}
+
+fn is_translation(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|ending| ending == crate::flow::strings::ENDING)
 }
 
 pub(super) fn path_of(uri: &Uri) -> Option<PathBuf> {

@@ -19,6 +19,7 @@ use crate::flow::compile::compile;
 use crate::flow::program::Program;
 use crate::flow::render;
 use crate::flow::source::Sources;
+use crate::flow::strings;
 use crate::store::{Store, StoreError};
 
 /// Name of the setting that holds the hash of the live program.
@@ -312,15 +313,20 @@ impl Flows {
     }
 }
 
-/// The `.flow` files of a folder and its folders, by path, in order.
+/// The `.flow` files of a folder and its folders with their translations, by path, in order.
 fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found = all_files(folder)?;
-    found.retain(|path| is_flow(path));
+    found.retain(|path| is_read(path));
     Ok(found)
 }
 
 fn is_flow(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "flow")
+}
+
+/// A file that the compiler reads.
+fn is_read(path: &Path) -> bool {
+    is_flow(path) || path.extension().is_some_and(|ending| ending == strings::ENDING)
 }
 
 /// Everything below a folder, in a lasting order.
@@ -423,7 +429,7 @@ pub(super) fn beside(folder: &Path, sources: &Sources) -> Result<Beside, FlowsEr
     for path in all_files(folder).map_err(|why| unreadable(folder, why))? {
         let shown = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
         let named = sources.files.iter().any(|file| file.text.contains(&shown));
-        if is_flow(&path) || !named {
+        if is_read(&path) || !named {
             continue;
         }
         let size = std::fs::metadata(&path)
@@ -452,7 +458,7 @@ pub(super) fn sources(folder: &Path) -> Result<Sources, FlowsError> {
         let shown = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
         sources.add(shown, text);
     }
-    if sources.files.is_empty() {
+    if !sources.files.iter().any(|file| is_flow(Path::new(&file.path))) {
         return Err(FlowsError::Empty {
             folder: folder.to_owned(),
         });

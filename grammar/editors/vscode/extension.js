@@ -14,7 +14,7 @@ async function start() {
     { command, args: ["lsp"] },
     {
       documentSelector: [{ language: "flow" }],
-      synchronize: { fileEvents: vscode.workspace.createFileSystemWatcher("**/*.flow") },
+      synchronize: { fileEvents: vscode.workspace.createFileSystemWatcher("**/*.{flow,strings}") },
     },
   );
   try {

@@ -15,7 +15,8 @@ step ask
   end
   later reminder 1 day before day -> remind
   later review in 3 hours -> review
-  say "Planned. {{ secret }}"
+  if secret is "none" -> call it off
+  say "Planned."
   done
 
 step remind
@@ -86,7 +87,7 @@ fn an_open_question_holds_a_plan_up_until_it_is_answered() {
     talk.waits(3 * HOUR - 60).says("visit").waits(120).skips();
     talk.says("x").sees(&["Which day?"]);
     // The chat is busy with the same flow; once it is free, the plan follows at once.
-    talk.says("tomorrow").sees(&["Planned. x"]);
+    talk.says("tomorrow").sees(&["Planned."]);
     assert_eq!(
         talk.position.timers.get("later/reminder"),
         None,

@@ -68,11 +68,11 @@ step b
   ask thing "Anything."
     as date, number, email or text
     private
-    check thing is not "no" else "Not {{ thing }}."
+    check thing is not "no" else "Not that."
   end
-  do called with given = "{{ thing }}" save got
-  say "{{ thing }} {{ got.back | default('') }} {{ message.text | default('') | short(10) }}"
-  set chat.mood = "{{ thing | short(20) }}"
+  do called with given = thing save got
+  say "{{ got.back | default('') }} {{ message.text | default('') | short(10) }}"
+  set chat.mood = "{{ got.back | default('') | short(20) }}"
   close "Bye."
 on "help"
   ask inner "Inner?"

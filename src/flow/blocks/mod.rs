@@ -19,6 +19,7 @@ use super::diagnostic::{Diagnostic, Severity};
 use super::lines::{self, Line};
 use super::parse::Rule;
 use super::source::{FileId, Sources};
+use super::strings;
 use super::tree::Tree;
 
 /// What the block builder found out about one line; the formatter prints from it.
@@ -44,7 +45,14 @@ pub fn parse(sources: &Sources) -> (Tree, Vec<Diagnostic>) {
     let mut tree = Tree::default();
     let mut mistakes = Vec::new();
     for id in 0..sources.files.len() {
-        let built = build(sources, FileId(id as u16), &mut tree);
+        let id = FileId(id as u16);
+        if strings::is_strings(&sources.file(id).path) {
+            let (read, found) = strings::read::read(sources, id);
+            tree.strings.push(read);
+            mistakes.extend(found);
+            continue;
+        }
+        let built = build(sources, id, &mut tree);
         mistakes.extend(built.mistakes);
     }
     (tree, one_a_line(sources, mistakes))

@@ -68,18 +68,19 @@ enum Form {
 }
 
 /// `menu` becomes a list where buttons don't do but a list does.
-fn form(question: &Question, limits: &Limits) -> Form {
+fn form(question: &Question, limits: &Limits, labels: Labels) -> Form {
     match question.word {
         QuestionWord::Buttons | QuestionWord::Ask | QuestionWord::Gather => Form::Buttons,
         QuestionWord::Menu if question.options.iter().any(|option| option.each.is_some()) => Form::List,
         QuestionWord::List => Form::List,
         QuestionWord::Menu => {
             let lengths = || {
-                let fixed = question
+                let shown = question
                     .options
                     .iter()
-                    .filter(|option| !has_blanks(&option.label));
-                fixed.map(|option| measure(&option.label.source).scalars)
+                    .map(|option| labels(&option.label).unwrap_or(&option.label));
+                let fixed = shown.filter(|label| !has_blanks(label));
+                fixed.map(|label| measure(&label.source).scalars)
             };
             let only_list_fits = lengths().any(|length| length > limits.button_label)
                 && lengths().all(|length| length <= limits.row_label);
@@ -104,6 +105,7 @@ pub(super) fn limit(
     shop: &Shop,
     role: Role,
     question: Option<&Question>,
+    labels: Labels,
 ) -> Option<(usize, &'static str, &'static str)> {
     let limits = shop.limits;
     Some(match role {
@@ -123,7 +125,7 @@ pub(super) fn limit(
         Role::Label if question.is_some_and(|question| question.by_template().is_some()) => {
             (TEMPLATE_BUTTON, "a button of a template", "they take")
         }
-        Role::Label => match question.map_or(Form::Buttons, |question| form(question, limits)) {
+        Role::Label => match question.map_or(Form::Buttons, |question| form(question, limits, labels)) {
             Form::Buttons => (limits.button_label, "a button", "buttons take"),
             Form::List => (limits.row_label, "a row", "rows take"),
         },
@@ -141,63 +143,147 @@ fn length<'t>(
     text: &'t Text,
     found: &mut Vec<Diagnostic>,
 ) {
-    let Some((limit, what, takes)) = limit(shop, role, question) else {
+    let as_written = |_: &Text| None;
+    let Some(too_long) = too_long(shop, samples, flow, role, question, text, &as_written) else {
         return;
     };
+    let what = too_long.what;
+    let message = match too_long.severity {
+        Severity::Error => format!("{what} is too long"),
+        Severity::Warning | Severity::Hint => format!("{what} may be too long"),
+    };
+    let mut diagnostic =
+        Diagnostic::new(Code::F302, text.span, message, too_long.label()).severity(too_long.severity);
+    if let Some(shown) = &too_long.filled {
+        diagnostic = diagnostic.note(format!(
+            "Filled in with typical values it reads: {}",
+            excerpt(shown)
+        ));
+    }
+    found.push(diagnostic.note(advice(
+        shop.limits,
+        role,
+        question,
+        &as_written,
+        too_long.severity,
+    )));
+}
+
+/// A text beyond its limit.
+pub(super) struct TooLong {
+    pub severity: Severity,
+    /// "a button".
+    pub what: &'static str,
+    takes: &'static str,
+    limit: usize,
+    count: usize,
+    /// Unicode scalars, if only emoji that count double are too many.
+    scalars: usize,
+    /// The text with typical values in its blanks.
+    pub filled: Option<String>,
+}
+
+impl TooLong {
+    pub fn label(&self) -> String {
+        let TooLong {
+            takes, limit, count, ..
+        } = self;
+        match self.severity {
+            Severity::Error => format!("{count} characters, {takes} {limit}"),
+            Severity::Warning | Severity::Hint => format!(
+                "{} characters, but {count} if emoji count double; {takes} {limit}",
+                self.scalars
+            ),
+        }
+    }
+}
+
+/// The words that stand for an option's label: its translation, or nothing for its own.
+pub(super) type Labels<'a, 't> = &'a dyn Fn(&Text) -> Option<&'t Text>;
+
+/// Measures a text as customers read it.
+pub(super) fn too_long<'t>(
+    shop: &Shop<'t>,
+    samples: &Samples<'t, '_>,
+    flow: Option<usize>,
+    role: Role,
+    question: Option<&Question>,
+    text: &'t Text,
+    labels: Labels<'_, 't>,
+) -> Option<TooLong> {
+    let (limit, what, takes) = limit(shop, role, question, labels)?;
     // A text can't have more characters than bytes.
     let blanks = has_blanks(text);
     if !blanks && text.source.len() <= limit {
-        return;
+        return None;
     }
-    let shown = if blanks {
+    let filled = if blanks {
         // Even with a long value in every blank it fits.
         if text.source.len() + text.source.matches('{').count() * 64 <= limit {
-            return;
+            return None;
         }
-        match samples.fill(flow, text) {
-            Ok(filled) => filled,
-            // Said once, by F501-F504.
-            Err(_) => return,
-        }
+        // What fails is said once, by F501-F504.
+        Some(samples.fill(flow, text).ok()?)
     } else {
-        text.source.clone()
+        None
     };
-    let measured = measure(&shown);
+    let measured = measure(filled.as_ref().unwrap_or(&text.source));
     let (count, severity) = if measured.scalars > limit {
         (measured.scalars, Severity::Error)
     } else if measured.utf16 > limit {
         (measured.utf16, Severity::Warning)
     } else {
-        return;
+        return None;
     };
-    let (message, label) = match severity {
-        Severity::Error => (
-            format!("{what} is too long"),
-            format!("{count} characters, {takes} {limit}"),
-        ),
-        Severity::Warning | Severity::Hint => (
-            format!("{what} may be too long"),
-            format!(
-                "{} characters, but {count} if emoji count double; {takes} {limit}",
-                measured.scalars
-            ),
-        ),
-    };
-    let mut diagnostic = Diagnostic::new(Code::F302, text.span, message, label).severity(severity);
-    if blanks {
-        diagnostic = diagnostic.note(format!(
-            "Filled in with typical values it reads: {}",
-            excerpt(&shown)
-        ));
-    }
-    found.push(diagnostic.note(advice(shop.limits, role, question, severity)));
+    Some(TooLong {
+        severity,
+        what,
+        takes,
+        limit,
+        count,
+        scalars: measured.scalars,
+        filled,
+    })
 }
 
 fn excerpt(text: &str) -> String {
     crate::message::clip(text, 120).replace('\n', " ")
 }
 
-fn advice(limits: &Limits, role: Role, question: Option<&Question>, severity: Severity) -> String {
+/// The same advice for a translation: a question's form is changed where the flow stands.
+pub(super) fn advice_for(
+    shop: &Shop,
+    role: Role,
+    question: Option<&Question>,
+    labels: Labels,
+    severity: Severity,
+) -> String {
+    let limits = shop.limits;
+    let shown_as_buttons = |question: &&Question| form(question, limits, labels) == Form::Buttons;
+    let buttons = question.filter(shown_as_buttons).filter(|_| role == Role::Label);
+    let word = match buttons.map(|question| question.word) {
+        Some(QuestionWord::Buttons) => "buttons",
+        Some(QuestionWord::Menu | QuestionWord::List) => "menu",
+        Some(QuestionWord::Ask | QuestionWord::Gather) | None => "",
+    };
+    match buttons {
+        Some(question) if severity == Severity::Error && !word.is_empty() => format!(
+            "Shorten it, or write `list` instead of `{word}` in {}\n(rows take {} characters and a hint of {}).",
+            shop.sources.place(question.block),
+            limits.row_label,
+            limits.row_hint
+        ),
+        Some(_) | None => advice(limits, role, question, labels, severity),
+    }
+}
+
+fn advice(
+    limits: &Limits,
+    role: Role,
+    question: Option<&Question>,
+    labels: Labels,
+    severity: Severity,
+) -> String {
     if severity != Severity::Error {
         return format!(
             "{} doesn't say how it counts emoji; it may refuse the message. Shorten it to be sure.",
@@ -215,7 +301,7 @@ fn advice(limits: &Limits, role: Role, question: Option<&Question>, severity: Se
                 format!("{provider} refuses the whole message, so the customer would not be asked at all.");
             match question.map(|question| question.word) {
                 Some(QuestionWord::Menu | QuestionWord::Buttons)
-                    if question.is_some_and(|question| form(question, limits) == Form::Buttons) =>
+                    if question.is_some_and(|question| form(question, limits, labels) == Form::Buttons) =>
                 {
                     format!("{cut}\nShorten it, or write `list` and put the rest into a hint\n{rows}.")
                 }

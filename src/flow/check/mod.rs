@@ -6,18 +6,22 @@
 mod answer;
 mod blanks;
 mod by_template;
+mod consent;
 mod declared;
 mod known;
 mod limits;
 mod mentions;
 mod options;
 mod paths;
+mod private;
 mod reach;
 mod renames;
 mod rounds;
+mod services;
 mod shown;
 mod starts;
 mod texts;
+mod translations;
 mod types;
 mod values;
 pub(crate) mod walk;
@@ -55,8 +59,12 @@ pub fn check_all(sources: &Sources, tree: &Tree) -> Vec<Diagnostic> {
     rounds::check(&shop, &mut found);
     renames::check(&shop, &mut found);
     windows::check(&shop, &mut found);
+    services::check(&shop, &mut found);
+    consent::check(&shop, &mut found);
     let values = values::Values::of(&shop);
-    let (blanks, samples) = texts::check(&shop, &values, &mut found);
+    let (mut blanks, samples) = texts::check(&shop, &values, &mut found);
+    private::check(&shop, &blanks, &mut found);
+    translations::check(&shop, &values, &mut blanks, &mut found);
     limits::check(&shop, &samples, &mut found);
     options::check(&shop, &mut found);
     mentions::check(&shop, &values, &blanks, &mut found);
@@ -133,6 +141,11 @@ fn drop_knock_ons(sources: &Sources, found: &mut Vec<Diagnostic>) {
             Code::F101 | Code::F102 | Code::F103 | Code::F105 | Code::F106 | Code::F202 | Code::F405 => {
                 !mentioned(name)
             }
+            // A translation that can't be read is not missing.
+            Code::F701 => !unread.keys().any(|id| {
+                let of = super::strings::source_path(&sources.file(*id).path);
+                *id == span.file || of.is_some_and(|(of, _)| of == file.path)
+            }),
             Code::F104 => !name.split('.').any(mentioned),
             Code::F401 | Code::F402 | Code::F404 => {
                 let mut parts = name.split('.');

@@ -45,7 +45,8 @@ pub fn shown_at(sources: &Sources, tree: &Tree, file: FileId, offset: u32) -> Op
     let values = Values::of(&shop);
     let samples = Samples::of(&shop, &values);
     let here = |text: &Text| text.span.file == file && text.span.start <= offset && offset < text.span.end;
-    let room = |role, question| limits::limit(&shop, role, question).map(|(most, what, _)| (most, what));
+    let room =
+        |role, question| limits::limit(&shop, role, question, &|_| None).map(|(most, what, _)| (most, what));
     let mut found: Option<Found> = None;
     walk::statements(tree, |home, stmt| {
         let question = match &stmt.kind {

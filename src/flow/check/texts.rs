@@ -28,31 +28,43 @@ pub(super) fn check<'t, 'v>(
     let mut read = Blanks::default();
     let samples = Samples::of(shop, values);
     all_texts(shop, |flow, text| {
-        if !text.source.contains('{') {
-            return;
-        }
-        let read = read.read(text);
-        for mistake in &read.mistakes {
-            found.push(mistaken(shop, text, mistake));
-        }
-        if !read.mistakes.is_empty() || read.plain {
-            return;
-        }
-        // What a sample can't stand for proves nothing.
-        let certain = read
-            .uses
-            .iter()
-            .all(|used| match values.look_up(flow, &used.path) {
-                Meaning::Value(kind) => kind.is_certain(),
-                Meaning::NoName | Meaning::NoMemory | Meaning::NoField(..) => false,
-            });
-        if let Err(fault) = samples.fill(flow, text)
-            && certain
-        {
-            found.push(fails(shop, text, &fault));
+        if text.source.contains('{') {
+            filled(shop, values, &samples, flow, text, &mut read, found);
         }
     });
     (read, samples)
+}
+
+/// Reads the blanks of one text and fills it in.
+pub(super) fn filled<'t>(
+    shop: &Shop<'t>,
+    values: &Values<'t>,
+    samples: &Samples<'t, '_>,
+    flow: Option<usize>,
+    text: &'t Text,
+    read: &mut Blanks<'t>,
+    found: &mut Vec<Diagnostic>,
+) {
+    let read = read.read(text);
+    for mistake in &read.mistakes {
+        found.push(mistaken(shop, text, mistake));
+    }
+    if !read.mistakes.is_empty() || read.plain {
+        return;
+    }
+    // What a sample can't stand for proves nothing.
+    let certain = read
+        .uses
+        .iter()
+        .all(|used| match values.look_up(flow, &used.path) {
+            Meaning::Value(kind) => kind.is_certain(),
+            Meaning::NoName | Meaning::NoMemory | Meaning::NoField(..) => false,
+        });
+    if let Err(fault) = samples.fill(flow, text)
+        && certain
+    {
+        found.push(fails(shop, text, &fault));
+    }
 }
 
 /// Calls `visit` for every text that is filled in, with the flow whose values it sees.
@@ -88,9 +100,14 @@ impl<'t, 'v> Samples<'t, 'v> {
     pub(super) fn of(shop: &Shop<'t>, values: &'v Values<'t>) -> Samples<'t, 'v> {
         let business = shop.tree.business.as_ref();
         let language = business.and_then(|business| business.languages.first());
+        Samples::in_language(values, language.map_or("en", |name| &name.text))
+    }
+
+    /// As customers of a language read them.
+    pub fn in_language(values: &'v Values<'t>, code: &str) -> Samples<'t, 'v> {
         Samples {
             values,
-            language: Language::of(language.map_or("en", |name| &name.text)),
+            language: Language::of(code),
             templates: RefCell::new(Templates::new()),
             filled: RefCell::new(HashMap::new()),
         }

@@ -45,16 +45,27 @@ pub fn page(code: Code) -> &'static str {
         Code::F304 => include_str!("pages/F304.md"),
         Code::F305 => include_str!("pages/F305.md"),
         Code::F310 => include_str!("pages/F310.md"),
+        Code::F311 => include_str!("pages/F311.md"),
+        Code::F312 => include_str!("pages/F312.md"),
         Code::F401 => include_str!("pages/F401.md"),
         Code::F402 => include_str!("pages/F402.md"),
         Code::F403 => include_str!("pages/F403.md"),
         Code::F404 => include_str!("pages/F404.md"),
         Code::F405 => include_str!("pages/F405.md"),
+        Code::F406 => include_str!("pages/F406.md"),
         Code::F501 => include_str!("pages/F501.md"),
         Code::F502 => include_str!("pages/F502.md"),
         Code::F503 => include_str!("pages/F503.md"),
         Code::F504 => include_str!("pages/F504.md"),
+        Code::F601 => include_str!("pages/F601.md"),
         Code::F602 => include_str!("pages/F602.md"),
+        Code::F603 => include_str!("pages/F603.md"),
+        Code::F604 => include_str!("pages/F604.md"),
+        Code::F701 => include_str!("pages/F701.md"),
+        Code::F702 => include_str!("pages/F702.md"),
+        Code::F703 => include_str!("pages/F703.md"),
+        Code::F704 => include_str!("pages/F704.md"),
+        Code::F705 => include_str!("pages/F705.md"),
         Code::F801 => include_str!("pages/F801.md"),
         Code::F802 => include_str!("pages/F802.md"),
         Code::F803 => include_str!("pages/F803.md"),
@@ -63,27 +74,50 @@ pub fn page(code: Code) -> &'static str {
     }
 }
 
+/// A file of an example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Example {
+    /// `flow`; `chat`; or `pt.strings`: the flow before it in Portuguese.
+    pub ending: &'static str,
+    pub text: &'static str,
+}
+
+const ENDINGS: [&str; 3] = ["flow", "pt.strings", "chat"];
+
 /// Example files under a heading (`Wrong` or `Right`) of a page. More than one fence is more than one file.
-pub fn examples(page: &'static str, heading: &str) -> Vec<&'static str> {
-    fences(page, heading, "```flow\n")
+pub fn examples(page: &'static str, heading: &str) -> Vec<Example> {
+    let mut files = fences(page, heading);
+    files.retain(|file| file.ending != "chat");
+    files
 }
 
 /// Conversation tests under a heading of a page: what a page about tests shows beside its flows.
 pub fn chats(page: &'static str, heading: &str) -> Vec<&'static str> {
-    fences(page, heading, "```chat\n")
+    let files = fences(page, heading).into_iter();
+    let chats = files.filter(|file| file.ending == "chat");
+    chats.map(|file| file.text).collect()
 }
 
-fn fences(page: &'static str, heading: &str, kind: &str) -> Vec<&'static str> {
+fn fences(page: &'static str, heading: &str) -> Vec<Example> {
     let mut files = Vec::new();
     let mut inside = false;
     let mut rest = page;
     while let Some(at) = rest.find(['#', '`']) {
         rest = &rest[at..];
-        if rest.starts_with("```flow\n") || rest.starts_with("```chat\n") {
-            let after = &rest["```flow\n".len()..];
+        let fence = ENDINGS.into_iter().find_map(|ending| {
+            let after = rest
+                .strip_prefix("```")?
+                .strip_prefix(ending)?
+                .strip_prefix('\n')?;
+            Some((ending, after))
+        });
+        if let Some((ending, after)) = fence {
             let end = after.find("```").unwrap_or(after.len());
-            if inside && rest.starts_with(kind) {
-                files.push(&after[..end]);
+            if inside {
+                files.push(Example {
+                    ending,
+                    text: &after[..end],
+                });
             }
             rest = after[end..].strip_prefix("```").unwrap_or_default();
         } else if let Some(after) = rest.strip_prefix("## ") {

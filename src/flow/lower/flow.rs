@@ -13,9 +13,11 @@ impl Lowering<'_> {
         for starts in &flow.starts {
             let condition = self.optional_expr(starts.condition.as_ref());
             let place = self.place(starts.span);
-            self.starts.extend(starts.triggers.iter().map(|trigger| Start {
+            let translated = self.translated_triggers(&starts.triggers);
+            let triggers = starts.triggers.iter().map(trigger_of).chain(translated);
+            self.starts.extend(triggers.map(|trigger| Start {
                 flow: index,
-                trigger: trigger_of(trigger),
+                trigger,
                 condition,
                 place,
             }));
@@ -76,9 +78,10 @@ impl Lowering<'_> {
         if self.body(&on.body) == Then::GoesOn {
             self.emit(Op::Resume, place);
         }
+        let translated = self.translated_triggers(&on.triggers);
         self.ons.push(On {
             flow,
-            triggers: on.triggers.iter().map(trigger_of).collect(),
+            triggers: on.triggers.iter().map(trigger_of).chain(translated).collect(),
             condition,
             run,
             place,

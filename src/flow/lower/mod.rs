@@ -35,6 +35,7 @@ mod tail;
 #[cfg(test)]
 pub(super) mod tests;
 mod text;
+mod wording;
 
 use std::collections::HashMap;
 
@@ -47,10 +48,13 @@ use super::source::{Sources, Span};
 use super::tree::Tree;
 use defaults::Inherited;
 use names::Names;
+use wording::Words;
 
 /// Makes the program of a business. The same sources give the same bytes.
 pub fn lower(sources: &Sources, tree: &Tree) -> Program {
     let mut lowering = Lowering::new(sources, Names::of(tree));
+    let pairs = crate::flow::strings::pairs_of_further(tree);
+    lowering.words = Words::of(tree, &pairs);
     let business = lowering.business(tree.business.as_ref());
     for (flow, index) in tree.flows.iter().zip(0..) {
         lowering.flow(flow, index);
@@ -76,6 +80,7 @@ struct Lowering<'t> {
     exprs: Vec<Expr>,
     starts: Vec<Start>,
     ons: Vec<On>,
+    words: Words<'t>,
 }
 
 /// Where code is being made: names of texts and states begin with it.
@@ -121,6 +126,7 @@ impl<'t> Lowering<'t> {
             exprs: Vec::new(),
             starts: Vec::new(),
             ons: Vec::new(),
+            words: Words::default(),
         }
     }
 
@@ -150,6 +156,7 @@ impl<'t> Lowering<'t> {
             exprs: self.exprs,
             starts: self.starts,
             ons: self.ons,
+            wordings: self.words.into_wordings(),
             files: self.sources.files.iter().map(|file| file.path.clone()).collect(),
         };
         single_use::mark(&mut program);

@@ -10,15 +10,22 @@ impl Lowering<'_> {
         self.texts.push(Text {
             name: format!("{}#{}", self.scope.name, self.scope.texts),
             source: text.source.clone(),
-            fixed: !text.source.contains("{{") && !text.source.contains("{%"),
+            fixed: is_fixed(&text.source),
             place: self.place(text.span),
         });
-        index(self.texts.len() - 1)
+        let index = index(self.texts.len() - 1);
+        self.translate(text, index);
+        index
     }
 
     pub(super) fn optional_text(&mut self, text: Option<&tree::Text>) -> Option<TextIx> {
         text.map(|text| self.text(text))
     }
+}
+
+/// Nothing in it is filled in.
+pub(super) fn is_fixed(source: &str) -> bool {
+    !source.contains("{{") && !source.contains("{%")
 }
 
 /// Names of a template's blanks in the order in which they first appear: WhatsApp numbers them so.

@@ -1,0 +1,360 @@
+//! Flows in further languages: the files that translators write, what the checks say of them, and how the bot speaks.
+
+mod story;
+
+use story::Story;
+use switchboard::flow::compile::{Compiled, compile};
+use switchboard::flow::diagnostic::Code;
+use switchboard::flow::render;
+use switchboard::flow::source::Sources;
+
+const BUSINESS: &str = "\
+business \"Kinini Shoes\"
+languages en, pt
+
+team support \"Customer care\"
+";
+
+const WELCOME: &str = "\
+flow welcome
+starts on \"hi\"
+
+step hello
+  say \"Hi {{ contact.name | default('there') }}!\"
+  menu \"How can we help?\"
+    \"Track my order\" also \"parcel\" -> handoff to support
+    \"Nothing, thanks\" -> done
+  end
+";
+
+const PORTUGUESE: &str = "\
+start#words.1 954f0250  \"olá\", \"oi\"
+hello#say.1 0ee0a5d6  \"Olá {{ contact.name | default('cliente') }}!\"
+hello#ask.1 0c2d483c  \"Em que podemos ajudar?\"
+hello#menu.1 5cfc182b  \"Seguir encomenda\" also \"pacote\"
+hello#menu.2 19d32d8a  \"Nada, obrigado\"
+";
+
+fn compiled(strings: &str) -> (Sources, Compiled) {
+    let mut sources = Sources::default();
+    sources.add("business.flow", BUSINESS);
+    sources.add("welcome.flow", WELCOME);
+    sources.add("welcome.pt.strings", strings);
+    let compiled = compile(&sources);
+    (sources, compiled)
+}
+
+/// Code and line of each mistake, all of which are in the translations.
+#[track_caller]
+fn found(from: &str, to: &str) -> Vec<(Code, u32)> {
+    assert!(PORTUGUESE.contains(from), "the sample has no {from:?} any more");
+    let (sources, compiled) = compiled(&PORTUGUESE.replacen(from, to, 1));
+    let found = compiled.diagnostics.iter().map(|found| {
+        let place = sources.place(found.span());
+        assert_eq!(
+            place.file,
+            "welcome.pt.strings",
+            "{}",
+            render::text(&sources, &compiled.diagnostics, false)
+        );
+        (found.code, place.line)
+    });
+    found.collect()
+}
+
+fn shop() -> Story {
+    Story::new()
+        .file("flows/business.flow", BUSINESS)
+        .file("flows/welcome.flow", WELCOME)
+}
+
+#[test]
+fn a_good_translation_has_nothing_to_mend_and_is_part_of_the_program() {
+    let (sources, compiled) = compiled(PORTUGUESE);
+    assert!(
+        compiled.diagnostics.is_empty(),
+        "{}",
+        render::text(&sources, &compiled.diagnostics, false)
+    );
+    let program = compiled.program.expect("nothing to mend");
+    assert_eq!(program.wordings.len(), 1);
+    assert_eq!(program.wordings[0].texts.len(), 4);
+    // Words that start a flow are understood from everybody.
+    assert_eq!(program.starts.len(), 3);
+}
+
+#[test]
+fn another_wording_is_another_program_with_the_same_places_to_wait() {
+    let program = |strings: &str| compiled(strings).1.program.expect("nothing to mend");
+    let (one, other) = (
+        program(PORTUGUESE),
+        program(&PORTUGUESE.replace("Nada, obrigado", "Não, obrigado")),
+    );
+    assert_ne!(one.hash, other.hash);
+    let anchors = |program: &switchboard::flow::program::Program| -> Vec<String> {
+        program.states.iter().map(|state| state.anchor.clone()).collect()
+    };
+    assert_eq!(anchors(&one), anchors(&other));
+}
+
+#[test]
+fn a_button_that_is_too_long_in_one_language_is_drawn_with_its_source() {
+    let (sources, compiled) =
+        compiled(&PORTUGUESE.replace("\"Seguir encomenda\"", "\"Acompanhar a minha encomenda\""));
+    assert_eq!(compiled.diagnostics.len(), 1);
+    assert!(compiled.program.is_none());
+    insta::assert_snapshot!(render::text(&sources, &compiled.diagnostics, false));
+}
+
+#[test]
+fn what_only_a_list_can_show_makes_a_list_in_that_language() {
+    // 23 characters: no button, but a row.
+    assert_eq!(found("\"Seguir encomenda\"", "\"Acompanhar a encomenda!\""), []);
+}
+
+#[test]
+fn each_mistake_of_a_translation_is_told_at_its_line() {
+    for (from, to, expected) in [
+        // F701: an empty text, and one without a line.
+        ("\"Nada, obrigado\"", "\"\"", (Code::F701, 5)),
+        // F702.
+        (
+            "Olá {{ contact.name | default('cliente') }}!",
+            "Olá!",
+            (Code::F702, 2),
+        ),
+        // F703: a synonym of one is the other's label; a number is another one's place.
+        ("\"pacote\"", "\"nada, OBRIGADO\"", (Code::F703, 5)),
+        ("\"pacote\"", "\"2\"", (Code::F703, 4)),
+        // F704: marked, and of other words.
+        ("0c2d483c", "0c2d483c stale", (Code::F704, 3)),
+        ("0c2d483c", "00000000", (Code::F704, 3)),
+        // F4xx and F5xx.
+        (" | default('cliente')", "", (Code::F402, 2)),
+        (
+            "contact.name | default('cliente')",
+            "contact.nam",
+            (Code::F401, 2),
+        ),
+        ("default('cliente')", "defualt('cliente')", (Code::F502, 2)),
+        (
+            "{{ contact.name",
+            "{% set x = 1 %}{{ contact.name",
+            (Code::F503, 2),
+        ),
+        ("default('cliente') }}", "default( }}", (Code::F501, 2)),
+        ("\"olá\"", "\"{{ olá }}\"", (Code::F501, 1)),
+        // The form of the file.
+        ("0c2d483c", "0c2d", (Code::F001, 3)),
+        ("hello#ask.1", "hello", (Code::F001, 3)),
+        ("\"Nada, obrigado\"", "Nada, obrigado", (Code::F001, 5)),
+        ("\"Nada, obrigado\"", "\"Nada, obrigado", (Code::F003, 5)),
+        ("also \"pacote\"", "also", (Code::F001, 4)),
+        (
+            "\"Em que podemos ajudar?\"",
+            "\"Em que podemos\" ajudar?",
+            (Code::F001, 3),
+        ),
+        ("hello#menu.2 19d32d8a", "hello#menu.1 5cfc182b", (Code::F006, 5)),
+    ] {
+        assert_eq!(found(from, to), [expected], "{from} → {to}");
+    }
+}
+
+#[test]
+fn many_missing_texts_are_one_warning() {
+    let none = PORTUGUESE.lines().next().unwrap_or_default();
+    let (_, compiled) = compiled(none);
+    assert_eq!(compiled.diagnostics.len(), 1);
+    let told = &compiled.diagnostics[0];
+    assert_eq!(told.code, Code::F701);
+    assert_eq!(told.message, "4 of 5 texts are missing in Portuguese");
+    assert!(compiled.program.is_some(), "customers get the words of the flow");
+}
+
+#[test]
+fn pasted_quotes_and_blanks_are_read_and_made_plain() {
+    let pasted = PORTUGUESE
+        .replace(
+            "\"Olá {{ contact.name | default('cliente') }}!\"",
+            "“Olá {{ contact.name | default(‘cliente’) }}!”",
+        )
+        .replace("\"pacote\"", "„pacote“")
+        .replace("  \"", "\u{A0}\u{A0}\"")
+        .replace('\n', "\r\n");
+    let (sources, compiled) = compiled(&pasted);
+    assert!(
+        compiled.diagnostics.is_empty(),
+        "{}",
+        render::text(&sources, &compiled.diagnostics, false)
+    );
+    let plain = switchboard::flow::format::format("welcome.pt.strings", &pasted).expect("it can be read");
+    let loose: String = plain
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_eq!(loose, PORTUGUESE);
+    assert_eq!(
+        switchboard::flow::format::format("welcome.pt.strings", &plain),
+        Ok(plain.clone())
+    );
+}
+
+#[test]
+fn the_command_writes_a_file_with_a_place_for_each_text() {
+    let shop = shop();
+    shop.run(["strings", "pt"])
+        .code(0)
+        .stdout_has("flows/welcome.pt.strings: 5 texts to translate, 5 without a translation");
+    let written = shop.read("flows/welcome.pt.strings");
+    assert!(
+        written.contains("\n# \"Track my order\" also \"parcel\"\nhello#menu.1 5cfc182b  \"\"\n"),
+        "{written}"
+    );
+    shop.run(["strings", "pt", "--check"]).code(0).stdout("");
+    shop.run(["check"])
+        .code(0)
+        .stdout_has("5 of 5 texts are missing in Portuguese");
+    shop.run(["fmt", "--check"]).code(0).stdout("");
+}
+
+#[test]
+fn written_anew_nothing_that_a_translator_wrote_is_lost() {
+    let shop = shop()
+        .file(
+            "flows/welcome.pt.strings",
+            &PORTUGUESE.replace(
+                "hello#ask",
+                "# Ask Ana whether this is polite enough.\n# \"How can we help?\"\nhello#ask",
+            ),
+        )
+        .file(
+            "flows/welcome.flow",
+            &(WELCOME
+                // Reworded, moved behind a new option, and gone.
+                .replace("How can we help?", "What can we do for you?")
+                .replace("    \"Track", "    \"Opening hours\" -> hours\n    \"Track")
+                .replace("  say \"Hi {{ contact.name | default('there') }}!\"\n", "")
+                + "\nstep hours\n  say \"Every day.\"\n  done\n"),
+        );
+    shop.run(["strings", "pt"])
+        .code(0)
+        .stdout_has("6 texts to translate, 2 without a translation, 1 to look at again, marked stale, 1 kept though nothing uses them");
+    insta::assert_snapshot!(shop.read("flows/welcome.pt.strings"));
+    shop.run(["strings", "pt", "--check"]).code(0);
+    shop.run(["fmt", "--check"]).code(0);
+
+    // The old words come back, and with them their translation.
+    let shop = shop.file("flows/welcome.flow", WELCOME);
+    shop.run(["strings", "pt"]).code(0);
+    let written = shop.read("flows/welcome.pt.strings");
+    assert!(written.contains("hello#say.1 0ee0a5d6  \"Olá {{"), "{written}");
+    assert!(!written.contains("\nunused\n"), "{written}");
+}
+
+#[test]
+fn a_renamed_step_and_a_text_that_moved_take_their_translation_along() {
+    let renamed = WELCOME.replace("step hello", "step front door (was hello)");
+    let shop = shop()
+        .file("flows/welcome.pt.strings", PORTUGUESE)
+        .file("flows/welcome.flow", &renamed);
+    shop.run(["check", "--deny", "warnings"]).code(0);
+    shop.run(["strings", "pt"])
+        .code(0)
+        .stdout_has("5 texts to translate\n");
+    assert!(
+        shop.read("flows/welcome.pt.strings")
+            .contains("front_door#menu.2 19d32d8a  \"Nada, obrigado\"")
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_written_over() {
+    let broken = PORTUGUESE.replace("\"Nada, obrigado\"", "\"Nada, obrigado");
+    let shop = shop().file("flows/welcome.pt.strings", &broken);
+    shop.run(["strings", "pt"])
+        .code(1)
+        .stderr_has("welcome.pt.strings:5");
+    assert_eq!(shop.read("flows/welcome.pt.strings"), broken);
+}
+
+#[test]
+fn a_language_that_makes_no_sense_is_refused_with_a_sentence() {
+    shop()
+        .run(["strings", "portuguese!"])
+        .code(2)
+        .stderr_has("two or three letters");
+    shop()
+        .run(["strings", "en"])
+        .code(2)
+        .stderr_has("the flows are written in English");
+    shop()
+        .run(["strings", "es"])
+        .code(0)
+        .stderr_has("languages en, pt, es");
+}
+
+#[test]
+fn mistakes_of_a_translation_are_told_in_every_format() {
+    let shop = shop().file(
+        "flows/welcome.pt.strings",
+        &PORTUGUESE.replace("Seguir encomenda", "Acompanhar a minha encomenda"),
+    );
+    for format in ["text", "json", "sarif", "github", "narrated"] {
+        shop.run(["check", "--format", format])
+            .code(1)
+            .stdout_has("welcome.pt.strings")
+            .stdout_has("F302");
+    }
+}
+
+#[test]
+fn a_flow_named_alone_is_checked_with_its_translations() {
+    let shop = shop().file(
+        "flows/welcome.pt.strings",
+        &PORTUGUESE.replace("Seguir encomenda", "Acompanhar a minha encomenda"),
+    );
+    shop.run(["check", "flows/business.flow", "flows/welcome.flow"])
+        .code(1)
+        .stdout_has("F302");
+}
+
+#[test]
+fn a_conversation_in_another_language_reads_like_the_chat() {
+    shop()
+        .file(
+            "flows/welcome.pt.strings",
+            &PORTUGUESE.replace("\"Nada, obrigado\"", "\"\""),
+        )
+        .file(
+            "flows/tests/pt.chat",
+            "\
+chat \"Missing words are those of the flow\"
+  customer Rita, language pt
+
+Rita: oi
+Bot:   Olá Rita!
+Bot:   Em que podemos ajudar?
+       [Seguir encomenda] [Nothing, thanks]
+Rita: seguir encomneda
+(handed to support)
+
+chat \"A customer of a language that the business doesn't speak is understood in the words of the flow\"
+  customer Ana, language fr
+
+Ana: hi
+Bot:   Hi Ana!
+Bot:   How can we help?
+       [Track my order] [Nothing, thanks]
+Ana: pacote
+Bot:   Sorry, I didn't get that.
+       [Track my order] [Nothing, thanks]
+Ana: parcel
+(handed to support)
+",
+        )
+        .run(["test"])
+        .code(0)
+        .stdout_has("2 passed, 0 failed");
+}
