@@ -96,3 +96,8 @@ fn the_conversations_of_the_studio_go_as_written() {
 fn a_model_answers_inside_its_fence_as_written() {
     assert_eq!(goes_as_written("advice"), 9);
 }
+
+#[test]
+fn a_chat_goes_to_people_and_comes_back_as_written() {
+    assert_eq!(goes_as_written("desk"), 3);
+}

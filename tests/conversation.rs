@@ -19,7 +19,7 @@ use switchboard::engine::Mode;
 use switchboard::message::{MediaKind, Place};
 use switchboard::server::config::Config;
 use switchboard::server::{Handle, Line, NoteKind, Parts, Running, Said, Server, ThreadEntry};
-use switchboard::store::{Caps, ContactId, Due, Ingest, MovableClock, SqliteStore, Store, StoreError};
+use switchboard::store::{Caps, ContactId, Due, Ingest, MovableClock, Owner, SqliteStore, Store, StoreError};
 use tempfile::TempDir;
 
 const SARI: &str = "6281100000011";
@@ -496,6 +496,65 @@ async fn after_a_handoff_the_bot_is_silent_until_the_chat_is_given_back() {
         office.hears(contact, before.len() + 1).await.last().unwrap(),
         HELLO
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_who_takes_a_chat_is_named_once_and_the_chat_they_give_back_goes_on() {
+    let office = Office::open(None, "").await;
+    let contact = office.says("queue").await;
+    let looking = "One moment, I'm calling a colleague.";
+    assert_eq!(office.hears(contact, 1).await, [looking]);
+    let handed = office.handle.conversation(contact).await.unwrap().unwrap();
+    let handed = handed.session.handed.expect("it waits for people");
+    assert_eq!((handed.team.as_str(), handed.assist), ("support", true));
+    office.handle.advance_clock(Duration::from_secs(15 * 60));
+    assert_eq!(
+        office.hears(contact, 2).await[1],
+        "Still looking for someone free."
+    );
+    office
+        .handle
+        .say_as_person(contact, "Ana", "Hi Sari.")
+        .await
+        .unwrap();
+    let heard = office.hears(contact, 4).await;
+    assert_eq!(heard[2..], ["You're now chatting with Ana.", "Hi Sari."]);
+    office.handle.take_over(contact, "Ana").await.unwrap();
+    office.handle.advance_clock(Duration::from_secs(2 * HOUR));
+    office.handle.give_back(contact).await.unwrap();
+    let heard = office.hears(contact, 5).await;
+    assert_eq!(heard[4], "How did we do?");
+    office.says("great").await;
+    assert_eq!(office.hears(contact, 6).await[5], "Thank you!");
+    let thread = office.handle.thread(contact, 100).await.unwrap();
+    assert_eq!(notes(&thread, NoteKind::Kept), ["Recorded: csat is 3."]);
+    let conversation = office.handle.conversation(contact).await.unwrap().unwrap();
+    assert!(conversation.session.handed.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chat_that_nobody_takes_is_the_bot_s_again_in_the_store_too() {
+    let office = Office::open(None, "").await;
+    let contact = office.says("queue").await;
+    office.hears(contact, 1).await;
+    let owner = async || office.handle.conversation(contact).await.unwrap().unwrap().owner;
+    office
+        .until(contact, "the handoff", |thread| {
+            !notes(thread, NoteKind::Handoff).is_empty()
+        })
+        .await;
+    assert_eq!(owner().await, Owner::Human);
+    office.handle.advance_clock(Duration::from_secs(15 * 60));
+    office.hears(contact, 2).await;
+    assert_eq!(owner().await, Owner::Human);
+    office.handle.advance_clock(Duration::from_secs(45 * 60));
+    assert_eq!(
+        office.hears(contact, 3).await[2],
+        "Shall we write to you instead?"
+    );
+    assert_eq!(owner().await, Owner::Bot);
+    office.handle.take_over(contact, "Ana").await.unwrap();
+    assert_eq!(owner().await, Owner::Human);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

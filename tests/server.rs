@@ -716,6 +716,7 @@ async fn operators_read_take_answer_give_back_and_switch_autopilot_with_their_to
     assert_eq!((too_large, why["error"].is_string()), (413, true));
     let (_, shown) = ask(&bot, Method::GET, &path(""), token, Value::Null).await;
     assert_eq!(shown["owner"], "human");
+    assert_eq!(shown["handoff"], Value::Null, "nobody handed it over");
     assert!(
         shown["thread"].as_array().is_some_and(|lines| lines.len() >= 3),
         "{shown}"

@@ -270,7 +270,26 @@ fn exits(program: &Program, kind: &StateKind) -> Vec<(Exit, String)> {
             exits.push((Exit::Problem, "problem".to_owned()));
             exits
         }
-        StateKind::Call(_) | StateKind::Human(_) => Vec::new(),
+        StateKind::Human(human) => {
+            let mut exits = Vec::new();
+            exits.extend(
+                human
+                    .when_closed
+                    .map(|_| (Exit::Closed, "when closed".to_owned())),
+            );
+            exits.extend(human.when_taken.map(|_| (Exit::Taken, "when taken".to_owned())));
+            exits.extend(human.no_agent.iter().enumerate().map(|(index, line)| {
+                let words = format!("no agent in {} minutes", line.after_seconds / 60);
+                (Exit::NoAgent(index as u32), words)
+            }));
+            exits.extend(
+                human
+                    .when_returned
+                    .map(|_| (Exit::Returned, "when returned".to_owned())),
+            );
+            exits
+        }
+        StateKind::Call(_) => Vec::new(),
     }
 }
 

@@ -188,15 +188,24 @@ fn read_line(story: &mut Story, number: u32, text: &str, pair: Pair<'_, Rule>) -
         Rule::handed => {
             let mut inner = pair.into_inner();
             let team = inner.next().ok_or("no team is named")?.as_str().to_owned();
-            let (mut note, mut priority) = (None, None);
+            let (mut note, mut priority, mut assist) = (None, None, false);
             for fact in inner {
+                if fact.as_str().starts_with("assist") {
+                    assist = true;
+                    continue;
+                }
                 let told = strings(&fact).into_iter().next();
                 match told {
                     Some(text) => note = Some(text),
                     None => priority = fact.into_inner().next().map(|word| word.as_str().to_owned()),
                 }
             }
-            story.beats.push(beat(BeatKind::Handed { team, note, priority }));
+            story.beats.push(beat(BeatKind::Handed {
+                team,
+                note,
+                priority,
+                assist,
+            }));
         }
         Rule::told => {
             let text = strings(&pair).into_iter().next().unwrap_or_default();

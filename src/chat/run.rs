@@ -259,11 +259,17 @@ impl<'a> Player<'a> {
                     _ => None,
                 })?;
             }
-            BeatKind::Handed { team, note, priority } => {
+            BeatKind::Handed {
+                team,
+                note,
+                priority,
+                assist,
+            } => {
                 let wanted = format!("(handed to {team} …)");
                 self.mention(beat, &wanted, |happened| match happened {
                     Happened::Handed(handed) => Some(
                         handed.team == *team
+                            && (handed.assist || !assist)
                             && note
                                 .as_ref()
                                 .is_none_or(|note| handed.note.as_ref() == Some(note))
@@ -503,7 +509,8 @@ pub(super) fn describe(happened: &Happened) -> String {
                 .as_ref()
                 .map(|level| format!(", priority {level}"))
                 .unwrap_or_default();
-            format!("(handed to {}{note}{priority})", handed.team)
+            let assist = if handed.assist { ", assist on" } else { "" };
+            format!("(handed to {}{note}{priority}{assist})", handed.team)
         }
         Happened::Told { team, text } => format!("({team} is told {text:?})"),
         Happened::Closed(_) => "(the chat closes)".to_owned(),

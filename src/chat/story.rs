@@ -147,6 +147,7 @@ pub enum BeatKind {
         team: String,
         note: Option<String>,
         priority: Option<String>,
+        assist: bool,
     },
     Told {
         team: String,

@@ -80,13 +80,13 @@ impl<'m> Run<'m> {
                 self.start_flow(flow);
                 true
             }
-            EventKind::Taken { .. } | EventKind::PersonSaid { .. } => {
-                self.person();
+            EventKind::Taken { agent } | EventKind::PersonSaid { agent } => {
+                self.person(agent);
                 true
             }
             EventKind::Returned => {
                 if self.p.mode == Mode::Human {
-                    self.bot_again();
+                    self.given_back();
                 } else {
                     self.stale("people gave back a chat they didn't have");
                 }
@@ -212,14 +212,16 @@ impl<'m> Run<'m> {
         }
     }
 
-    fn person(&mut self) {
+    fn person(&mut self, agent: &str) {
         self.open_session();
         if self.p.mode == Mode::Autopilot {
             self.people_have_it();
+            self.p.taken = None;
             self.pause_for_takeover();
         } else if self.is_paused_for_takeover() {
             self.pause_for_takeover();
         }
+        self.taken_by(agent);
     }
 
     /// What the running flow waits for, in the version that goes on with it (see [`Run::settle`]).

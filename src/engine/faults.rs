@@ -71,10 +71,12 @@ impl Run<'_> {
             .as_ref()
             .map(|note| format!("The bot passed this chat on because something went wrong: {note}"));
         self.people_have_it();
+        self.p.taken = None;
         self.effects.push(Effect::Handoff(HandedOver {
             team: team.name.clone(),
             note,
             priority: None,
+            assist: false,
             opens: self.opening_of(0),
             said_at,
         }));

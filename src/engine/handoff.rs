@@ -4,11 +4,12 @@ use super::faults::Failed;
 use super::position::Mode;
 use super::run::{Next, Run};
 use super::sentences::sentences;
-use super::turn::{Closing, Effect, HandedOver};
-use crate::flow::program::{StateIx, StateKind};
+use super::silence::Clock;
+use super::turn::{Closing, Effect, Exit, HandedOver, Log};
+use crate::flow::program::{Human, Pc, StateIx, StateKind};
 use crate::flow::value::Value;
 
-impl Run<'_> {
+impl<'m> Run<'m> {
     pub(super) fn hand_over(&mut self, state: StateIx) -> Result<Next, Failed> {
         let m = self.m;
         let StateKind::Human(human) = &m.program.states[state as usize].kind else {
@@ -20,6 +21,9 @@ impl Run<'_> {
             self.team_is_open(&team.name) == Some(false)
         });
         if closed && let Some(pc) = human.when_closed {
+            let state = m.program.states[state as usize].name.clone();
+            let exit = Exit::Closed;
+            self.log.push(Log::Left { state, exit });
             return Ok(Next::At(pc));
         }
         let mut note = self.optional_text(human.note)?;
@@ -38,6 +42,11 @@ impl Run<'_> {
         self.note_left();
         self.rest_at(state);
         self.people_have_it();
+        self.p.taken = None;
+        if let Some(opens) = opens {
+            // Nobody can take it before.
+            self.clock = Clock::From(opens);
+        }
         self.effects.push(Effect::Handoff(HandedOver {
             team: human
                 .team
@@ -45,6 +54,7 @@ impl Run<'_> {
                 .to_owned(),
             note,
             priority,
+            assist: human.assist,
             opens,
             said_at: m.program.place(self.place),
         }));
@@ -61,10 +71,12 @@ impl Run<'_> {
             self.say_own(sentences(self.language).closed_for_now);
         }
         self.people_have_it();
+        self.p.taken = None;
         self.effects.push(Effect::Handoff(HandedOver {
             team: team.name.clone(),
             note: None,
             priority: None,
+            assist: false,
             opens,
             said_at: self.m.program.place(self.place),
         }));
@@ -102,6 +114,83 @@ impl Run<'_> {
         self.left = None;
     }
 
+    /// The handoff at which the flow rests while people have the chat, with its place.
+    pub(super) fn handed(&self) -> Option<&'m Human> {
+        let frame = self.p.frames.last()?;
+        let state = self.m.state_named(&frame.at)?;
+        match &self.m.program.states[state as usize].kind {
+            StateKind::Human(human) => Some(human),
+            StateKind::Question(_) | StateKind::Fetch(_) | StateKind::Call(_) => None,
+        }
+    }
+
+    fn left_people(&mut self, exit: Exit) {
+        let state = self.p.frames.last().map(|frame| frame.at.clone());
+        if let Some(state) = state {
+            self.log.push(Log::Left { state, exit });
+        }
+    }
+
+    /// A person is there. The first time after a handoff the customer is told.
+    pub(super) fn taken_by(&mut self, agent: &str) {
+        let first = self.p.taken.is_none();
+        if first || !agent.is_empty() {
+            self.p.taken = Some(agent.to_owned());
+        }
+        let Some(human) = self.handed().filter(|_| first) else {
+            return;
+        };
+        self.left_people(Exit::Taken);
+        if let Some(text) = human.when_taken
+            && let Err(failed) = self.say_text(text)
+        {
+            self.finish_with(Err(failed));
+        }
+    }
+
+    /// The title of the team that was asked for, or the business, for somebody whose name is not known.
+    pub(super) fn somebody(&self) -> String {
+        let business = &self.m.program.business;
+        let team = self.handed().and_then(|human| human.team);
+        team.map_or(&business.name, |team| &business.teams[team as usize].title)
+            .clone()
+    }
+
+    /// A `no agent` line is due.
+    pub(super) fn nobody_came(&mut self, line: u32) -> Option<Pc> {
+        let waited = self.handed()?.no_agent.get(line as usize)?;
+        self.left_people(Exit::NoAgent(line));
+        if let Some(text) = waited.say
+            && let Err(failed) = self.say_text(text)
+        {
+            self.finish_with(Err(failed));
+            return None;
+        }
+        waited.run
+    }
+
+    /// The lines of `no agent` lead away: the chat is the bot's.
+    pub(super) fn take_back(&mut self) {
+        self.lent = false;
+        self.p.mode = Mode::Autopilot;
+        self.p.taken = None;
+        self.effects.push(Effect::BotAgain);
+    }
+
+    /// People give the chat back.
+    pub(super) fn given_back(&mut self) {
+        let Some(pc) = self.handed().and_then(|human| human.when_returned) else {
+            if self.handed().is_some() {
+                self.left_people(Exit::Returned);
+            }
+            return self.bot_again();
+        };
+        self.left_people(Exit::Returned);
+        self.p.mode = Mode::Autopilot;
+        self.effects.push(Effect::BotAgain);
+        self.execute(pc);
+    }
+
     pub(super) fn bot_again(&mut self) {
         if self.p.mode == Mode::Human {
             self.p.mode = Mode::Autopilot;
@@ -125,6 +214,7 @@ impl Run<'_> {
     pub(super) fn close(&mut self, why: Closing) {
         self.only_templates_stay();
         self.bot_again();
+        self.p.taken = None;
         self.p.chat.clear();
         if self.p.open {
             self.p.open = false;

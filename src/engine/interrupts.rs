@@ -88,6 +88,10 @@ impl Run<'_> {
 
     /// Stays in the question that is open, without asking again.
     pub(super) fn stay(&mut self) {
+        if self.lent {
+            // People keep the chat.
+            return;
+        }
         if let Some(pending) = self.pending.take() {
             let silences = self.p.frames.last().map(|frame| frame.silences);
             let from_on = pending.from_on;

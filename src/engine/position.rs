@@ -44,6 +44,9 @@ pub struct Position {
     /// Questions asked earlier in this session whose buttons may still be tapped; bounded, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub old: Vec<OldQuestion>,
+    /// Who of the team took the chat, since it was last given to people; empty if their name is not known. `None`: nobody yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<String>,
     /// When the last event was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Timestamp>,
@@ -204,6 +207,7 @@ impl Default for Position {
             timers: BTreeMap::new(),
             later: Vec::new(),
             old: Vec::new(),
+            taken: None,
             last: None,
         }
     }

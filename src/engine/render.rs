@@ -196,6 +196,13 @@ impl Facts for Run<'_> {
             "topic" => Some(Cow::Owned(Value::text(self.incoming?.topic.clone()?))),
             "now" if rest.is_empty() => Some(Cow::Owned(Value::Time(self.moment().time()))),
             "today" if rest.is_empty() => Some(Cow::Owned(Value::Date(self.moment().today()))),
+            "agent" => {
+                let name = match self.p.taken.as_deref()? {
+                    "" => self.somebody(),
+                    name => name.to_owned(),
+                };
+                owned(Record::from([("name".to_owned(), Value::Text(name))]))
+            }
             "business" => owned(Record::from([(
                 "name".to_owned(),
                 Value::text(self.m.program.business.name.clone()),

@@ -13,7 +13,7 @@ use super::spoken::Speech;
 use super::turn::{Closing, Effect, Log, MemoryWrite, Noted, Outgoing, Turn};
 use super::{Memory, SessionSettings};
 use crate::flow::locale::Language;
-use crate::flow::program::{Emit, ExprIx, Op, Pc, Place};
+use crate::flow::program::{Emit, ExprIx, Jump, Op, Pc, Place};
 use crate::flow::template::Moment;
 use crate::flow::value::{Record, Value};
 
@@ -62,6 +62,8 @@ pub(super) struct Run<'m> {
     pub fuel: u32,
     /// Where the present instruction was written.
     pub place: Place,
+    /// People have the chat, and the lines of a `no agent` run meanwhile.
+    pub lent: bool,
     /// The note about the fault that is being handled.
     pub mending: Option<String>,
     /// A flow starts again because its place is gone: its question is asked in the wording for that.
@@ -134,6 +136,7 @@ impl<'m> Run<'m> {
             answered: None,
             fuel: FUEL,
             place: Place { file: 0, line: 0 },
+            lent: false,
             mending: None,
             restarted: false,
             by_silence: false,
@@ -196,6 +199,9 @@ impl<'m> Run<'m> {
             return Err(self.failed(format!("more than {FUEL} instructions without a question")));
         }
         let on = Ok(Next::At(pc + 1));
+        if self.lent && leads_away(&instruction.op) {
+            self.take_back();
+        }
         match &instruction.op {
             Op::Send(_) if self.outbox.len() >= MESSAGES => {
                 Err(self.failed(format!("more than {MESSAGES} messages in one turn")))
@@ -393,6 +399,26 @@ impl<'m> Run<'m> {
             (None, Some(title)) => title,
             (None, None) => "",
         }
+    }
+}
+
+/// Whether the chat is somewhere else after it. People who are handed a chat again keep it.
+fn leads_away(op: &Op) -> bool {
+    match op {
+        Op::Jump(jump) => !matches!(jump, Jump::To(_)),
+        Op::Ask(_) | Op::Effect(_) | Op::Call(_) | Op::Return { .. } | Op::Close { .. } | Op::Resume => true,
+        Op::Send(_)
+        | Op::Set { .. }
+        | Op::Mem { .. }
+        | Op::JumpIf { .. }
+        | Op::Handoff(_)
+        | Op::Emit(_)
+        | Op::ForEach { .. }
+        | Op::Plan(_)
+        | Op::Cancel { .. }
+        | Op::Split { .. }
+        | Op::Pause { .. }
+        | Op::Wait => false,
     }
 }
 

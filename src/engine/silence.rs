@@ -18,6 +18,8 @@ use crate::flow::program::{Message, Question};
 
 const RESOLVE: &str = "resolve";
 const TAKEOVER: &str = "takeover";
+/// Beginning of the timer of a `no agent` line.
+const AGENT: &str = "agent/";
 
 /// From when silence is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +85,15 @@ impl<'m> Run<'m> {
 
     /// The next silence timer of this position: its id, how much silence it means.
     fn next_silence(&self, before: &BTreeMap<String, Timestamp>) -> Option<(String, u64)> {
-        if self.p.mode == Mode::Human || !self.p.open {
+        if !self.p.open {
             return None;
+        }
+        if self.p.mode == Mode::Human {
+            // Only the wait for somebody to take it.
+            let (frame, human) = self.p.frames.last().zip(self.handed())?;
+            let line = human.no_agent.get(frame.silences as usize)?;
+            let id = format!("{AGENT}{}/{}", frame.visit, frame.silences);
+            return self.p.taken.is_none().then_some((id, line.after_seconds));
         }
         match (self.p.frames.last(), self.open_question()) {
             (Some(frame), Some(question)) => {
@@ -198,6 +207,7 @@ impl<'m> Run<'m> {
                 self.effects.push(Effect::BotAgain);
             }
             _ if id.starts_with(super::later::TIMER) => self.planned_timer(&id[super::later::TIMER.len()..]),
+            _ if id.starts_with(AGENT) => self.agent_timer(id, due),
             _ if id.starts_with("idle/") => {
                 let line = id
                     .strip_prefix("idle/")
@@ -216,6 +226,29 @@ impl<'m> Run<'m> {
         self.log.push(Log::Stale {
             what: format!("timer {id}"),
         });
+    }
+
+    fn agent_timer(&mut self, id: &str, due: Timestamp) {
+        let lines = self.handed().map(|human| &human.no_agent);
+        let Some((lines, frame)) = lines.zip(self.p.frames.last_mut()) else {
+            self.stale_timer(id);
+            return;
+        };
+        let at = frame.silences;
+        let line = lines
+            .get(at as usize)
+            .filter(|_| format!("{AGENT}{}/{at}", frame.visit) == id);
+        let Some(line) = line.filter(|_| self.p.mode == Mode::Human && self.p.taken.is_none()) else {
+            self.stale_timer(id);
+            return;
+        };
+        frame.silences = at.saturating_add(1);
+        self.clock = Clock::From(earlier(due, line.after_seconds));
+        if let Some(run) = self.nobody_came(at) {
+            self.lent = true;
+            self.finish_with(Ok(Next::At(run)));
+            self.lent = false;
+        }
     }
 
     fn question_timer(&mut self, id: &str, due: Timestamp) {

@@ -157,6 +157,8 @@ pub struct HandedOver {
     pub team: String,
     pub note: Option<String>,
     pub priority: Option<String>,
+    /// The bot drafts answers for those who have it.
+    pub assist: bool,
     /// The team is closed now; it opens again then.
     pub opens: Option<Timestamp>,
     pub said_at: SourceLine,
@@ -265,6 +267,14 @@ pub enum Exit {
     Refused,
     Status(u16),
     Problem,
+    /// Handoffs: the team was closed.
+    Closed,
+    /// A person took the chat.
+    Taken,
+    /// A `no agent` line, by index.
+    NoAgent(u32),
+    /// People gave the chat back.
+    Returned,
     /// A model's reply was sent (`Ok`), or one of these.
     NotSure,
     OffTopic,

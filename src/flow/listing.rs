@@ -209,24 +209,20 @@ impl Listing<'_> {
         if let Some(otherwise) = otherwise {
             self.otherwise(out, otherwise)?;
         }
-        for Silence {
-            after_seconds,
-            say,
-            run,
-        } in silence
-        {
-            let say = say.map(|say| format!(" {}", self.text(say))).unwrap_or_default();
-            let run = run.map_or("stays".to_owned(), |pc| format!("-> @{pc}"));
-            line(
-                out,
-                "silence",
-                format!("{}{say} {run}", spell::duration(*after_seconds)),
-            )?;
+        for waited in silence {
+            line(out, "silence", self.silent(waited))?;
         }
         if *private {
             line(out, "private", "")?;
         }
         line(out, "next", format!("@{next}"))
+    }
+
+    fn silent(&self, silence: &Silence) -> String {
+        let after = spell::duration(silence.after_seconds);
+        let say = silence.say.map(|say| format!(" {}", self.text(say)));
+        let run = silence.run.map_or("stays".to_owned(), |pc| format!("-> @{pc}"));
+        format!("{after}{} {run}", say.unwrap_or_default())
     }
 
     fn otherwise(&self, out: &mut String, otherwise: &Otherwise) -> fmt::Result {
@@ -270,8 +266,20 @@ impl Listing<'_> {
             self.condition(&mut words, *condition)?;
             line(out, "priority", words)?;
         }
+        if human.assist {
+            line(out, "assist", "on")?;
+        }
         if let Some(run) = human.when_closed {
             line(out, "closed", format!("@{run}"))?;
+        }
+        if let Some(text) = human.when_taken {
+            line(out, "taken", self.text(text))?;
+        }
+        for waited in &human.no_agent {
+            line(out, "no agent", self.silent(waited))?;
+        }
+        if let Some(run) = human.when_returned {
+            line(out, "returned", format!("@{run}"))?;
         }
         Ok(())
     }

@@ -392,8 +392,20 @@ pub struct Human {
     pub team: Option<u32>,
     pub note: Option<TextIx>,
     pub priority: Option<(String, Option<ExprIx>)>,
+    /// The bot drafts, people send.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub assist: bool,
     /// Runs instead of the handoff while the team is closed.
     pub when_closed: Option<Pc>,
+    /// Said once, when a person first has the chat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when_taken: Option<TextIx>,
+    /// While nobody has taken it, soonest first. Without `run`, and where its code comes to [`Op::Wait`], people keep it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub no_agent: Vec<Silence>,
+    /// Runs when people give the chat back. `None`: the chat is idle then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when_returned: Option<Pc>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -159,7 +159,7 @@ pub enum StmtKind {
         say: Option<Text>,
     },
     Resume,
-    Handoff(Handoff),
+    Handoff(Box<Handoff>),
     Notify {
         team: Name,
         text: Text,
@@ -591,7 +591,33 @@ pub struct Handoff {
     pub team: Option<Name>,
     pub note: Option<Text>,
     pub priority: Option<Priority>,
+    /// `assist on`: the bot drafts, people send.
+    pub assist: bool,
     pub when_closed: Option<Tail>,
+    /// `when taken "…"`: said once, as soon as a person has the chat.
+    pub when_taken: Option<Text>,
+    /// `no agent in 15 minutes …`: while nobody has taken it.
+    pub no_agent: Vec<NoAgent>,
+    /// `when returned …`: people give the chat back.
+    pub when_returned: Option<Tail>,
+}
+
+/// `no agent in 15 minutes …`. Lines that run off their end leave the chat with people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoAgent {
+    pub after: Duration,
+    pub tail: Tail,
+    pub span: Span,
+}
+
+impl Handoff {
+    /// The cases under it.
+    pub fn tails(&self) -> impl Iterator<Item = &Tail> {
+        self.when_closed
+            .iter()
+            .chain(self.no_agent.iter().map(|line| &line.tail))
+            .chain(&self.when_returned)
+    }
 }
 
 /// `priority high if …`.

@@ -162,7 +162,8 @@ fn known(word: &str, second: impl Fn() -> String) -> Option<Rule> {
         "as" => Rule::as_line,
         "check" => Rule::check_line,
         "otherwise" => Rule::otherwise_line,
-        "no" if second() != "agent" => Rule::no_reply_line,
+        "no" if second() == "agent" => Rule::no_agent_line,
+        "no" => Rule::no_reply_line,
         "again" => Rule::again_line,
         "private" => Rule::private_line,
         "header" => Rule::header_line,
@@ -176,7 +177,12 @@ fn known(word: &str, second: impl Fn() -> String) -> Option<Rule> {
         "problem" => Rule::problem_line,
         "note" => Rule::note_line,
         "priority" => Rule::priority_line,
-        "when" if !matches!(second().as_str(), "taken" | "returned") => Rule::when_closed_line,
+        "assist" => Rule::assist_line,
+        "when" => match second().as_str() {
+            "taken" => Rule::when_taken_line,
+            "returned" => Rule::when_returned_line,
+            _ => Rule::when_closed_line,
+        },
         "business" => Rule::business_line,
         "timezone" => Rule::timezone_line,
         "languages" => Rule::languages_line,
@@ -323,7 +329,13 @@ pub fn accepts(place: Place, rule: Rule) -> bool {
         ),
         Place::Handoff => matches!(
             rule,
-            Rule::note_line | Rule::priority_line | Rule::when_closed_line
+            Rule::note_line
+                | Rule::priority_line
+                | Rule::assist_line
+                | Rule::when_closed_line
+                | Rule::when_taken_line
+                | Rule::no_agent_line
+                | Rule::when_returned_line
         ),
         Place::Split => rule == Rule::share_line,
         Place::Transcribe => rule == Rule::problem_line,
@@ -459,7 +471,15 @@ impl Place {
                 "footer",
             ],
             Place::Fetch => &["not found", "refused", "status", "problem"],
-            Place::Handoff => &["note", "priority", "when closed"],
+            Place::Handoff => &[
+                "note",
+                "priority",
+                "assist on",
+                "when closed",
+                "when taken",
+                "when returned",
+                "no agent in",
+            ],
             Place::Split => &["a share such as 50%"],
             Place::Transcribe => &["problem"],
             Place::Answer => &[

@@ -136,9 +136,9 @@ fn read(item: Item) -> What {
         return What::Item(Item::Inbound(inbound));
     }
     if inbound.who.role == Role::Agent {
-        let agent = "phone".to_owned();
+        // Their name is not told.
         return What::Item(Item::Said {
-            agent,
+            agent: String::new(),
             text: String::new(),
         });
     }

@@ -230,8 +230,13 @@ async fn summary(handle: &Handle, contact: ContactId) -> Result<Option<Body>, St
             .frames
             .last()
             .map(|frame| frame.at.clone());
+        let taken = &conversation.session.position.taken;
+        let handoff = conversation.session.handed.as_ref().map(|handed| {
+            json!({ "team": handed.team, "note": handed.note, "priority": handed.priority, "assist": handed.assist,
+                    "since": handed.since.to_string(), "taken_by": taken })
+        });
         json!({ "contact": contact, "channel": conversation.channel, "aliases": conversation.aliases,
-                "owner": owner, "at": at, "waiting": conversation.waiting })
+                "owner": owner, "handoff": handoff, "at": at, "waiting": conversation.waiting })
     }))
 }
 

@@ -28,6 +28,9 @@ pub struct Session {
     /// What the customer said meanwhile, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Held>,
+    /// For whom the chat waits, or who has it, since a flow gave it to people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed: Option<Handed>,
     /// The machine was told that people have the chat because Autopilot is off for this number.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub autopilot_off: bool,
@@ -44,6 +47,21 @@ pub struct Session {
 
 /// Templates whose quotes are understood.
 const TEMPLATES: usize = 5;
+
+/// A handoff, as an inbox sorts and shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handed {
+    /// Empty if the business has none.
+    pub team: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<String>,
+    /// The bot drafts, people send.
+    #[serde(default)]
+    pub assist: bool,
+    pub since: Timestamp,
+}
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Listening {
@@ -84,6 +102,7 @@ impl Default for Session {
             listening: None,
             sorting: None,
             held: Vec::new(),
+            handed: None,
             autopilot_off: false,
             assigned: false,
             window_closed: false,

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::acts::{self, Arrived, What};
 use super::identity;
 use super::mailbox::{Hearing, Item};
-use super::session::{Act, Held, Listening, Session, Sorting};
+use super::session::{Act, Handed, Held, Listening, Session, Sorting};
 use super::thread::{Line, NoteKind, Ours};
 use super::work::{REPLY, TOPIC, Work};
 use crate::channel::{Channel, Outbound, Show, Step};
@@ -196,6 +196,9 @@ impl Table<'_> {
                         NoteKind::Handoff,
                         "A person has the chat in the provider's inbox.",
                     );
+                    if self.out.session.position.mode == Mode::Human {
+                        self.advance(EventKind::Taken { agent: String::new() });
+                    }
                 }
                 if self.owner != Owner::Human {
                     self.owner = Owner::Human;
@@ -442,6 +445,9 @@ impl Table<'_> {
     }
 
     fn carry_out(&mut self, turn: Turn) {
+        let human = self.out.session.position.mode == Mode::Human;
+        // What a handoff says while people have the chat (`when taken`, `no agent in`) is theirs.
+        let theirs = human && turn.position.mode == Mode::Human;
         self.out.session.position = turn.position;
         self.out.memory.apply(&turn.memory);
         // What the law asks for is said whoever has the chat; the store drops everything else of the bot then.
@@ -449,7 +455,11 @@ impl Table<'_> {
             .effects
             .iter()
             .any(|effect| matches!(effect, Effect::OptOut { .. }));
-        let sender = if legal { Sender::Person } else { Sender::Bot };
+        let sender = if legal || theirs {
+            Sender::Person
+        } else {
+            Sender::Bot
+        };
         for effect in turn.effects {
             self.effect(effect);
         }
@@ -500,6 +510,7 @@ impl Table<'_> {
             }
             Effect::Handoff(handed) => self.hand_off(handed),
             Effect::BotAgain => {
+                self.out.session.handed = None;
                 self.owner = Owner::Bot;
                 self.out.owner = Some(Owner::Bot);
                 self.note(NoteKind::Returned, "The bot answers again.");
@@ -561,12 +572,22 @@ impl Table<'_> {
             let opens = opens.to_zoned(zone).strftime("%a %-d %b, %H:%M");
             text.push_str(&format!(" The team is closed until {opens}."));
         }
-        if let Some(priority) = handed.priority {
+        if handed.assist {
+            text.push_str(" The bot drafts answers.");
+        }
+        if let Some(priority) = &handed.priority {
             text.push_str(&format!(" Priority: {priority}."));
         }
-        if let Some(note) = handed.note {
+        if let Some(note) = &handed.note {
             text.push_str(&format!("\n{note}"));
         }
+        self.out.session.handed = Some(Handed {
+            team: handed.team.clone(),
+            note: handed.note,
+            priority: handed.priority,
+            assist: handed.assist,
+            since: self.at,
+        });
         self.out.told.push(Told::Handoff {
             team: handed.team,
             place: handed.said_at.to_string(),

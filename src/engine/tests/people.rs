@@ -152,3 +152,147 @@ fn a_team_is_notified_while_the_bot_keeps_the_chat() {
     let told = talk.effects().iter().any(|effect| matches!(effect, Effect::Notify { text, said_at, .. } if text == "From Maria" && said_at.line == 4));
     assert!(told);
 }
+
+const QUEUE: &str = r#"
+flow queue
+starts on "queue"
+step a
+  ask story "What happened?"
+  say "Thanks – finding you a colleague."
+  handoff to support
+    note "{{ story }}"
+    assist on
+    when taken "You're now chatting with {{ agent.name }}."
+    no agent in 15 minutes "Still looking for someone free."
+    no agent in 30 minutes
+      notify support "Nobody took: {{ story }}"
+    no agent in 1 hour -> leave a note
+    when returned -> how did we do
+  end
+step leave a note
+  menu "Shall we write to you instead?"
+    "Yes"
+      say "We will, about {{ story }}."
+      done
+    "No" -> done
+  end
+step how did we do
+  menu score "How did we do?"
+    "Great" = 3
+    "Not good" = 1
+  end
+  record csat = score
+  say "Thank you!"
+  done
+"#;
+
+fn queued() -> Talk {
+    let mut talk = Talk::plus(QUEUE);
+    talk.says("queue").skips().says("it broke");
+    assert!(talk.handed_over().assist);
+    talk.sees(&["Thanks – finding you a colleague."]);
+    talk
+}
+
+fn ana(words: bool) -> EventKind {
+    let agent = "Ana".to_owned();
+    if words {
+        EventKind::PersonSaid { agent }
+    } else {
+        EventKind::Taken { agent }
+    }
+}
+
+#[test]
+fn the_customer_is_told_once_who_took_the_chat_and_then_nobody_is_waited_for() {
+    for words in [true, false] {
+        let mut talk = queued();
+        talk.event(ana(words)).sees(&["You're now chatting with Ana."]);
+        talk.event(ana(true)).event(ana(false)).waits(5 * 3600).sees(&[]);
+        assert_eq!(talk.position.mode, Mode::Human);
+    }
+    let mut talk = queued();
+    let agent = String::new();
+    talk.event(EventKind::PersonSaid { agent })
+        .sees(&["You're now chatting with Customer care."]);
+}
+
+#[test]
+fn while_nobody_takes_it_the_lines_of_no_agent_run_one_after_the_other_and_the_last_takes_the_chat_back() {
+    let mut talk = queued();
+    talk.waits(899)
+        .sees(&[])
+        .waits(1)
+        .sees(&["Still looking for someone free."]);
+    // What the customer writes doesn't begin the wait anew.
+    talk.says("hello?").sees(&[]).waits(900);
+    let told =
+        |effect: &Effect| matches!(effect, Effect::Notify { text, .. } if text == "Nobody took: it broke");
+    assert!(talk.effects().iter().any(told));
+    assert!(!talk.effects().contains(&Effect::BotAgain));
+    assert_eq!(talk.position.mode, Mode::Human);
+    talk.waits(1800)
+        .sees(&["Shall we write to you instead? [Yes] [No]"]);
+    assert!(talk.effects().contains(&Effect::BotAgain));
+    assert_eq!(talk.position.mode, Mode::Autopilot);
+    // The flow still knows what it knew.
+    talk.says("yes").sees(&["We will, about it broke."]);
+    assert!(talk.position.frames.is_empty());
+}
+
+#[test]
+fn a_chat_that_people_give_back_goes_on_where_the_handoff_says() {
+    let mut talk = queued();
+    talk.event(ana(true)).skips().event(EventKind::Returned);
+    talk.sees(&["How did we do? [Great] [Not good]"]);
+    assert!(talk.effects().contains(&Effect::BotAgain));
+    talk.says("great").sees(&["Thank you!"]);
+    let kept = |effect: &Effect| {
+        matches!(effect, Effect::Noted { what: Noted::Record { name, value: Some(value) }, .. }
+            if name == "csat" && *value == Value::Number(3.into()))
+    };
+    assert!(talk.effects().iter().any(kept));
+}
+
+#[test]
+fn outside_hours_the_wait_for_a_person_begins_when_the_team_opens() {
+    let mut talk = Talk::plus(QUEUE);
+    talk.now = "2026-03-02T20:00:00Z".parse().unwrap();
+    talk.says("queue").says("it broke").skips();
+    talk.waits(11 * 3600).sees(&[]);
+    assert_eq!(
+        talk.position
+            .timers
+            .keys()
+            .filter(|id| id.starts_with("agent/"))
+            .count(),
+        1
+    );
+    assert_eq!(
+        talk.position
+            .timers
+            .iter()
+            .find(|(id, _)| id.starts_with("agent/"))
+            .unwrap()
+            .1
+            .to_string(),
+        "2026-03-03T09:15:00Z"
+    );
+}
+
+#[test]
+fn a_no_agent_line_may_give_the_chat_to_others_and_the_wait_begins_anew() {
+    let flow = QUEUE.replace(
+        "no agent in 1 hour -> leave a note",
+        "no agent in 1 hour -> others",
+    ) + "step others\n  handoff\n    no agent in 2 hours \"Sorry, still nobody.\"\n  end\n";
+    let mut talk = Talk::plus(&flow);
+    talk.says("queue").says("it broke").waits(3600).skips();
+    assert_eq!(talk.handed_over().team, "support");
+    assert_eq!(talk.position.mode, Mode::Human);
+    talk.waits(7199)
+        .sees(&[])
+        .waits(1)
+        .sees(&["Sorry, still nobody."]);
+    talk.waits(3600).sees(&[]);
+}

@@ -87,7 +87,7 @@ impl<'a> Cursor<'a> {
                 StmtKind::Fetch(Box::new(self.fetch(next, *fetch, waits)))
             }
             Some(Parsed::Statement(StmtKind::Handoff(handoff))) => {
-                StmtKind::Handoff(self.handoff(next, handoff, waits))
+                StmtKind::Handoff(Box::new(self.handoff(next, *handoff, waits)))
             }
             Some(Parsed::Statement(StmtKind::Answer(mut answer))) => {
                 if self.has_lines(next, Place::Answer, waits) {

@@ -70,7 +70,7 @@ impl<'a> Cursor<'a> {
                 Some(Parsed::Option(mut choice)) => {
                     choice.section = section.clone();
                     self.lines_under(&mut choice.then);
-                    question.options.push(choice);
+                    question.options.push(*choice);
                 }
                 Some(Parsed::Section(text)) => section = Some(text),
                 Some(Parsed::None(mut tail)) => {
@@ -246,6 +246,25 @@ impl<'a> Cursor<'a> {
                         handoff.when_closed = Some(tail);
                     }
                 }
+                Some(Parsed::Assist) => {
+                    handoff.assist |= self.first(&mut once, "assist", next);
+                }
+                Some(Parsed::WhenTaken(text)) => {
+                    if self.first(&mut once, "when taken", next) {
+                        handoff.when_taken = Some(text);
+                    }
+                }
+                Some(Parsed::NoAgent(mut line)) => {
+                    self.lines_under(&mut line.tail);
+                    handoff.no_agent.push(*line);
+                }
+                Some(Parsed::WhenReturned(mut tail)) => {
+                    let first = self.first(&mut once, "when returned", next);
+                    self.lines_under(&mut tail);
+                    if first {
+                        handoff.when_returned = Some(tail);
+                    }
+                }
                 _ => self.lines_under_a_broken_line(next, rule),
             }
         }
@@ -312,6 +331,8 @@ impl<'a> Cursor<'a> {
                 | Rule::status_line
                 | Rule::problem_line
                 | Rule::when_closed_line
+                | Rule::no_agent_line
+                | Rule::when_returned_line
                 | Rule::share_line
                 | Rule::each_line
                 | Rule::none_line

@@ -240,9 +240,6 @@ fn belongs(rule: Rule) -> &'static str {
         Rule::problem_line => {
             "it belongs under `fetch`, `transcribe` or `answer`, or under `defaults` in the business file"
         }
-        Rule::note_line | Rule::priority_line | Rule::when_closed_line => {
-            "it belongs under `handoff`, before its `end`"
-        }
         Rule::about_line
         | Rule::never_line
         | Rule::style_line
@@ -253,6 +250,13 @@ fn belongs(rule: Rule) -> &'static str {
         | Rule::not_sure_line
         | Rule::off_topic_line
         | Rule::finished_line => "it belongs under `answer`, before its `end`",
+        Rule::note_line
+        | Rule::priority_line
+        | Rule::assist_line
+        | Rule::when_closed_line
+        | Rule::when_taken_line
+        | Rule::no_agent_line
+        | Rule::when_returned_line => "it belongs under `handoff`, before its `end`",
         Rule::else_line => "it belongs in an `if`, before its `end`",
         Rule::flow_line => "a file has one flow, and this is its first line",
         Rule::starts_line | Rule::needs_line => "it belongs right under `flow`, before the first step",

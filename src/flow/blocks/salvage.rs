@@ -54,12 +54,16 @@ pub(super) fn line(code: Code<'_>, rule: Rule) -> Option<Parsed> {
             args: Vec::new(),
             outcomes: Vec::new(),
         }))),
-        Rule::handoff_line => Parsed::Statement(StmtKind::Handoff(Handoff {
+        Rule::handoff_line => Parsed::Statement(StmtKind::Handoff(Box::new(Handoff {
             team: None,
             note: None,
             priority: None,
+            assist: false,
             when_closed: None,
-        })),
+            when_taken: None,
+            no_agent: Vec::new(),
+            when_returned: None,
+        }))),
         Rule::for_line => Parsed::Statement(StmtKind::ForEach(Box::new(ForEach {
             name: name(rest, span)?,
             list: condition(),
@@ -70,7 +74,7 @@ pub(super) fn line(code: Code<'_>, rule: Rule) -> Option<Parsed> {
             ways: Vec::new(),
         }))),
         Rule::answer_line => Parsed::Statement(StmtKind::Answer(Box::default())),
-        Rule::option_line => Parsed::Option(Choice {
+        Rule::option_line => Parsed::Option(Box::new(Choice {
             each: None,
             label: text(),
             hint: None,
@@ -80,7 +84,7 @@ pub(super) fn line(code: Code<'_>, rule: Rule) -> Option<Parsed> {
             section: None,
             then: Tail::default(),
             span,
-        }),
+        })),
         Rule::business_line => Parsed::Business(text()),
         Rule::team_line => Parsed::Team {
             name: name(rest, span)?,

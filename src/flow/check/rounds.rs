@@ -445,6 +445,15 @@ impl Walk<'_, '_> {
                 if let Some(tail) = &handoff.when_closed {
                     self.tail(tail, here);
                 }
+                // The others run after people had the chat: a wait as good as a question's.
+                let waited = Here {
+                    unasked: false,
+                    messages: 0,
+                };
+                let later = handoff.no_agent.iter().map(|line| &line.tail);
+                for tail in later.chain(&handoff.when_returned) {
+                    self.tail(tail, waited);
+                }
                 None
             }
         }

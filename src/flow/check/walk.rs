@@ -102,7 +102,7 @@ pub(crate) fn tails(stmt: &Stmt) -> Vec<&Tail> {
     match &stmt.kind {
         StmtKind::Question(question) => question_tails(question).collect(),
         StmtKind::Fetch(fetch) => fetch.outcomes.iter().map(|outcome| &outcome.tail).collect(),
-        StmtKind::Handoff(handoff) => handoff.when_closed.iter().collect(),
+        StmtKind::Handoff(handoff) => handoff.tails().collect(),
         StmtKind::Split(split) => split.ways.iter().map(|way| &way.tail).collect(),
         StmtKind::Answer(answer) => answer_tails(answer).collect(),
         StmtKind::Go(_)
@@ -335,7 +335,8 @@ pub(crate) fn texts<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(Role, &'t Text)) 
         StmtKind::Close { say } => say.iter().for_each(|text| visit(Role::Say, text)),
         StmtKind::Handoff(handoff) => {
             handoff.note.iter().for_each(|text| visit(Role::Note, text));
-            if let Some(tail) = &handoff.when_closed {
+            handoff.when_taken.iter().for_each(|text| visit(Role::Say, text));
+            for tail in handoff.tails() {
                 tail.say.iter().for_each(|text| visit(Role::Say, text));
             }
         }

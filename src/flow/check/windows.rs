@@ -9,7 +9,7 @@ use super::paths::first_line;
 use super::walk::{self, Home};
 use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::source::Span;
-use crate::flow::tree::{Due, NoReply, Stmt, StmtKind, Tail, Target, TargetKind};
+use crate::flow::tree::{Due, Stmt, StmtKind, Tail, Target, TargetKind};
 
 const WINDOW: Duration = Duration::from_secs(24 * 3600);
 
@@ -24,10 +24,14 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
             }
         }
         StmtKind::Question(question) => {
-            question
-                .no_reply
-                .iter()
-                .for_each(|line| silence(shop, home, line, found));
+            for line in &question.no_reply {
+                silence(shop, home, (line.after, &line.tail, line.span), found);
+            }
+        }
+        StmtKind::Handoff(handoff) => {
+            for line in &handoff.no_agent {
+                silence(shop, home, (line.after, &line.tail, line.span), found);
+            }
         }
         StmtKind::Answer(answer) => {
             answer
@@ -43,20 +47,22 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
     };
     if let Some(business) = &shop.tree.business {
         let lines = &business.defaults.no_reply;
-        lines.iter().for_each(|line| silence(shop, home, line, found));
+        for line in lines {
+            silence(shop, home, (line.after, &line.tail, line.span), found);
+        }
     }
 }
 
-fn silence(shop: &Shop, home: Home, line: &NoReply, found: &mut Vec<Diagnostic>) {
-    if line.after < WINDOW {
+/// A line that runs after some time without the customer.
+type Silence<'t> = (Duration, &'t Tail, Span);
+
+fn silence(shop: &Shop, home: Home, (after, tail, span): Silence<'_>, found: &mut Vec<Diagnostic>) {
+    if after < WINDOW {
         return;
     }
     let mut way = Way::new(shop, home);
-    way.tail(&line.tail);
-    found.extend(
-        way.first
-            .map(|at| told(shop, line.span, at, "after such a silence")),
-    );
+    way.tail(tail);
+    found.extend(way.first.map(|at| told(shop, span, at, "after such a silence")));
 }
 
 fn told(shop: &Shop, plan: Span, message: Span, when: &str) -> Diagnostic {

@@ -129,6 +129,15 @@ impl Trails<'_> {
                         if let Some(run) = human.when_closed {
                             self.meet(run, with("when closed".to_owned()));
                         }
+                        for line in &human.no_agent {
+                            if let Some(run) = line.run {
+                                let wait = spell::duration(line.after_seconds);
+                                self.meet(run, with(format!("⏱ no agent in {wait}")));
+                            }
+                        }
+                        if let Some(run) = human.when_returned {
+                            self.meet(run, with("when returned".to_owned()));
+                        }
                     }
                 }
             }

@@ -1,8 +1,8 @@
 //! What leaves the flow and comes back: service calls, sub-flows, handoffs.
 
 use super::Lowering;
-use super::tail::Ending;
-use crate::flow::program::{Call, Fetch, Human, Op, Pc, Place, StateKind};
+use super::tail::{Ending, leads_somewhere};
+use crate::flow::program::{Call, Fetch, Human, Op, Pc, Place, Silence, StateKind};
 use crate::flow::tree::{self, Do, Handoff, OutcomeKind};
 
 impl Lowering<'_> {
@@ -75,13 +75,37 @@ impl Lowering<'_> {
             .when_closed
             .as_ref()
             .and_then(|tail| self.tail(tail, place, Ending::Finish, &mut Vec::new()));
+        let when_taken = self.optional_text(handoff.when_taken.as_ref());
+        let mut no_agent: Vec<Silence> = handoff
+            .no_agent
+            .iter()
+            .map(|line| {
+                let place = self.place(line.span);
+                let say = self.optional_text(line.tail.say.as_ref());
+                let leads = leads_somewhere(&line.tail);
+                Silence {
+                    after_seconds: line.after.as_secs(),
+                    say,
+                    run: leads.then(|| self.way(&line.tail, place, Ending::Wait, &mut Vec::new())),
+                }
+            })
+            .collect();
+        no_agent.sort_by_key(|line| line.after_seconds);
+        let when_returned = handoff
+            .when_returned
+            .as_ref()
+            .and_then(|tail| self.tail(tail, place, Ending::Finish, &mut Vec::new()));
         let human = Human {
             team: self
                 .names
                 .team(handoff.team.as_ref().map(|name| name.text.as_str())),
             note,
             priority,
+            assist: handoff.assist,
             when_closed,
+            when_taken,
+            no_agent,
+            when_returned,
         };
         self.close_state(state, StateKind::Human(human));
     }

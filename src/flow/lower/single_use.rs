@@ -144,6 +144,7 @@ impl<'p> Ways<'p> {
             }
             Op::Handoff(state) => {
                 if let StateKind::Human(human) = &self.state(*state).kind {
+                    // What runs after people had the chat comes after a wait.
                     human.when_closed.into_iter().for_each(edge);
                 }
             }

@@ -112,7 +112,11 @@ impl Lowering<'_> {
             team: self.names.team(team.map(|name| name.text.as_str())),
             note: None,
             priority: None,
+            assist: false,
             when_closed: None,
+            when_taken: None,
+            no_agent: Vec::new(),
+            when_returned: None,
         };
         self.close_state(state, StateKind::Human(human));
         self.emit(Op::Handoff(state), place);

@@ -10,7 +10,7 @@ use super::{CALLS, Code, Grammar, Notes, Rule, mistake};
 use crate::flow::diagnostic::Diagnostic;
 use crate::flow::source::Span;
 use crate::flow::tree::{
-    Accept, AnswerExit, Check, Choice, Expr, Field, Finish, Hours, Knowledge, Name, NoReply, OldButtons,
+    Accept, AnswerExit, Check, Choice, Expr, Field, Finish, Hours, Knowledge, Name, NoAgent, NoReply, OldButtons,
     Otherwise, Outcome, Path, Phrase, Priority, Share, Starts, StmtKind, Tail, Target, Text, Topic, Trigger,
     UpTo,
 };
@@ -53,7 +53,7 @@ pub enum Parsed {
     },
     End,
     // under a question
-    Option(Choice),
+    Option(Box<Choice>),
     As(Accept),
     Check(Check),
     Otherwise(Otherwise),
@@ -82,6 +82,10 @@ pub enum Parsed {
     Note(Text),
     Priority(Priority),
     WhenClosed(Tail),
+    Assist,
+    WhenTaken(Text),
+    NoAgent(Box<NoAgent>),
+    WhenReturned(Tail),
     // the business file
     Business(Text),
     Timezone(Text),
@@ -266,6 +270,24 @@ impl Reader<'_, '_, '_> {
             Rule::when_closed_line => {
                 self.take(Rule::k_closed);
                 Parsed::WhenClosed(self.tail())
+            }
+            Rule::assist_line => Parsed::Assist,
+            Rule::when_taken_line => {
+                self.take(Rule::k_taken);
+                Parsed::WhenTaken(self.text())
+            }
+            Rule::no_agent_line => {
+                self.take(Rule::k_agent);
+                self.take(Rule::k_in);
+                Parsed::NoAgent(Box::new(NoAgent {
+                    after: self.wait(),
+                    tail: self.tail(),
+                    span: whole,
+                }))
+            }
+            Rule::when_returned_line => {
+                self.take(Rule::k_returned);
+                Parsed::WhenReturned(self.tail())
             }
             _ => self.business_line(rule, word, whole),
         }

@@ -27,26 +27,6 @@ const LATER: &[Later] = &[
         instead: "Answer with `say`.",
         block: false,
     },
-    Later {
-        words: "assist",
-        instead: "Leave the line out.",
-        block: false,
-    },
-    Later {
-        words: "when taken",
-        instead: "Say it before `handoff`.",
-        block: false,
-    },
-    Later {
-        words: "when returned",
-        instead: "Write  when closed -> some step.",
-        block: false,
-    },
-    Later {
-        words: "no agent",
-        instead: "Test with `if TEAM is open` before `handoff`.",
-        block: false,
-    },
 ];
 
 /// The later-stage word that a line begins with.
@@ -381,6 +361,10 @@ fn shape(rule: Rule) -> &'static str {
         Rule::note_line => "note \"Needs help with {{ number }}\"",
         Rule::priority_line => "priority high if contact.vip",
         Rule::when_closed_line => "when closed \"We're back {{ support.opens }}.\" -> leave a note",
+        Rule::assist_line => "assist on",
+        Rule::when_taken_line => "when taken \"You're now chatting with {{ agent.name }}.\"",
+        Rule::no_agent_line => "no agent in 15 minutes \"Still looking for someone free.\"",
+        Rule::when_returned_line => "when returned -> how did we do",
         Rule::business_line => "business \"Kinini Shoes\"",
         Rule::timezone_line => "timezone \"Europe/Lisbon\"",
         Rule::languages_line => "languages en, pt",

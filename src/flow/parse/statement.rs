@@ -383,12 +383,16 @@ impl Reader<'_, '_, '_> {
     }
 
     pub fn handoff(&mut self) -> Parsed {
-        Parsed::Statement(StmtKind::Handoff(Handoff {
+        Parsed::Statement(StmtKind::Handoff(Box::new(Handoff {
             team: self.has(Rule::k_to).then(|| self.name()),
             note: None,
             priority: None,
+            assist: false,
             when_closed: None,
-        }))
+            when_taken: None,
+            no_agent: Vec::new(),
+            when_returned: None,
+        })))
     }
 
     pub fn maybe_args(&mut self) -> Vec<Arg> {
@@ -512,7 +516,7 @@ impl Reader<'_, '_, '_> {
             }
         }
         choice.then.go = self.maybe_go();
-        Parsed::Option(choice)
+        Parsed::Option(Box::new(choice))
     }
 
     pub fn check(&mut self, span: Span) -> Parsed {

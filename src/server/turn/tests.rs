@@ -108,6 +108,7 @@ impl Parrot {
                     position.mode = Mode::Human;
                     say(words("One moment.".into()));
                     effects.push(Effect::Handoff(HandedOver {
+                        assist: false,
                         team: "support".into(),
                         note: None,
                         priority: None,

@@ -370,7 +370,18 @@ impl<'c, 't> Walk<'c, 't> {
                     self.expr(condition, &known, false);
                 }
                 if let Some(tail) = &handoff.when_closed {
-                    self.tail(tail, known);
+                    self.tail(tail, known.clone());
+                }
+                self.waits(&mut known);
+                self.without_message(&mut known);
+                if let Some(text) = &handoff.when_taken {
+                    let mut taken = known.clone();
+                    taken.set(self.layout.memory["agent.name"]);
+                    self.text(text, &taken);
+                }
+                let later = handoff.no_agent.iter().map(|line| &line.tail);
+                for tail in later.chain(&handoff.when_returned) {
+                    self.tail(tail, known.clone());
                 }
                 None
             }

@@ -243,7 +243,14 @@ impl Whole<'_> {
                 assert_eq!(human.team.is_none(), teams == 0);
                 assert!(human.team.is_none_or(|team| (team as usize) < teams));
                 human.note.into_iter().for_each(|note| self.text(note));
-                human.when_closed.into_iter().for_each(|run| self.pc(run));
+                human.when_taken.into_iter().for_each(|text| self.text(text));
+                assert!(human.no_agent.is_sorted_by_key(|line| line.after_seconds));
+                for line in &human.no_agent {
+                    line.say.into_iter().for_each(|say| self.text(say));
+                    line.run.into_iter().for_each(|run| self.pc(run));
+                }
+                let written = [human.when_closed, human.when_returned];
+                written.into_iter().flatten().for_each(|run| self.pc(run));
             }
         }
     }
