@@ -386,3 +386,47 @@ fn every_mistake_of_every_file_is_found_in_one_run_at_most_one_a_line() {
     assert_eq!(found, all, "two mistakes on one line");
     insta::assert_snapshot!(all.join("\n"));
 }
+
+#[test]
+fn what_starts_by_itself_begins_with_a_template_and_interrupts_nothing() {
+    let flow = |text: &str| {
+        let (_, found) = compiled(&[("shipped.flow".to_owned(), text.to_owned())]);
+        let codes: Vec<Code> = found.diagnostics.iter().map(|found| found.code).collect();
+        codes
+    };
+    let starts = "flow shipped\nstarts on event order.shipped\nneeds number: text\n\nstep tell\n";
+    assert_eq!(
+        flow(&format!(
+            "{starts}  say \"Order {{{{ number }}}} is on its way.\"\n  done\n"
+        )),
+        [Code::F310]
+    );
+    assert_eq!(
+        flow(&format!(
+            "{starts}  notify support \"{{{{ number }}}} left\"\n  done\n"
+        )),
+        []
+    );
+    assert_eq!(
+        flow(&format!(
+            "{starts}  notify support \"{{{{ message.text }}}}\"\n  done\n"
+        )),
+        [Code::F402]
+    );
+    assert_eq!(
+        flow("flow a\nstarts on \"a\"\nneeds number: text\n\nstep tell\n  say \"{{ number }}\"\n  done\n"),
+        [Code::F109]
+    );
+    assert_eq!(
+        flow(
+            "flow a\nstarts on \"a\"\n\nstep tell\n  say \"A\"\n  done\n\non event order.shipped\n  resume\n"
+        ),
+        [Code::F005]
+    );
+    assert_eq!(
+        flow(
+            "flow a\nstarts on \"a\"\n\nstep tell\n  handoff to support\n    no agent in 25 hours \"Still nobody.\"\n  end\n"
+        ),
+        [Code::F310]
+    );
+}

@@ -374,3 +374,54 @@ async fn no_customer_gets_more_than_the_guard_allows_and_replies_are_not_counted
     double.customer(SARI).says("Hi");
     heard(&double, SARI, 3).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_in_the_business_starts_a_flow_and_only_with_the_right_token_and_values() {
+    let double = Double::start().await;
+    let mut bot = Bot::new(&double).with(
+        &double,
+        "admin_token = { env = \"ADMIN\" }\n[[token]]\nname = \"shop\"\nmay = [\"events\"]\nenv = \"SHOP_EVENTS\"\n\n[[token]]\nname = \"news\"\nmay = [\"notify\"]\nenv = \"NEWS\"\n",
+    );
+    bot.env("SHOP_EVENTS", TOKEN);
+    bot.env("NEWS", "another-token");
+    bot.env("ADMIN", "operators-token");
+    let happens = "flow refunded\nstarts on event order.refunded\nneeds number: text\n\nstep tell\n  notify support \"Refunded: {{ number }}\"\n  done\n";
+    std::fs::write(bot.flows().join("refunded.flow"), happens).unwrap();
+    let base = bot.try_start(&double, &[]).await.expect("it starts");
+    double.point_at(format!("{base}/webhook/main"));
+    let client = reqwest::Client::new();
+    let tell = async |token: &str, body: Value| {
+        let request = client.post(format!("{base}/api/events")).bearer_auth(token);
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        (
+            answer.status().as_u16(),
+            answer.json::<Value>().await.unwrap_or_default(),
+        )
+    };
+    let event = json!({ "to": SARI, "event": "order.refunded", "values": { "number": "A-1" }, "key": "A-1" });
+    assert_eq!(tell("another-token", event.clone()).await.0, 401);
+    let lost = json!({ "to": SARI, "event": "order.lost" });
+    let (status, why) = tell(TOKEN, lost).await;
+    assert_eq!((status, &why["code"]), (422, &json!("no_flow")));
+    let empty = json!({ "to": SARI, "event": "order.refunded" });
+    let (status, why) = tell(TOKEN, empty).await;
+    assert_eq!((status, &why["error"]), (422, &json!("the flow needs number")));
+    let (status, taken) = tell(TOKEN, event.clone()).await;
+    assert_eq!((status, &taken["repeated"]), (202, &json!(false)));
+    let (status, again) = tell(TOKEN, event).await;
+    assert_eq!((status, &again["repeated"]), (202, &json!(true)));
+    assert_eq!(again["contact"], taken["contact"]);
+    let contact = taken["contact"].as_str().expect("a contact");
+    let began = Instant::now();
+    loop {
+        let request = client.get(format!("{base}/api/conversations/{contact}"));
+        let answer = request.bearer_auth("operators-token").send().await.unwrap();
+        let thread = answer.text().await.unwrap();
+        if thread.contains("Refunded: A-1") {
+            assert_eq!(thread.matches("order.refunded happened (shop)").count(), 1);
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{thread}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}

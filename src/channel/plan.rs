@@ -73,6 +73,7 @@ pub fn plan(outbound: &Outbound, caps: &Caps) -> Plan {
             draft.form(frame, &one_line(label), form, token)
         }
         OutboundBody::Location(place) => draft.location(place),
+        OutboundBody::React { emoji, target } => draft.react(emoji, target.as_deref()),
         OutboundBody::AskLocation { body } => draft.ask_location(&nfc(body)),
         OutboundBody::Template {
             name,
@@ -124,6 +125,7 @@ fn of_the_room(outbound: &Outbound, caps: &Caps) -> Option<Option<Step>> {
         | OutboundBody::Form { .. }
         | OutboundBody::Location(_)
         | OutboundBody::Template { .. }
+        | OutboundBody::React { .. }
         | OutboundBody::AskLocation { .. } => None,
     }
 }
@@ -307,6 +309,16 @@ impl Draft<'_> {
         ];
         let lines: Vec<&str> = lines.into_iter().filter(|line| !line.is_empty()).collect();
         self.text(&nfc(&lines.join("\n")), true);
+    }
+
+    fn react(&mut self, emoji: &str, target: Option<&str>) {
+        match target.filter(|_| self.caps.reactions) {
+            Some(target) => self.shows.push(Show::React {
+                emoji: emoji.to_owned(),
+                target: target.to_owned(),
+            }),
+            None => self.losses.push(Loss::Reaction),
+        }
     }
 
     fn ask_location(&mut self, body: &str) {
@@ -581,7 +593,11 @@ fn asks(show: &Show) -> bool {
         | Show::Link { .. }
         | Show::Form { .. }
         | Show::AskLocation { .. } => true,
-        Show::Text { .. } | Show::Media { .. } | Show::Location(_) | Show::Template { .. } => false,
+        Show::Text { .. }
+        | Show::Media { .. }
+        | Show::Location(_)
+        | Show::Template { .. }
+        | Show::React { .. } => false,
     }
 }
 

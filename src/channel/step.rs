@@ -43,6 +43,8 @@ pub struct Caps {
     /// A file of the business goes out in the message itself; it is not uploaded before.
     pub files_along: bool,
     pub quotes: bool,
+    /// Reactions of the business to a message.
+    pub reactions: bool,
     /// Read receipts; with `typing` also the typing sign.
     pub seen: bool,
     pub typing: bool,
@@ -73,6 +75,7 @@ impl Caps {
         uploads: true,
         files_along: false,
         quotes: true,
+        reactions: true,
         seen: true,
         typing: true,
         bsuid: true,
@@ -103,6 +106,7 @@ impl Caps {
         uploads: true,
         files_along: true,
         quotes: false,
+        reactions: false,
         seen: false,
         typing: false,
         bsuid: false,
@@ -176,6 +180,11 @@ impl Step {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "show", rename_all = "snake_case")]
 pub enum Show {
+    /// An emoji at the message with that id.
+    React {
+        emoji: String,
+        target: String,
+    },
     Text {
         body: String,
         preview: bool,
@@ -275,6 +284,8 @@ pub enum Loss {
     MediaDropped,
     #[error("the file is shown as a link: the provider takes files of the business alone")]
     MediaAsLink,
+    #[error("the reaction is not shown: the provider takes none, or the message is not known")]
+    Reaction,
     #[error("the quoted message is not shown")]
     QuoteDropped,
     #[error("not sent: the provider cannot reach a customer who is known by a user id alone")]

@@ -19,7 +19,10 @@ pub fn bless(machine: &Machine, text: &str, story: &Story) -> Result<String, Box
     let mut changes = Vec::new();
     let mut after = story.line;
     for (index, beat) in story.beats.iter().enumerate() {
-        let typing = matches!(beat.kind, BeatKind::Customer(_) | BeatKind::Topic(_));
+        let typing = matches!(
+            beat.kind,
+            BeatKind::Customer(_) | BeatKind::Topic(_) | BeatKind::Link(_)
+        );
         if !typing {
             player.flush().map_err(Box::new)?;
         }

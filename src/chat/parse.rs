@@ -108,7 +108,7 @@ fn unreadable(text: &str) -> String {
         return format!(
             "no stage direction reads like {text}. There are: (10 minutes pass), (time is 2026-03-02 10:00), (silence), \
              (service.action is called with a \"…\"), (handed to team), (team is told \"…\"), (the chat closes), \
-             (topic name), (ai answers \"…\"), (ai is not sure), (ai is off topic), (ai is finished), (ai sees topic name), \
+             (topic name), (link \"code\"), (event name with a \"…\"), (window is closing), (window closes), (ai answers \"…\"), (ai is not sure), (ai is off topic), (ai is finished), (ai sees topic name), \
              (ai uses service.action with a \"…\"), (ai remembers contact.field value), (ai is down), (Ana takes the chat), (Ana returns the chat)"
         );
     }
@@ -250,6 +250,18 @@ fn read_line(story: &mut Story, number: u32, text: &str, pair: Pair<'_, Rule>) -
         Rule::topic => story
             .beats
             .push(beat(BeatKind::Topic(first(pair)?.as_str().to_owned()))),
+        Rule::link => {
+            let code = strings(&pair).into_iter().next().unwrap_or_default();
+            story.beats.push(beat(BeatKind::Link(code)));
+        }
+        Rule::happens => {
+            let mut inner = pair.into_inner();
+            let event = inner.next().ok_or("no event is named")?.as_str().to_owned();
+            let values = inner.map(argument).collect::<Result<_, _>>()?;
+            story.beats.push(beat(BeatKind::Happens { event, values }));
+        }
+        Rule::closing => story.beats.push(beat(BeatKind::WindowIsClosing)),
+        Rule::window => story.beats.push(beat(BeatKind::WindowCloses)),
         Rule::ai => {
             let (says, remember) = ai(pair)?;
             story.beats.push(beat(BeatKind::Ai { says, remember }));

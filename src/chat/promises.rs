@@ -232,6 +232,7 @@ fn quoted(said: &Outgoing) -> String {
         OutboundBody::Template { text, .. } => text,
         OutboundBody::Media { caption, .. } => caption.as_deref().unwrap_or("a file"),
         OutboundBody::Location(_) => "a place",
+        OutboundBody::React { emoji, .. } => emoji,
         OutboundBody::HandOff { .. } | OutboundBody::Resolve => "",
     };
     text.chars().take(QUOTED).collect()

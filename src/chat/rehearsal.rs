@@ -49,6 +49,10 @@ pub struct Rehearsal<'a> {
     pub(super) tamper: Option<fn(&Event, &mut crate::engine::Turn)>,
     /// What the model replies when it is asked, in order.
     pub replies: VecDeque<Reply>,
+    /// Codes of the link by which the customer comes with the next message.
+    pub links: Vec<String>,
+    /// When the customer last did something.
+    spoke: Option<Timestamp>,
     /// Said and not yet looked at.
     pub said: VecDeque<Said>,
     /// What was said last, at once: an event and what followed from it.
@@ -119,6 +123,8 @@ pub enum Stuck {
     NoSuchButton { label: String, hint: String },
     #[error("the clock can't go back: it is {now} already")]
     ClockBack { now: civil::DateTime },
+    #[error("no window is open: the customer has not written yet")]
+    NoWindow,
     #[error("a service is called again and again ({0}); the flow seems to go round without asking")]
     Endless(String),
 }
@@ -156,6 +162,8 @@ impl<'a> Rehearsal<'a> {
             #[cfg(test)]
             tamper: None,
             replies: VecDeque::new(),
+            links: Vec::new(),
+            spoke: None,
             said: VecDeque::new(),
             last: Vec::new(),
             happened: Vec::new(),
@@ -241,9 +249,21 @@ impl<'a> Rehearsal<'a> {
             .retain(|mock| mock.given.service != service || mock.given.action != action);
     }
 
+    /// Moves the clock to so many seconds after the customer's last message.
+    pub fn window_is(&mut self, seconds: u64) -> Result<(), Stuck> {
+        let spoke = self.spoke.ok_or(Stuck::NoWindow)?;
+        let until = spoke
+            .checked_add(Duration::from_secs(seconds))
+            .unwrap_or(Timestamp::MAX);
+        if until < self.now {
+            return Err(Stuck::ClockBack { now: self.time() });
+        }
+        self.run_until(until)
+    }
+
     /// The customer does something.
     pub fn act(&mut self, act: &Act, topic: Option<String>) -> Result<(), Stuck> {
-        let kind = match act {
+        let mut kind = match act {
             Act::Types(text) => EventKind::Message(Incoming {
                 text: text.clone(),
                 topic,
@@ -309,6 +329,10 @@ impl<'a> Rehearsal<'a> {
                 ..Incoming::default()
             }),
         };
+        if let EventKind::Message(incoming) = &mut kind {
+            incoming.links = std::mem::take(&mut self.links);
+        }
+        self.spoke = Some(self.now);
         self.apply(kind)
     }
 
@@ -504,7 +528,10 @@ impl<'a> Rehearsal<'a> {
         Ok(())
     }
 
-    fn say(&mut self, outgoing: Outgoing) {
+    fn say(&mut self, mut outgoing: Outgoing) {
+        if let OutboundBody::React { target, .. } = &mut outgoing.body {
+            *target = self.spoke.map(|_| "transcript:message".to_owned());
+        }
         self.last.push(outgoing.body.clone());
         for shown in transcript::show(&outgoing.body) {
             if !shown.options.is_empty() {

@@ -7,7 +7,7 @@ use super::rehearsal::{Happened, Rehearsal, Said, Stuck, same, with_args};
 use super::story::{Act, Beat, BeatKind, Expected, Story, exactly};
 use std::collections::BTreeMap;
 
-use crate::engine::{EventKind, Log, Machine, Noted, Reply, SessionSettings};
+use crate::engine::{CLOSING_BEFORE, EventKind, Log, Machine, Noted, Reply, SessionSettings, WINDOW};
 use crate::flow::value::Value;
 use jiff::civil;
 
@@ -187,6 +187,10 @@ impl<'a> Player<'a> {
             }
             // Taken with the event that it follows.
             BeatKind::Ai { .. } => return Ok(()),
+            BeatKind::Link(code) => {
+                self.rehearsal.links.push(code.clone());
+                return Ok(());
+            }
             _ => self.flush()?,
         }
         if is_event(&beat.kind) {
@@ -195,7 +199,25 @@ impl<'a> Player<'a> {
             self.ai_ahead(Some(index));
         }
         match &beat.kind {
-            BeatKind::Customer(_) | BeatKind::Topic(_) | BeatKind::Ai { .. } => {}
+            BeatKind::Customer(_) | BeatKind::Topic(_) | BeatKind::Ai { .. } | BeatKind::Link(_) => {}
+            BeatKind::Happens { event, values } => {
+                self.nothing_more()?;
+                let values = values.iter().cloned().collect();
+                self.rehearsal
+                    .machine()
+                    .takes_event(event, &values)
+                    .map_err(|why| untrue(beat, &format!("(event {event} …)"), why))?;
+                let event = event.clone();
+                self.rehearsal.apply(EventKind::Happened { event, values })?;
+            }
+            BeatKind::WindowIsClosing => {
+                self.nothing_more()?;
+                self.rehearsal.window_is(WINDOW - CLOSING_BEFORE)?;
+            }
+            BeatKind::WindowCloses => {
+                self.nothing_more()?;
+                self.rehearsal.window_is(WINDOW)?;
+            }
             BeatKind::Bot(expected) => return self.bot(expected),
             BeatKind::Person { name, .. } => {
                 self.nothing_more()?;

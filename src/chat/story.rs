@@ -183,6 +183,17 @@ pub enum BeatKind {
     },
     /// The topic recognised in the customer's last message.
     Topic(String),
+    /// The code of the link or advertisement by which the customer came with the last message.
+    Link(String),
+    /// Something happened in the business's own systems.
+    Happens {
+        event: String,
+        values: Vec<(String, Json)>,
+    },
+    /// The clock moves to half an hour before the 24-hour window closes.
+    WindowIsClosing,
+    /// The clock moves to the end of the 24-hour window.
+    WindowCloses,
     Takes {
         name: String,
     },

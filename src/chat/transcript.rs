@@ -130,6 +130,7 @@ fn shown(show: &Show, authored_open: bool) -> Shown {
                 .unwrap_or_default();
             Shown::of(None, &format!("({} {name}){caption}", word_for(*media)), None)
         }
+        Show::React { emoji, .. } => Shown::of(None, &format!("(reacts {emoji})"), None),
         Show::Location(place) => {
             let name = place
                 .name

@@ -114,6 +114,12 @@ impl<'m> Run<'m> {
                 self.send(body, said_at);
                 Ok(())
             }
+            Message::React { emoji } => {
+                let said_at = self.said_at(self.place);
+                let emoji = self.text(*emoji)?;
+                self.send(OutboundBody::React { emoji, target: None }, said_at);
+                Ok(())
+            }
             Message::Place {
                 lat,
                 lng,
@@ -307,7 +313,7 @@ impl<'m> Run<'m> {
                     m.program.states[state as usize].place,
                 )
             }
-            (Message::File { .. } | Message::Place { .. }, None) => {
+            (Message::File { .. } | Message::Place { .. } | Message::React { .. }, None) => {
                 return Err(self.failed("a question without words"));
             }
         };

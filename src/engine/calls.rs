@@ -1,5 +1,6 @@
 //! Calls of the business's services: what is asked for, and what comes of the answer.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::Value as Json;
@@ -11,7 +12,7 @@ use super::run::{Next, Run};
 use super::turn::{Call, Effect, Exit, Fault, Log};
 use crate::flow::program::{Action, Fetch, Pc, Service, StateIx, StateKind};
 use crate::flow::template::shown;
-use crate::flow::tree::Method;
+use crate::flow::tree::{Kind, Method};
 use crate::flow::value::{Record, Value};
 
 /// Bytes of an address; what makes a longer one is a fault.
@@ -209,6 +210,18 @@ impl<'m> Run<'m> {
             None => Err((Exit::Problem, self.failed(what))),
         }
     }
+}
+
+/// What an event of the business's own systems brings, as the flow that starts on it needs it. All of it must be there.
+pub(super) fn brought(needs: &[(String, Kind)], values: &BTreeMap<String, Json>) -> Result<Record, String> {
+    let mut record = Record::new();
+    for (name, kind) in needs {
+        let value = values.get(name).and_then(Value::from_json);
+        let value = value.ok_or_else(|| format!("the flow needs {name}"))?;
+        let fitting = fit(kind, &value).ok_or_else(|| format!("{name} has the wrong type"))?;
+        record.insert(name.clone(), fitting);
+    }
+    Ok(record)
 }
 
 /// The declared fields of an answer. What is missing or null is unknown; what doesn't fit is said.

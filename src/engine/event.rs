@@ -40,6 +40,11 @@ pub enum EventKind {
         key: String,
         reply: Reply,
     },
+    /// Something happened in the business's own systems. A flow that starts on it waits until the chat is free.
+    Happened {
+        event: String,
+        values: BTreeMap<String, Json>,
+    },
     /// The host starts a flow (a test, a link); a running one is left.
     Start {
         /// Slug.
@@ -69,6 +74,9 @@ pub struct Incoming {
     pub file: Option<File>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+    /// Codes of the link or advertisement by which the customer came. Those in the text itself are found there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<String>,
     /// What was filled in in a form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form: Option<Box<Json>>,

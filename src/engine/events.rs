@@ -18,7 +18,7 @@ const FRAMES: usize = 32;
 
 /// What the position waits for, in this version of the program.
 #[derive(Debug)]
-enum Standing {
+pub(super) enum Standing {
     Idle,
     Question(StateIx),
     /// A service's answer.
@@ -47,11 +47,13 @@ impl<'m> Run<'m> {
         self.p.last = Some(self.p.last.map_or(event.at, |last| last.max(event.at)));
         let active = match &event.kind {
             EventKind::Message(incoming) => {
+                self.window_opens();
                 self.incoming = Some(incoming);
                 self.message(incoming);
                 true
             }
             EventKind::Tap { id, title } => {
+                self.window_opens();
                 self.tapped = Some(title);
                 self.tapped_on(id, title);
                 true
@@ -66,6 +68,10 @@ impl<'m> Run<'m> {
                 } else {
                     self.result(key, answer);
                 }
+                false
+            }
+            EventKind::Happened { event, values } => {
+                self.happened(event, values);
                 false
             }
             EventKind::Replied { key, reply } => {
@@ -118,7 +124,7 @@ impl<'m> Run<'m> {
         self.into_turn(timers)
     }
 
-    fn stale(&mut self, what: &str) {
+    pub(super) fn stale(&mut self, what: &str) {
         self.log.push(Log::Stale {
             what: what.to_owned(),
         });
@@ -126,7 +132,11 @@ impl<'m> Run<'m> {
 
     fn message(&mut self, incoming: &Incoming) {
         let said = Said::new(&incoming.text);
-        match legal_word(&said.whole, self.memory.opted_out) {
+        match legal_word(
+            &said.whole,
+            self.memory.opted_out,
+            &self.m.program.business.opt_out,
+        ) {
             Some(word) => self.legal(word),
             None => self.respond(&Input::Words(incoming, said)),
         }
@@ -225,7 +235,7 @@ impl<'m> Run<'m> {
     }
 
     /// What the running flow waits for, in the version that goes on with it (see [`Run::settle`]).
-    fn standing(&mut self) -> Standing {
+    pub(super) fn standing(&mut self) -> Standing {
         let m = self.m;
         let Some(frame) = self.p.frames.last_mut() else {
             return Standing::Idle;

@@ -27,9 +27,14 @@ pub fn is_plan(timer: &str) -> bool {
 /// How long a plan waits for a chat that is busy.
 const PATIENCE: u64 = 12 * 3600;
 /// Plans of one contact; a further one lapses at once.
-const PLANS: usize = 20;
+pub(super) const PLANS: usize = 20;
 /// A date without a time means this one.
 const MORNING: Time = Time::constant(9, 0, 0, 0);
+
+/// What waits because of an event has a number behind its name, so that each of several waits.
+fn name_of(plan: &str) -> &str {
+    plan.split_once('#').map_or(plan, |(name, _)| name)
+}
 
 impl Run<'_> {
     pub(super) fn plan(&mut self, plan: &Plan) -> Result<(), Failed> {
@@ -119,7 +124,7 @@ impl Run<'_> {
     }
 
     /// Whether a plan could be carried out now.
-    fn is_free(&self) -> bool {
+    pub(super) fn is_free(&self) -> bool {
         self.p.frames.is_empty() && self.p.mode == Mode::Autopilot
     }
 
@@ -149,7 +154,8 @@ impl Run<'_> {
         let place = self.settle_plan(&planned);
         match place {
             Some((flow, step)) if self.is_free() && !self.memory.opted_out => {
-                self.log.push(Log::Followed { plan: planned.name });
+                let plan = name_of(&planned.name).to_owned();
+                self.log.push(Log::Followed { plan });
                 self.open_session();
                 self.idle();
                 self.push_frame(&self.m.program.flows[flow as usize].name, planned.values);
@@ -157,7 +163,9 @@ impl Run<'_> {
                 let pc = self.enter(step);
                 self.finish_with(Ok(Next::At(pc)));
             }
-            _ => self.log.push(Log::Lapsed { plan: planned.name }),
+            _ => self.log.push(Log::Lapsed {
+                plan: name_of(&planned.name).to_owned(),
+            }),
         }
     }
 }

@@ -6,7 +6,7 @@
 //!  4. an option by exact label, synonym (in the customer's language, then in the flow's own words) or number (by number
 //!     only if the question takes no bare numbers), and by the
 //!     beginning of one label, cut with `…`: some providers tell of a tap by nothing but what stood on the button
-//!  5. an `on` phrase that *is* the message: the flow's, its callers', the business's
+//!  5. an `on` phrase that *is* the message: the flow's, its callers', the business's; the code of a link
 //!  6. a typed answer with a shape
 //!  7. an option by near spelling: the unique best within one edit (4–7 letters) or two (8 and more)
 //!  8. an `on` phrase inside a message of at most six words, `containing`, a topic, a photo, a place
@@ -60,6 +60,9 @@ impl<'m> Run<'m> {
             return self.take(state, &sent);
         }
         if let Some(on) = self.on_exactly(said) {
+            return self.interrupt(on);
+        }
+        if let Some(on) = self.on_link(incoming) {
             return self.interrupt(on);
         }
         if let Some(gather) = question.gather
@@ -131,8 +134,11 @@ impl<'m> Run<'m> {
         if self.answers_a_template(said) {
             return;
         }
-        if let Some(on) = self.on_exactly(said) {
+        if let Some(on) = self.on_exactly(said).or_else(|| self.on_link(incoming)) {
             return self.interrupt(on);
+        }
+        if let Some(start) = self.start_by_link(incoming) {
+            return self.start(start);
         }
         if let Some(start) = self.start_of(m.starts.exactly(said)) {
             return self.start(start);
@@ -224,14 +230,14 @@ impl<'m> Run<'m> {
         }
     }
 
-    fn start_of(&self, starts: &[usize]) -> Option<usize> {
+    pub(super) fn start_of(&self, starts: &[usize]) -> Option<usize> {
         starts
             .iter()
             .copied()
             .find(|start| self.allows(self.m.program.starts[*start].condition))
     }
 
-    fn start(&mut self, start: usize) {
+    pub(super) fn start(&mut self, start: usize) {
         let described = &self.m.program.starts[start];
         self.place = described.place;
         let pc = self.begin(described.flow, crate::flow::value::Record::new());
@@ -239,7 +245,7 @@ impl<'m> Run<'m> {
     }
 
     /// The first `on` that fits and whose condition holds: of the flow, of its callers, of the business.
-    fn first_on(
+    pub(super) fn first_on(
         &self,
         mut fitting: impl FnMut(&TriggerIndex, &dyn Fn(usize) -> bool) -> Option<usize>,
     ) -> Option<usize> {

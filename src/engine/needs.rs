@@ -180,6 +180,7 @@ impl Walk<'_> {
                     self.optional(human.note, &mut found);
                     found.extend(self.some(human.when_closed));
                 }
+                found.extend(self.needs.there[*state as usize].0.iter().cloned());
                 goes_on = false;
             }
             Op::Close { say } => {
@@ -264,6 +265,14 @@ impl Walk<'_> {
                 let save: Vec<Path> = call.save.iter().map(|save| vec![save.clone()]).collect();
                 there.extend(without(self.from(call.next), &save));
             }
+            StateKind::Human(human) => {
+                self.optional(human.when_taken, &mut there);
+                for line in &human.no_agent {
+                    self.optional(line.say, &mut there);
+                    there.extend(self.some(line.run));
+                }
+                there.extend(self.some(human.when_returned));
+            }
             StateKind::Answer(answer) => {
                 let off_topic = answer.off_topic.as_ref();
                 self.optional(off_topic.and_then(|line| line.say), &mut there);
@@ -281,7 +290,6 @@ impl Walk<'_> {
                     there.extend(self.from(pc));
                 }
             }
-            StateKind::Human(_) => {}
         }
         (there.clone(), there)
     }
@@ -365,6 +373,7 @@ impl Walk<'_> {
                 self.optional(*caption, found);
                 self.optional(*named, found);
             }
+            Message::React { emoji } => self.text(*emoji, found),
             Message::Place {
                 lat: _,
                 lng: _,

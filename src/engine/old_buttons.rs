@@ -227,7 +227,10 @@ impl Run<'_> {
                     let template = program.business.templates.get(*template as usize)?;
                     Some(template.name.clone())
                 }
-                Message::Say { .. } | Message::File { .. } | Message::Place { .. } => None,
+                Message::Say { .. }
+                | Message::File { .. }
+                | Message::Place { .. }
+                | Message::React { .. } => None,
             },
             StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) | StateKind::Answer(_) => None,
         }

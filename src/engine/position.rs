@@ -44,6 +44,9 @@ pub struct Position {
     /// Questions asked earlier in this session whose buttons may still be tapped; bounded, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub old: Vec<OldQuestion>,
+    /// When the 24-hour window is about to close, if some `on` listens to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Timestamp>,
     /// Who of the team took the chat, since it was last given to people; empty if their name is not known. `None`: nobody yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken: Option<String>,
@@ -207,6 +210,7 @@ impl Default for Position {
             timers: BTreeMap::new(),
             later: Vec::new(),
             old: Vec::new(),
+            window: None,
             taken: None,
             last: None,
         }

@@ -160,6 +160,9 @@ impl<'m> Run<'m> {
             let kept = before.get(&id).copied().filter(|_| base.is_none());
             timers.insert(id, kept.unwrap_or_else(|| later(base.unwrap_or(self.at), after)));
         }
+        if let Some(closing) = self.p.window {
+            timers.insert(super::outside::TIMER.to_owned(), closing);
+        }
         self.plan_timers(&mut timers);
         let mut changes: Vec<TimerChange> = before
             .keys()
@@ -200,6 +203,7 @@ impl<'m> Run<'m> {
         };
         match id {
             RESOLVE => self.close(Closing::Resolved),
+            super::outside::TIMER => self.window_closing(),
             TAKEOVER => {
                 self.p.timers.remove(TAKEOVER);
                 self.p.mode = Mode::Autopilot;

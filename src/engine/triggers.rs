@@ -23,6 +23,10 @@ pub(super) struct TriggerIndex {
     topics: HashMap<Box<str>, Vec<usize>>,
     media: Vec<(MediaKind, usize)>,
     location: Vec<usize>,
+    events: HashMap<Box<str>, Vec<usize>>,
+    /// Codes of links, folded.
+    links: Vec<(Box<str>, usize)>,
+    window: Vec<usize>,
     first_message: Vec<usize>,
     any_message: Vec<usize>,
     /// By name of the template.
@@ -87,6 +91,9 @@ impl TriggerIndex {
                     index.containing_owners.push(owner);
                 }
                 Trigger::Topic(topic) => index.topics.entry(topic.as_str().into()).or_default().push(owner),
+                Trigger::Event(name) => index.events.entry(name.as_str().into()).or_default().push(owner),
+                Trigger::Link(code) => index.links.push((fold(code).into(), owner)),
+                Trigger::WindowClosing => index.window.push(owner),
                 Trigger::FirstMessage => index.first_message.push(owner),
                 Trigger::AnyMessage => index.any_message.push(owner),
                 Trigger::Media(kind) => index.media.push((*kind, owner)),
@@ -155,6 +162,30 @@ impl TriggerIndex {
         }
         found.sort_by_key(|(length, owner)| (std::cmp::Reverse(*length), *owner));
         found.into_iter().map(|(_, owner)| owner).collect()
+    }
+
+    pub fn on_event(&self, event: &str) -> &[usize] {
+        self.events.get(event).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn events(&self) -> impl Iterator<Item = &str> {
+        self.events.keys().map(AsRef::as_ref)
+    }
+
+    pub fn on_window_closing(&self) -> &[usize] {
+        &self.window
+    }
+
+    pub fn has_links(&self) -> bool {
+        !self.links.is_empty()
+    }
+
+    /// Owners of one of these codes, folded.
+    pub fn on_link(&self, codes: &[String]) -> impl Iterator<Item = usize> {
+        self.links
+            .iter()
+            .filter(|(code, _)| codes.iter().any(|given| **given == **code))
+            .map(|(_, owner)| *owner)
     }
 
     pub fn on_topic(&self, topic: &str) -> &[usize] {

@@ -487,6 +487,7 @@ impl Listing<'_> {
                 }
                 words
             }
+            Message::React { emoji } => format!("react {}", self.text(*emoji)),
             Message::Place {
                 lat,
                 lng,

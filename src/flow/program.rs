@@ -90,6 +90,9 @@ pub struct Business {
     pub old_buttons: OldButtons,
     pub takeover_pauses_seconds: Option<u64>,
     pub burst_quiet_ms: u64,
+    /// Opt-out words beside the shipped ones, folded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opt_out: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -497,6 +500,8 @@ pub enum Message {
         template: u32,
         args: Vec<(String, ExprIx)>,
     },
+    /// To the customer's last message.
+    React { emoji: TextIx },
     File {
         kind: MediaKind,
         /// A file beside the flows, or an address on the web.
@@ -579,6 +584,11 @@ pub enum Trigger {
     Words(String),
     Containing(String),
     Topic(String),
+    /// Something happened in the business's own systems.
+    Event(String),
+    /// The code of a link or an advertisement.
+    Link(String),
+    WindowClosing,
     FirstMessage,
     AnyMessage,
     Media(MediaKind),

@@ -92,6 +92,12 @@ pub enum TriggerKind {
     Containing(String),
     /// A declared topic that the host recognised in the message.
     Topic(String),
+    /// `event order.shipped`: something happened in the business's own systems.
+    Event(String),
+    /// `link "spring"`: the customer came by a link or an advertisement with this code.
+    Link(String),
+    /// Half an hour before the 24-hour window closes.
+    WindowClosing,
     FirstMessage,
     AnyMessage,
     Media(MediaKind),
@@ -189,6 +195,8 @@ pub enum StmtKind {
         on: bool,
     },
     Split(Box<Split>),
+    /// `react "👍"`: to the customer's last message.
+    React(Text),
     /// `answer from k1, k2`: replies of a model, inside a fence.
     Answer(Box<Answer>),
     /// `pause 2 seconds`: before the next message.
@@ -610,6 +618,24 @@ pub struct NoAgent {
     pub span: Span,
 }
 
+impl TriggerKind {
+    /// Something other than a message of the customer.
+    pub fn brings_no_message(&self) -> bool {
+        match self {
+            TriggerKind::Event(_) | TriggerKind::WindowClosing => true,
+            TriggerKind::Words(_)
+            | TriggerKind::Containing(_)
+            | TriggerKind::Topic(_)
+            | TriggerKind::Link(_)
+            | TriggerKind::Reply(_)
+            | TriggerKind::FirstMessage
+            | TriggerKind::AnyMessage
+            | TriggerKind::Media(_)
+            | TriggerKind::Location => false,
+        }
+    }
+}
+
 impl Handoff {
     /// The cases under it.
     pub fn tails(&self) -> impl Iterator<Item = &Tail> {
@@ -916,6 +942,8 @@ pub struct Defaults {
     pub old_buttons: Option<(OldButtons, Span)>,
     pub takeover_pauses: Option<Duration>,
     pub burst_quiet: Option<Duration>,
+    /// `opt out also "…"`: words that count as the shipped ones do.
+    pub opt_out: Vec<Text>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -155,6 +155,7 @@ fn known(word: &str, second: impl Fn() -> String) -> Option<Rule> {
         "may" => Rule::may_line,
         "off" => Rule::off_topic_line,
         "finished" => Rule::finished_line,
+        "react" => Rule::react_line,
         "subscribe" => Rule::subscribe_line,
         "unsubscribe" => Rule::unsubscribe_line,
         "handoff" => Rule::handoff_line,
@@ -204,6 +205,7 @@ fn known(word: &str, second: impl Fn() -> String) -> Option<Rule> {
         "old" => Rule::old_buttons_line,
         "takeover" => Rule::takeover_line,
         "burst" => Rule::burst_line,
+        "opt" => Rule::opt_out_line,
         _ => return None,
     })
 }
@@ -251,6 +253,7 @@ pub fn role(rule: Rule) -> Role {
         | Rule::answer_line
         | Rule::pause_line
         | Rule::transcribe_line
+        | Rule::react_line
         | Rule::subscribe_line
         | Rule::unsubscribe_line => Role::Statement,
         Rule::else_line => Role::Else,
@@ -386,6 +389,7 @@ pub fn accepts(place: Place, rule: Rule) -> bool {
                 | Rule::old_buttons_line
                 | Rule::takeover_line
                 | Rule::burst_line
+                | Rule::opt_out_line
         ),
     }
 }
@@ -429,6 +433,7 @@ impl Place {
                 "unsubscribe",
                 "pause",
                 "transcribe",
+                "react",
             ],
             Place::ClauseBody => &[
                 "say",
@@ -452,6 +457,7 @@ impl Place {
                 "subscribe to",
                 "unsubscribe",
                 "pause",
+                "react",
             ],
             Place::Question => &[
                 "an option in quotes",
@@ -526,6 +532,7 @@ impl Place {
                 "old buttons",
                 "takeover pauses for",
                 "burst quiet",
+                "opt out also",
             ],
         }
     }

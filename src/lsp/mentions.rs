@@ -229,6 +229,7 @@ impl Collector<'_> {
             | StmtKind::Tag { .. }
             | StmtKind::Subscribe { .. }
             | StmtKind::Split(_)
+            | StmtKind::React(_)
             | StmtKind::Pause(_) => {}
         }
     }

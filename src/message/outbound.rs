@@ -83,6 +83,13 @@ pub enum OutboundBody {
     AskLocation {
         body: String,
     },
+    /// An emoji at the customer's last message.
+    React {
+        emoji: String,
+        /// The provider's id of that message; the server fills it in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<String>,
+    },
     /// People are to have the chat, in the inbox of a provider that has one. The customer sees nothing of it.
     HandOff {
         /// As the flow names it; empty: whoever is there.

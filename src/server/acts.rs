@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use url::Url;
 
 use super::mailbox::Item;
 use super::masked::unreadable;
@@ -19,6 +20,9 @@ const LONGEST: usize = 4096;
 const STALE: SignedDuration = SignedDuration::from_mins(15);
 /// Longest burst that is joined, in bytes.
 const LONGEST_BURST: usize = 8 * 1024;
+/// Codes that an advertisement may have, and the bytes of one.
+const LINKS: usize = 8;
+const LONGEST_LINK: usize = 100;
 
 /// One mailbox event, or a burst of them, ready to be answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +54,7 @@ pub(super) enum What {
 
 /// Reads mailbox events and joins bursts: texts that came within `quiet` of each other are one answer, lines apart.
 /// What the bot does not answer stands between them without breaking them.
-pub(super) fn arrived(events: &[MailboxEvent], quiet: Duration) -> Vec<Arrived> {
+pub(super) fn arrived(events: &[MailboxEvent], quiet: Duration, opt_out: &[String]) -> Vec<Arrived> {
     let quiet = SignedDuration::try_from(quiet).unwrap_or(SignedDuration::ZERO);
     let mut all: Vec<Arrived> = Vec::new();
     for event in events {
@@ -67,7 +71,7 @@ pub(super) fn arrived(events: &[MailboxEvent], quiet: Duration) -> Vec<Arrived> 
         if let Some(more) = text_of(&what)
             && let Some(last) = all.last_mut()
             && last.at.duration_until(event.at) <= quiet
-            && join(&mut last.what, more)
+            && join(&mut last.what, more, opt_out)
         {
             last.seq = event.seq;
             last.at = event.at;
@@ -110,10 +114,11 @@ fn text_of(what: &What) -> Option<&str> {
     }
 }
 
-fn join(last: &mut What, more: &str) -> bool {
+fn join(last: &mut What, more: &str, also: &[String]) -> bool {
     // An opt-out word counts only alone, and must count however fast it follows.
-    let stands_alone =
-        |text: &str| text.len() + more.len() > LONGEST_BURST || is_opt_out(text) || is_opt_out(more);
+    let stands_alone = |text: &str| {
+        text.len() + more.len() > LONGEST_BURST || is_opt_out(text, also) || is_opt_out(more, also)
+    };
     if text_of(last).is_none_or(stands_alone) {
         return false;
     }
@@ -149,10 +154,20 @@ fn read(item: Item) -> What {
         who,
         message_id,
         reply_to,
+        referral,
         body,
         ..
     } = *inbound;
     match act(body) {
+        Some(Act::Event(EventKind::Message(mut incoming))) => {
+            incoming.links = referral.as_ref().map(links).unwrap_or_default();
+            What::Customer {
+                act: Act::Event(EventKind::Message(incoming)),
+                name: who.display_name,
+                message_id,
+                quotes: reply_to,
+            }
+        }
         Some(act) => What::Customer {
             act,
             name: who.display_name,
@@ -161,6 +176,20 @@ fn read(item: Item) -> What {
         },
         None => What::Item(Item::Noted),
     }
+}
+
+/// What may be the code of an advertisement: its id, and the end of its address with what the address asks.
+fn links(referral: &serde_json::Value) -> Vec<String> {
+    let text = |name: &str| referral.get(name).and_then(serde_json::Value::as_str);
+    let mut links: Vec<String> = text("source_id").into_iter().map(str::to_owned).collect();
+    if let Some(url) = text("source_url").and_then(|url| Url::parse(url).ok()) {
+        let last = url.path_segments().and_then(|mut parts| parts.next_back());
+        links.extend(last.map(str::to_owned));
+        links.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+    }
+    links.retain(|link| !link.is_empty() && link.len() <= LONGEST_LINK);
+    links.truncate(LINKS);
+    links
 }
 
 fn act(body: InboundBody) -> Option<Act> {
@@ -267,7 +296,7 @@ mod tests {
             text(3, 3_500, "is broken"),
             text(4, 9_000, "hello?"),
         ];
-        let all = arrived(&events, Duration::from_secs(2));
+        let all = arrived(&events, Duration::from_secs(2), &[]);
         assert_eq!(texts(&all), [(3, "Hi\nmy bike\nis broken"), (4, "hello?")]);
     }
 
@@ -288,7 +317,7 @@ mod tests {
             event(4, 30, tap),
             text(5, 40, "c"),
         ];
-        let all = arrived(&events, Duration::from_secs(2));
+        let all = arrived(&events, Duration::from_secs(2), &[]);
         assert_eq!(texts(&all), [(3, "a\nb"), (4, "(not a text)"), (5, "c")]);
     }
 
@@ -298,6 +327,7 @@ mod tests {
         let all = arrived(
             &[text(1, 0, "Hi"), text(2, 300, "STOP"), text(3, 600, "please")],
             quiet,
+            &[],
         );
         assert_eq!(all.len(), 3, "{all:?}");
     }
@@ -309,7 +339,7 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             payload: b"{".to_vec(),
         };
-        let all = arrived(&[broken, text(2, 0, "Hi")], Duration::ZERO);
+        let all = arrived(&[broken, text(2, 0, "Hi")], Duration::ZERO, &[]);
         assert!(matches!(all[0].what, What::Unreadable(_)));
         assert_eq!(all.len(), 2);
     }

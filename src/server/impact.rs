@@ -446,7 +446,11 @@ fn exits(program: &Program, state: StateIx) -> Vec<Pc> {
             exits
         }
         StateKind::Call(call) => vec![call.next],
-        StateKind::Human(human) => human.when_closed.into_iter().collect(),
+        StateKind::Human(human) => {
+            let written = [human.when_closed, human.when_returned];
+            let nobody = human.no_agent.iter().filter_map(|line| line.run);
+            written.into_iter().flatten().chain(nobody).collect()
+        }
         StateKind::Answer(answer) => {
             let off_topic = answer.off_topic.as_ref().and_then(|line| line.run);
             let runs = [Some(answer.finished), answer.not_sure, off_topic, answer.problem];

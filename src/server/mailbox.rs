@@ -1,6 +1,9 @@
 //! What lies in a contact's mailbox, as the server writes it and the worker reads it. To the store these are bytes.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use crate::engine::{Answer, Reply};
 use crate::message::{Inbound, OutboundBody};
@@ -36,6 +39,11 @@ pub enum Item {
         /// The name of the token.
         by: String,
         body: Box<OutboundBody>,
+    },
+    /// Something happened in the business's own systems: a flow may start on it.
+    Happened {
+        event: String,
+        values: BTreeMap<String, Json>,
     },
     /// The wish of a customer who is known under another contact, too.
     OptedOut,

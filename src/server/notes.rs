@@ -126,6 +126,7 @@ fn stand_in(payload: &[u8]) -> Option<Item> {
         | Item::Returned
         | Item::Close
         | Item::Notify { .. }
+        | Item::Happened { .. }
         | Item::OptedOut
         | Item::Sent { .. }
         | Item::Noted => None,

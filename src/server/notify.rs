@@ -37,6 +37,7 @@ use crate::channel::template::{Filling, NotListed, Template, Values};
 use crate::message::{MediaKind, OutboundBody, TemplateHeader};
 use crate::store::{ContactId, Ingest, Ingested};
 
+mod happened;
 mod progress;
 mod refused;
 
@@ -53,6 +54,36 @@ const SHOWN_FOR: Duration = Duration::from_secs(600);
 
 /// The routes for those who have a token for it. Without any token there are none.
 pub(super) fn routes(handle: Handle) -> Router {
+    let notifies = doors(&handle, Scope::Notify);
+    let tells = doors(&handle, Scope::Events);
+    let mut router = Router::new();
+    if let Some(known) = notifies {
+        router = router.merge(
+            Router::new()
+                .route("/api/notify", post(notify))
+                .route("/api/notify/{id}", get(notified))
+                .route("/api/channels/{id}/templates", get(listed))
+                .layer(DefaultBodyLimit::max(BODY_BYTES))
+                .layer(middleware::from_fn(move |request, next| {
+                    guard(known, request, next)
+                })),
+        );
+    }
+    if let Some(known) = tells {
+        router = router.merge(
+            Router::new()
+                .route("/api/events", post(happened::happened))
+                .layer(DefaultBodyLimit::max(BODY_BYTES))
+                .layer(middleware::from_fn(move |request, next| {
+                    guard(known, request, next)
+                })),
+        );
+    }
+    router.with_state(handle)
+}
+
+/// Who may do this; `None`: nobody.
+fn doors(handle: &Handle, scope: Scope) -> Option<&'static Known> {
     let config = handle.config();
     let operators = config
         .admin_token
@@ -61,22 +92,10 @@ pub(super) fn routes(handle: Handle) -> Router {
     let systems = config
         .tokens
         .iter()
-        .filter(|token| token.may.contains(&Scope::Notify))
+        .filter(|token| token.may.contains(&scope))
         .map(|token| (token.name.clone(), token.secret.clone()));
     let known: Known = operators.chain(systems).collect();
-    if known.is_empty() {
-        return Router::new();
-    }
-    let known: &'static Known = Box::leak(Box::new(known));
-    Router::new()
-        .route("/api/notify", post(notify))
-        .route("/api/notify/{id}", get(notified))
-        .route("/api/channels/{id}/templates", get(listed))
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .layer(middleware::from_fn(move |request, next| {
-            guard(known, request, next)
-        }))
-        .with_state(handle)
+    (!known.is_empty()).then(|| &*Box::leak(Box::new(known)))
 }
 
 /// Who shows which token.

@@ -316,8 +316,8 @@ async fn opted_out(shared: &Shared, claim: &SendClaim) -> Option<SendOutcome> {
 
 fn says_stop(body: &InboundBody) -> bool {
     match body {
-        InboundBody::Text { body } => is_opt_out(body),
-        InboundBody::Choice { title, .. } => is_opt_out(title),
+        InboundBody::Text { body } => is_opt_out(body, &[]),
+        InboundBody::Choice { title, .. } => is_opt_out(title, &[]),
         InboundBody::Preference { marketing } => !marketing,
         InboundBody::Media(_)
         | InboundBody::Location(_)

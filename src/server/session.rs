@@ -28,6 +28,9 @@ pub struct Session {
     /// What the customer said meanwhile, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Held>,
+    /// The provider's id of the customer's last message, for a reaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_said: Option<String>,
     /// For whom the chat waits, or who has it, since a flow gave it to people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handed: Option<Handed>,
@@ -102,6 +105,7 @@ impl Default for Session {
             listening: None,
             sorting: None,
             held: Vec::new(),
+            last_said: None,
             handed: None,
             autopilot_off: false,
             assigned: false,

@@ -138,8 +138,14 @@ impl Table<'_> {
         }
         match arrived.what {
             What::Customer {
-                act, name, quotes, ..
+                act,
+                name,
+                message_id,
+                quotes,
             } => {
+                if message_id.is_some() {
+                    self.out.session.last_said = message_id;
+                }
                 let act = self.out.session.with_quote(act, quotes.as_deref());
                 if name.is_some() {
                     self.out.memory.name = name;
@@ -235,7 +241,7 @@ impl Table<'_> {
     fn item(&mut self, item: Item) {
         match item {
             Item::Timer { id } => {
-                self.unasked = engine::is_plan(&id);
+                self.unasked = engine::is_plan(&id) || engine::is_window_closing(&id);
                 self.advance(EventKind::Timer { id });
                 self.unasked = false;
             }
@@ -279,6 +285,11 @@ impl Table<'_> {
                 }
             }
             Item::OptedOut => self.wishes(true, "as a contact who is the same person"),
+            Item::Happened { event, values } => {
+                self.unasked = true;
+                self.advance(EventKind::Happened { event, values });
+                self.unasked = false;
+            }
             Item::Notify { key, by, body } => self.notify(key, by, *body),
             Item::Sent { template, message_id } => self.out.session.template_sent(template, message_id),
             Item::Noted => {}
@@ -615,7 +626,10 @@ impl Table<'_> {
     }
 
     /// Plans a message and queues each of its steps by itself, so that no crash repeats those that are through.
-    fn pack(&mut self, outgoing: Outgoing, sender: Sender, agent: Option<String>) {
+    fn pack(&mut self, mut outgoing: Outgoing, sender: Sender, agent: Option<String>) {
+        if let OutboundBody::React { target, .. } = &mut outgoing.body {
+            target.clone_from(&self.out.session.last_said);
+        }
         let about_the_room = matches!(
             outgoing.body,
             OutboundBody::HandOff { .. } | OutboundBody::Resolve

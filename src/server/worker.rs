@@ -164,7 +164,7 @@ async fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<
             .unwrap_or_else(|| shared.flows.burst_quiet(runs)),
         timezone: &live.program().business.timezone,
     };
-    let arrived = acts::arrived(&claim.events, rules.quiet);
+    let arrived = acts::arrived(&claim.events, rules.quiet, &live.program().business.opt_out);
     if rules.autopilot && claim.owner.lets_bot_speak(shared.store.now()) {
         show_that_we_read(shared, number, &arrived);
     }

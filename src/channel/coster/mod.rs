@@ -176,6 +176,7 @@ impl Channel for Coster {
             uploads: false,
             files_along: false,
             quotes: false,
+            reactions: false,
             seen: false,
             typing: false,
             bsuid: false,

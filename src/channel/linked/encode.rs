@@ -136,6 +136,7 @@ fn shown(show: &Show, upload: Option<&Upload>, body: &mut Value) -> Result<&'sta
         Show::Template { .. } => Err(unsupported(
             "templates: WhatsApp approves none for it, and writing first gets numbers banned",
         )),
+        Show::React { .. } => Err(unsupported("a reaction")),
         Show::Buttons { .. } => Err(unsupported("buttons")),
         Show::List { .. } => Err(unsupported("lists")),
         Show::Link { .. } => Err(unsupported("a link button")),

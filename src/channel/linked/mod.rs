@@ -177,6 +177,7 @@ impl Caps {
         uploads: true,
         files_along: true,
         quotes: true,
+        reactions: false,
         seen: true,
         typing: true,
         bsuid: true,

@@ -130,8 +130,15 @@ enum Content<'a> {
     Document { document: File<'a> },
     Sticker { sticker: File<'a> },
     Location { location: Location<'a> },
+    Reaction { reaction: Reaction<'a> },
     Interactive { interactive: Interactive<'a> },
     Template { template: Template<'a> },
+}
+
+#[derive(Serialize)]
+struct Reaction<'a> {
+    message_id: &'a str,
+    emoji: &'a str,
 }
 
 #[derive(Serialize)]
@@ -343,6 +350,12 @@ impl<'a> Content<'a> {
                 };
                 interactive("flow", header, body, footer, action)
             }
+            Show::React { emoji, target } => Content::Reaction {
+                reaction: Reaction {
+                    message_id: target,
+                    emoji,
+                },
+            },
             Show::AskLocation { body } => {
                 let action = Action::Location {
                     name: "send_location",

@@ -678,7 +678,7 @@ fn within_limits(show: &Show) -> Result<(), TestCaseError> {
                 .as_deref()
                 .map_or(Ok(()), |caption| text(caption, limits.caption))?;
         }
-        Show::Location(_) => {}
+        Show::Location(_) | Show::React { .. } => {}
         Show::AskLocation { body } => text(body, limits.question)?,
     }
     Ok(())
@@ -731,4 +731,23 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_reaction_is_dropped_with_a_word_where_none_can_be_shown() {
+    let react = |target: Option<&str>, caps: &Caps| {
+        let body = OutboundBody::React {
+            emoji: "👍".into(),
+            target: target.map(str::to_owned),
+        };
+        let plan = plan(&outbound(body), caps);
+        (plan.steps.len(), plan.losses)
+    };
+    assert_eq!(react(Some("wamid.1"), &Caps::META), (1, Vec::new()));
+    assert_eq!(react(None, &Caps::META), (0, vec![Loss::Reaction]));
+    let none = Caps {
+        reactions: false,
+        ..Caps::META
+    };
+    assert_eq!(react(Some("wamid.1"), &none), (0, vec![Loss::Reaction]));
 }

@@ -30,6 +30,7 @@ pub(super) fn request(settings: &QontakSettings, step: &Step) -> Result<HttpRequ
                 | Show::Form { .. }
                 | Show::Media { .. }
                 | Show::Location(_)
+                | Show::React { .. }
                 | Show::AskLocation { .. } => {
                     Err(unsupported("anything but a template to a number without a room"))
                 }
@@ -102,6 +103,7 @@ fn to_room(
         Show::Link { .. } => Err(unsupported("a link button")),
         Show::Form { .. } => Err(unsupported("a form")),
         Show::Location(_) => Err(unsupported("a place")),
+        Show::React { .. } => Err(unsupported("a reaction")),
         Show::AskLocation { .. } => Err(unsupported("the question for a place")),
     }
 }

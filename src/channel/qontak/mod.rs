@@ -190,6 +190,7 @@ impl Channel for Qontak {
             | OutboundBody::Form { .. }
             | OutboundBody::Location(_)
             | OutboundBody::Template { .. }
+            | OutboundBody::React { .. }
             | OutboundBody::AskLocation { .. } => false,
         };
         if silent {

@@ -7,6 +7,7 @@ mod legal;
 mod lines;
 mod matching;
 mod old_buttons;
+mod outside;
 mod people;
 mod properties;
 mod rows;
@@ -393,6 +394,7 @@ fn drawn(body: &OutboundBody) -> String {
             format!("{}{options}", choices.body)
         }
         OutboundBody::Link { body, label, url, .. } => format!("{body} [{label} -> {url}]"),
+        OutboundBody::React { emoji, .. } => format!("({emoji})"),
         OutboundBody::Template {
             name, text, parts, ..
         } => {

@@ -305,6 +305,7 @@ impl<'a> Cursor<'a> {
                 }
                 Some(Parsed::TakeoverPauses(pause)) if first => defaults.takeover_pauses = Some(pause),
                 Some(Parsed::BurstQuiet(quiet)) if first => defaults.burst_quiet = Some(quiet),
+                Some(Parsed::OptOut(words)) if first => defaults.opt_out = words,
                 _ => {}
             }
         }

@@ -279,9 +279,11 @@ fn belongs(rule: Rule) -> &'static str {
         Rule::key_line | Rule::action_line | Rule::call_line | Rule::timeout_line => {
             "it belongs under `service` in the business file"
         }
-        Rule::closed_line | Rule::old_buttons_line | Rule::takeover_line | Rule::burst_line => {
-            "it belongs under `defaults` in the business file"
-        }
+        Rule::closed_line
+        | Rule::old_buttons_line
+        | Rule::takeover_line
+        | Rule::burst_line
+        | Rule::opt_out_line => "it belongs under `defaults` in the business file",
         _ => "it belongs in a step",
     }
 }

@@ -31,6 +31,9 @@ fn headings(shop: &Shop, found: &mut Vec<Diagnostic>) {
         }
         for On { triggers, .. } in &flow.ons {
             triggers.iter().for_each(|trigger| named_by(shop, trigger, found));
+            triggers
+                .iter()
+                .for_each(|trigger| no_interruption(trigger, found));
         }
         brings_nothing(flow, found);
         for name in flow.needs.iter().flat_map(|field| field.path.parts.first()) {
@@ -46,6 +49,9 @@ fn headings(shop: &Shop, found: &mut Vec<Diagnostic>) {
     if let Some(business) = &shop.tree.business {
         for On { triggers, .. } in &business.ons {
             triggers.iter().for_each(|trigger| named_by(shop, trigger, found));
+            triggers
+                .iter()
+                .for_each(|trigger| no_interruption(trigger, found));
         }
         if let Some(name) = &business.front_door
             && shop.names.flow(name).is_none()
@@ -78,7 +84,12 @@ fn headings(shop: &Shop, found: &mut Vec<Diagnostic>) {
 
 /// A flow that needs values can't be opened by a customer's message.
 fn brings_nothing(flow: &Flow, found: &mut Vec<Diagnostic>) {
-    let (Some(needed), Some(starts)) = (flow.needs.first(), flow.starts.first()) else {
+    // An event of the business's own systems brings what the flow needs.
+    let by_message = |starts: &&Starts| {
+        let event = |trigger: &Trigger| matches!(trigger.kind, TriggerKind::Event(_));
+        !starts.triggers.iter().all(event)
+    };
+    let (Some(needed), Some(starts)) = (flow.needs.first(), flow.starts.iter().find(by_message)) else {
         return;
     };
     let name = needed.path.parts.join(".");
@@ -95,6 +106,24 @@ fn brings_nothing(flow: &Flow, found: &mut Vec<Diagnostic>) {
             flow.name.words
         )),
     );
+}
+
+/// An event waits until the chat is free, so it interrupts nothing.
+fn no_interruption(trigger: &Trigger, found: &mut Vec<Diagnostic>) {
+    if let TriggerKind::Event(name) = &trigger.kind {
+        found.push(
+            Diagnostic::new(
+                Code::F005,
+                trigger.span,
+                "an event can't interrupt a chat",
+                "it waits until the chat is free, so nothing is open then",
+            )
+            .note(format!(
+                "Give what happens then a flow of its own:\n  flow {}\n  starts on event {name}",
+                name.replace('.', " ")
+            )),
+        );
+    }
 }
 
 /// Topics and templates that a trigger names.
@@ -352,6 +381,7 @@ fn statement(shop: &Shop, home: Home, stmt: &Stmt, found: &mut Vec<Diagnostic>) 
         | StmtKind::Tag { .. }
         | StmtKind::Subscribe { .. }
         | StmtKind::Split(_)
+        | StmtKind::React(_)
         | StmtKind::Pause(_) => {}
         StmtKind::Answer(answer) => super::answer::names(shop, answer, found),
     }

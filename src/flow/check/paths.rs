@@ -78,6 +78,7 @@ fn goes_on(stmt: &Stmt) -> bool {
         | StmtKind::Record { .. }
         | StmtKind::Tag { .. }
         | StmtKind::Subscribe { .. }
+        | StmtKind::React(_)
         | StmtKind::Pause(_) => true,
         StmtKind::Split(split) => {
             split.ways.is_empty() || split.ways.iter().any(|way| tail_goes_on(&way.tail))
@@ -182,6 +183,7 @@ fn loose_ends(body: &[Stmt], ends: &mut Vec<End>) {
         | StmtKind::Record { .. }
         | StmtKind::Tag { .. }
         | StmtKind::Subscribe { .. }
+        | StmtKind::React(_)
         | StmtKind::Pause(_) => {
             ends.push(End::new(
                 last.span,
@@ -357,6 +359,7 @@ fn waits_under_a_clause(shop: &Shop, owner: &Stmt, body: &[Stmt], found: &mut Ve
             | StmtKind::Tag { .. }
             | StmtKind::Subscribe { .. }
             | StmtKind::Split(_)
+            | StmtKind::React(_)
             | StmtKind::Pause(_) => return,
         };
         let mut diagnostic = Diagnostic::new(

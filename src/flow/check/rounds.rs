@@ -365,6 +365,7 @@ impl Walk<'_, '_> {
             | StmtKind::Record { .. }
             | StmtKind::Tag { .. }
             | StmtKind::Subscribe { .. }
+            | StmtKind::React(_)
             | StmtKind::Pause(_) => Some(here),
             StmtKind::Question(question) => {
                 let asked = Here {

@@ -25,12 +25,22 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
     });
 }
 
+/// Whether something other than a message may have set it off.
+pub(super) fn without_message<'t>(triggers: impl IntoIterator<Item = &'t Trigger>) -> bool {
+    triggers
+        .into_iter()
+        .any(|trigger| trigger.kind.brings_no_message())
+}
+
 /// What a trigger listens to, so that equal ones have equal keys.
 fn key(trigger: &Trigger) -> String {
     match &trigger.kind {
         TriggerKind::Words(words) => format!("w {}", fold(words)),
         TriggerKind::Containing(words) => format!("c {}", fold(words)),
         TriggerKind::Topic(topic) => format!("t {topic}"),
+        TriggerKind::Event(name) => format!("e {name}"),
+        TriggerKind::Link(code) => format!("k {}", fold(code)),
+        TriggerKind::WindowClosing => "window".to_owned(),
         TriggerKind::FirstMessage => "first".to_owned(),
         TriggerKind::AnyMessage => "any".to_owned(),
         TriggerKind::Media(kind) => format!("m {kind:?}"),

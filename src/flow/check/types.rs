@@ -128,6 +128,7 @@ pub(super) fn check(shop: &Shop, values: &Values, found: &mut Vec<Diagnostic>) {
             | StmtKind::Tag { .. }
             | StmtKind::Subscribe { .. }
             | StmtKind::Split(_)
+            | StmtKind::React(_)
             | StmtKind::Answer(_)
             | StmtKind::Pause(_) => {}
         }

@@ -405,6 +405,7 @@ impl<'t> Values<'t> {
                 | StmtKind::Tag { .. }
                 | StmtKind::Subscribe { .. }
                 | StmtKind::Split(_)
+                | StmtKind::React(_)
                 | StmtKind::Pause(_) => {}
                 StmtKind::Answer(answer) => {
                     for field in &answer.remembers {

@@ -84,6 +84,7 @@ pub(crate) fn in_body<'t>(body: &'t [Stmt], visit: &mut impl FnMut(&'t Stmt)) {
             | StmtKind::Record { .. }
             | StmtKind::Tag { .. }
             | StmtKind::Subscribe { .. }
+            | StmtKind::React(_)
             | StmtKind::Pause(_) => {}
         }
     }
@@ -125,6 +126,7 @@ pub(crate) fn tails(stmt: &Stmt) -> Vec<&Tail> {
         | StmtKind::Record { .. }
         | StmtKind::Tag { .. }
         | StmtKind::Subscribe { .. }
+        | StmtKind::React(_)
         | StmtKind::Pause(_) => Vec::new(),
     }
 }
@@ -192,6 +194,7 @@ pub(crate) fn arrows(stmt: &Stmt) -> Vec<&Target> {
         | StmtKind::Record { .. }
         | StmtKind::Tag { .. }
         | StmtKind::Subscribe { .. }
+        | StmtKind::React(_)
         | StmtKind::Pause(_) => Vec::new(),
     }
 }
@@ -340,7 +343,9 @@ pub(crate) fn texts<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(Role, &'t Text)) 
                 tail.say.iter().for_each(|text| visit(Role::Say, text));
             }
         }
-        StmtKind::Notify { text, .. } | StmtKind::Tag { tag: text, .. } => visit(Role::Note, text),
+        StmtKind::Notify { text, .. } | StmtKind::Tag { tag: text, .. } | StmtKind::React(text) => {
+            visit(Role::Note, text)
+        }
         StmtKind::SendFile(file) => {
             file.caption.iter().for_each(|text| visit(Role::Caption, text));
             file.named.iter().for_each(|text| visit(Role::FileName, text));
@@ -436,6 +441,7 @@ pub(crate) fn exprs<'t>(stmt: &'t Stmt, visit: &mut impl FnMut(&'t Expr)) {
         | StmtKind::Tag { .. }
         | StmtKind::Subscribe { .. }
         | StmtKind::Split(_)
+        | StmtKind::React(_)
         | StmtKind::Answer(_)
         | StmtKind::Pause(_) => {}
     }

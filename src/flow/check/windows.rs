@@ -9,7 +9,7 @@ use super::paths::first_line;
 use super::walk::{self, Home};
 use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::source::Span;
-use crate::flow::tree::{Due, Stmt, StmtKind, Tail, Target, TargetKind};
+use crate::flow::tree::{Due, Stmt, StmtKind, Tail, Target, TargetKind, Trigger, TriggerKind};
 
 const WINDOW: Duration = Duration::from_secs(24 * 3600);
 
@@ -41,6 +41,20 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
         }
         _ => {}
     });
+    for (index, flow) in shop.tree.flows.iter().enumerate() {
+        let triggers = flow.starts.iter().flat_map(|starts| &starts.triggers);
+        let event = |trigger: &&Trigger| matches!(trigger.kind, TriggerKind::Event(_));
+        for trigger in triggers.filter(event) {
+            let home = Home {
+                flow: Some(index),
+                step: Some(0),
+            };
+            let mut way = Way::new(shop, home);
+            way.step(index, 0);
+            let told = |at| told(shop, trigger.span, at, "when this happens");
+            found.extend(way.first.map(told));
+        }
+    }
     let home = Home {
         flow: None,
         step: None,
@@ -134,8 +148,13 @@ impl<'w, 't> Way<'w, 't> {
             }
             TargetKind::Done(_) | TargetKind::Close | TargetKind::Handoff(_) => None,
         };
-        if let Some((flow, step)) = place
-            && let Some(body) = self.shop.tree.flows[flow].steps.get(step)
+        if let Some((flow, step)) = place {
+            self.step(flow, step);
+        }
+    }
+
+    fn step(&mut self, flow: usize, step: usize) {
+        if let Some(body) = self.shop.tree.flows[flow].steps.get(step)
             && self.seen.insert((flow, step))
         {
             let before = self.home;
@@ -161,7 +180,7 @@ impl<'w, 't> Way<'w, 't> {
 
     fn stmt(&mut self, stmt: &Stmt) -> bool {
         match &stmt.kind {
-            StmtKind::Say(_) | StmtKind::SendFile(_) | StmtKind::SendPlace(_) => {
+            StmtKind::Say(_) | StmtKind::SendFile(_) | StmtKind::SendPlace(_) | StmtKind::React(_) => {
                 self.says(stmt.span);
                 false
             }

@@ -249,6 +249,7 @@ impl Drawing<'_> {
             }
             Message::File { .. } => "a file".to_owned(),
             Message::Place { .. } => "a location".to_owned(),
+            Message::React { emoji } => self.program.texts[*emoji as usize].source.clone(),
         }
     }
 

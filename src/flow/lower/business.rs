@@ -2,6 +2,7 @@
 
 use super::text::blanks_of;
 use super::{Lowering, built_in, flow};
+use crate::flow::fold::fold;
 use crate::flow::program::{Action, Business, Field, Hours, Service, Team, Template};
 use crate::flow::tree::{self, Defaults, OldButtons};
 
@@ -31,6 +32,7 @@ impl Lowering<'_> {
             burst_quiet_ms: defaults
                 .burst_quiet
                 .map_or(built_in::BURST_QUIET_MS, milliseconds),
+            opt_out: defaults.opt_out.iter().map(|word| fold(&word.source)).collect(),
         };
         if let Some(business) = business {
             self.declared(business, &mut lowered);

@@ -65,6 +65,8 @@ impl Lowering<'_> {
     pub(super) fn on(&mut self, on: &tree::On, prefix: &str, flow: Option<FlowIx>) {
         let first = on.triggers.first().map_or("", |trigger| match &trigger.kind {
             TriggerKind::Words(words) | TriggerKind::Containing(words) | TriggerKind::Topic(words) => words,
+            TriggerKind::Event(name) | TriggerKind::Link(name) => name,
+            TriggerKind::WindowClosing => "window closing",
             TriggerKind::FirstMessage => "first message",
             TriggerKind::AnyMessage => "any message",
             TriggerKind::Media(_) => "media",
@@ -204,6 +206,10 @@ impl Lowering<'_> {
             }
             StmtKind::Answer(answer) => return self.answer(answer, place),
             StmtKind::Split(split) => return self.split(split, place),
+            StmtKind::React(emoji) => {
+                let emoji = self.text(emoji);
+                self.emit(Op::Send(Message::React { emoji }), place);
+            }
             StmtKind::Pause(pause) => {
                 let ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                 self.emit(Op::Pause { ms }, place);
@@ -384,6 +390,9 @@ fn trigger_of(trigger: &tree::Trigger) -> Trigger {
         TriggerKind::Words(words) => Trigger::Words(words.clone()),
         TriggerKind::Containing(words) => Trigger::Containing(words.clone()),
         TriggerKind::Topic(topic) => Trigger::Topic(topic.clone()),
+        TriggerKind::Event(name) => Trigger::Event(name.clone()),
+        TriggerKind::Link(code) => Trigger::Link(code.clone()),
+        TriggerKind::WindowClosing => Trigger::WindowClosing,
         TriggerKind::FirstMessage => Trigger::FirstMessage,
         TriggerKind::AnyMessage => Trigger::AnyMessage,
         TriggerKind::Media(kind) => Trigger::Media(*kind),

@@ -113,6 +113,15 @@ impl Reader<'_, '_, '_> {
                 self.take(Rule::k_quiet);
                 Parsed::BurstQuiet(self.duration())
             }
+            Rule::opt_out_line => {
+                self.take(Rule::k_out);
+                self.take(Rule::k_also);
+                let mut words = vec![self.text()];
+                while self.has(Rule::comma) {
+                    words.push(self.text());
+                }
+                Parsed::OptOut(words)
+            }
             other => unreachable!("{other:?} is no rule for a line"),
         }
     }

@@ -133,6 +133,7 @@ pub enum Parsed {
     OldButtons(OldButtons, Span),
     TakeoverPauses(Duration),
     BurstQuiet(Duration),
+    OptOut(Vec<Text>),
 }
 
 /// Reads a line by a rule. A line that breaks the grammar gives only a mistake; a value that makes no sense gives
@@ -222,6 +223,7 @@ impl Reader<'_, '_, '_> {
             Rule::share_line => self.share(whole),
             Rule::transcribe_line => Parsed::Transcribe { path: self.path() },
             Rule::answer_line => self.answer(),
+            Rule::react_line => Parsed::Statement(StmtKind::React(self.reaction())),
             Rule::pause_line => Parsed::Statement(StmtKind::Pause(self.pause())),
             Rule::subscribe_line => {
                 self.take(Rule::k_to);

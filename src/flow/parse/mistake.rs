@@ -21,13 +21,7 @@ pub struct Later {
 }
 
 /// Words that the language is going to have, by the first word (or two) of the line.
-const LATER: &[Later] = &[
-    Later {
-        words: "react",
-        instead: "Answer with `say`.",
-        block: false,
-    },
-];
+const LATER: &[Later] = &[];
 
 /// The later-stage word that a line begins with.
 pub fn later(code: &str) -> Option<&'static Later> {
@@ -331,6 +325,7 @@ fn shape(rule: Rule) -> &'static str {
         Rule::finished_line => "finished -> anything else",
         Rule::knowledge_line => "knowledge faq \"knowledge/faq.md\"",
         Rule::pause_line => "pause 2 seconds",
+        Rule::react_line => "react \"👍\"",
         Rule::subscribe_line => "subscribe to offers",
         Rule::unsubscribe_line => "unsubscribe    or    unsubscribe from offers",
         Rule::handoff_line => "handoff to support",
@@ -387,6 +382,7 @@ fn shape(rule: Rule) -> &'static str {
         Rule::old_buttons_line => "old buttons reopen",
         Rule::takeover_line => "takeover pauses for 12 hours",
         Rule::burst_line => "burst quiet 2 seconds",
+        Rule::opt_out_line => "opt out also \"unfollow\", \"no more news\"",
         _ => "one statement a line",
     }
 }

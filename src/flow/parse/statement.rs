@@ -8,11 +8,15 @@ use crate::flow::source::Span;
 use crate::flow::tree::{
     Arg, ByTemplate, Check, Choice, Do, Due, Each, Expr, ExprKind, Fetch, Finish, ForEach, Handoff, Later,
     Link, Name, NoReply, Otherwise, Outcome, OutcomeKind, Prompt, Question, QuestionWord, Remember, Say,
-    SendFile, SendPlace, Share, Split, Starts, StmtKind, Tail, Target, TargetKind, Trigger, TriggerKind,
+    SendFile, SendPlace, Share, Split, Starts, StmtKind, Tail, Target, TargetKind, Text, Trigger,
+    TriggerKind,
 };
 
 /// A longer one would look as if the bot had gone.
 const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Characters of the longest emoji: a family of four with its joiners.
+const LONGEST_EMOJI: usize = 12;
 
 impl Reader<'_, '_, '_> {
     /// `if …` at the end of a line.
@@ -73,6 +77,15 @@ impl Reader<'_, '_, '_> {
                 self.next();
                 TriggerKind::Topic(self.name().text)
             }
+            Rule::k_event => {
+                self.next();
+                TriggerKind::Event(self.path().parts.join("."))
+            }
+            Rule::k_link => {
+                self.next();
+                TriggerKind::Link(self.text().source)
+            }
+            Rule::k_window => TriggerKind::WindowClosing,
             Rule::k_first => TriggerKind::FirstMessage,
             Rule::k_any => TriggerKind::AnyMessage,
             Rule::k_location => TriggerKind::Location,
@@ -87,12 +100,13 @@ impl Reader<'_, '_, '_> {
                     Diagnostic::new(
                         Code::F004,
                         span,
-                        format!("`{word}` is not part of the language yet"),
+                        format!("`{word}` is not whole"),
                         "nothing can start here",
                     )
                     .note(
-                        "A conversation starts on words in quotes, containing \"…\", topic NAME, first message, \
-                         any message, photo, voice, location and other media, reply to TEMPLATE.",
+                        "A conversation starts on words in quotes, containing \"…\", topic NAME, event NAME, link \"…\", \
+                         window closing, reply to TEMPLATE, first message, any message, photo, voice, location and other \
+                         media.",
                     ),
                 );
                 return None;
@@ -360,6 +374,28 @@ impl Reader<'_, '_, '_> {
             tail,
             span,
         })
+    }
+
+    /// One emoji: some are put together of several characters.
+    pub fn reaction(&mut self) -> Text {
+        let text = self.text();
+        let source = &text.source;
+        let plain = |char: char| char.is_alphanumeric() || char.is_whitespace() || char == '{';
+        if source.is_empty() || source.chars().count() > LONGEST_EMOJI || source.chars().any(plain) {
+            let span = text.span;
+            self.mistake(
+                Diagnostic::new(
+                    Code::F008,
+                    span,
+                    "this is no reaction",
+                    "a reaction is one emoji, such as \"👍\"",
+                )
+                .note(
+                    "WhatsApp shows it at the customer's message. What is to be read is written with `say`.",
+                ),
+            );
+        }
+        text
     }
 
     /// A pause between two messages.

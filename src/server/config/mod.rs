@@ -83,6 +83,8 @@ pub struct TokenConfig {
 pub enum Scope {
     /// Sending on the business's own account, and the lists of templates.
     Notify,
+    /// Telling flows what happened.
+    Events,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

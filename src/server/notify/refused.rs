@@ -36,6 +36,8 @@ pub(super) enum Refused {
         key: &'static str,
         free_at: Timestamp,
     },
+    #[error("{0}")]
+    NoFlow(String),
     #[error(transparent)]
     Unfit(#[from] Unfit),
     #[error("{0}; try again in a moment")]
@@ -56,6 +58,7 @@ impl Refused {
             Refused::OptedOut => (StatusCode::UNPROCESSABLE_ENTITY, "opted_out"),
             Refused::WindowClosed { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "window_closed"),
             Refused::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
+            Refused::NoFlow(_) => (StatusCode::UNPROCESSABLE_ENTITY, "no_flow"),
             Refused::Unfit(why) => match why {
                 Unfit::Unknown { .. } | Unfit::NoLanguage { .. } => {
                     (StatusCode::UNPROCESSABLE_ENTITY, "unknown_template")

@@ -171,7 +171,7 @@ fn played(claim: &Claim, session: Session, autopilot: bool) -> (Outcome, Vec<Eve
         timezone: "Europe/Lisbon",
     };
     let advance = |position: &Position, _: &Memory, event: &Event| parrot.advance(position, event);
-    let arrived = acts::arrived(&claim.events, rules.quiet);
+    let arrived = acts::arrived(&claim.events, rules.quiet, &[]);
     let outcome = play(claim, arrived, session, Memory::default(), rules, &advance);
     (outcome, parrot.heard.into_inner())
 }

@@ -393,3 +393,17 @@ fn an_upload_is_a_multipart_form_that_no_file_can_break_out_of() {
     );
     assert!(parts[3].ends_with("evil\r\n") && parts[4] == "--\r\n", "{text}");
 }
+
+#[test]
+fn a_reaction_names_the_message_it_stands_at() {
+    let show = Show::React {
+        emoji: "👍".into(),
+        target: "wamid.1".into(),
+    };
+    let sent = body(&send(show));
+    assert_eq!(sent["type"], "reaction");
+    assert_eq!(
+        sent["reaction"],
+        json!({ "message_id": "wamid.1", "emoji": "👍" })
+    );
+}

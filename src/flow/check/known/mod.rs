@@ -74,7 +74,11 @@ impl<'c, 't> Walk<'c, 't> {
         for (index, flow) in flows.iter().enumerate().rev() {
             // A message may open it at any time.
             if !flow.called {
-                walk.enter(index, &walk.strangers());
+                let mut known = walk.strangers();
+                if super::starts::without_message(flow.starts.iter().flat_map(|starts| &starts.triggers)) {
+                    walk.without_message(&mut known);
+                }
+                walk.enter(index, &known);
             }
         }
         walk
@@ -173,6 +177,9 @@ impl<'c, 't> Walk<'c, 't> {
             let mut state = self.ons[flow].clone();
             if let Some(known) = &mut state {
                 self.message_came(known);
+                if super::starts::without_message(&on.triggers) {
+                    self.without_message(known);
+                }
             }
             if let (Some(known), Some(condition)) = (&mut state, &on.condition) {
                 self.expr(condition, known, false);
@@ -192,6 +199,9 @@ impl<'c, 't> Walk<'c, 't> {
         if let Some(business) = &shop.tree.business {
             for on in &business.ons {
                 let mut known = self.strangers();
+                if super::starts::without_message(&on.triggers) {
+                    self.without_message(&mut known);
+                }
                 if let Some(condition) = &on.condition {
                     self.expr(condition, &known.clone(), false);
                     self.narrow(condition, true, &mut known);
@@ -450,7 +460,10 @@ impl<'c, 't> Walk<'c, 't> {
                 after
             }
             StmtKind::Answer(answer) => self.answer(answer, known),
-            StmtKind::Cancel { .. } | StmtKind::Subscribe { .. } | StmtKind::Pause(_) => Some(known),
+            StmtKind::Cancel { .. }
+            | StmtKind::Subscribe { .. }
+            | StmtKind::React(_)
+            | StmtKind::Pause(_) => Some(known),
         }
     }
 

@@ -154,6 +154,7 @@ impl Whole<'_> {
                 self.expr(*source);
                 caption.iter().chain(named).for_each(|text| self.text(*text));
             }
+            Message::React { emoji } => self.text(*emoji),
             Message::Place { name, address, .. } => {
                 name.iter().chain(address).for_each(|text| self.text(*text));
             }

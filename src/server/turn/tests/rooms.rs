@@ -36,7 +36,7 @@ fn inboxed(owner: Owner, items: Vec<Item>, session: Session) -> (Outcome, Vec<Ev
         timezone: "Europe/Lisbon",
     };
     let advance = |position: &Position, _: &Memory, event: &Event| parrot.advance(position, event);
-    let arrived = acts::arrived(&claim.events, rules.quiet);
+    let arrived = acts::arrived(&claim.events, rules.quiet, &[]);
     let outcome = play(&claim, arrived, session, Memory::default(), rules, &advance);
     (outcome, parrot.heard.into_inner())
 }
