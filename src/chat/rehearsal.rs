@@ -196,6 +196,8 @@ impl<'a> Rehearsal<'a> {
             #[cfg(test)]
             tamper: self.tamper,
             replies: VecDeque::new(),
+            links: Vec::new(),
+            spoke: self.spoke,
             said: VecDeque::new(),
             last: Vec::new(),
             happened: Vec::new(),

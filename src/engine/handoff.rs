@@ -120,7 +120,7 @@ impl<'m> Run<'m> {
         let state = self.m.state_named(&frame.at)?;
         match &self.m.program.states[state as usize].kind {
             StateKind::Human(human) => Some(human),
-            StateKind::Question(_) | StateKind::Fetch(_) | StateKind::Call(_) => None,
+            StateKind::Question(_) | StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Answer(_) => None,
         }
     }
 

@@ -406,7 +406,13 @@ impl<'m> Run<'m> {
 fn leads_away(op: &Op) -> bool {
     match op {
         Op::Jump(jump) => !matches!(jump, Jump::To(_)),
-        Op::Ask(_) | Op::Effect(_) | Op::Call(_) | Op::Return { .. } | Op::Close { .. } | Op::Resume => true,
+        Op::Ask(_)
+        | Op::Effect(_)
+        | Op::Answer(_)
+        | Op::Call(_)
+        | Op::Return { .. }
+        | Op::Close { .. }
+        | Op::Resume => true,
         Op::Send(_)
         | Op::Set { .. }
         | Op::Mem { .. }

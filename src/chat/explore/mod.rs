@@ -258,8 +258,13 @@ pub(in crate::chat) fn play(rehearsal: &mut Rehearsal<'_>, turn: &Turn) -> Resul
         Err(Stuck::Endless(how)) => return Err(Broken::Circle { how }),
         // Every service is improvised, and the clock only goes on.
         Ok(())
-        | Err(Stuck::NoSuchButton { .. } | Stuck::ClockBack { .. } | Stuck::NoMock { .. } | Stuck::NoReply) =>
-            {}
+        | Err(
+            Stuck::NoSuchButton { .. }
+            | Stuck::ClockBack { .. }
+            | Stuck::NoMock { .. }
+            | Stuck::NoReply
+            | Stuck::NoWindow,
+        ) => {}
     }
     match rehearsal.watch.broken.first() {
         Some(broken) => Err(broken.clone()),

@@ -34,10 +34,9 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
             }
         }
         StmtKind::Answer(answer) => {
-            answer
-                .no_reply
-                .iter()
-                .for_each(|line| silence(shop, home, line, found));
+            for line in &answer.no_reply {
+                silence(shop, home, (line.after, &line.tail, line.span), found);
+            }
         }
         _ => {}
     });

@@ -10,9 +10,9 @@ use super::{CALLS, Code, Grammar, Notes, Rule, mistake};
 use crate::flow::diagnostic::Diagnostic;
 use crate::flow::source::Span;
 use crate::flow::tree::{
-    Accept, AnswerExit, Check, Choice, Expr, Field, Finish, Hours, Knowledge, Name, NoAgent, NoReply, OldButtons,
-    Otherwise, Outcome, Path, Phrase, Priority, Share, Starts, StmtKind, Tail, Target, Text, Topic, Trigger,
-    UpTo,
+    Accept, AnswerExit, Check, Choice, Expr, Field, Finish, Hours, Knowledge, Name, NoAgent, NoReply,
+    OldButtons, Otherwise, Outcome, Path, Phrase, Priority, Share, Starts, StmtKind, Tail, Target, Text,
+    Topic, Trigger, UpTo,
 };
 use crate::flow::tree::{Arg, Method};
 
