@@ -283,19 +283,6 @@ impl<'a> Cursor<'a> {
 
     /// A line that no rule reads: says so.
     pub fn unknown(&mut self, next: Next<'a>) {
-        if let Some(later) = parse::later(next.code.text) {
-            self.mistakes.push(later.diagnostic(next.code));
-            self.skip(next);
-            if later.block {
-                self.skip_block(next.line);
-            } else {
-                // What stands further in is said about a line that isn't there.
-                let inner = |line: &usize| self.indent(*line) > self.indent(next.line);
-                let code = (next.line + 1..self.stop).filter(|line| self.lines[*line].has_code());
-                self.at = code.take_while(inner).last().unwrap_or(next.line) + 1;
-            }
-            return;
-        }
         let mistake = match &self.lines[next.line].fault {
             Some(fault) => mistake::fault(next.code, fault),
             None => parse::unknown_word(next.code, &self.candidates()),
@@ -303,32 +290,6 @@ impl<'a> Cursor<'a> {
         self.mistakes.push(mistake);
         self.skip(next);
         self.skip_indented_block(next.line);
-    }
-
-    /// Steps over the lines of a block that is not read, up to its `end`.
-    fn skip_block(&mut self, opener: usize) {
-        let mut depth = 1;
-        let mut at = opener + 1;
-        while at < self.stop && !self.endless {
-            if self.lines[at].has_code() {
-                let code = self.code(at).text;
-                let rule = words::rule_of(code, Place::Body);
-                let opens = match rule {
-                    Some(Rule::if_line) => !code.contains("->") && !code.contains('→'),
-                    Some(Rule::question_line) => !words::first_word(code).eq_ignore_ascii_case("ask"),
-                    Some(Rule::for_line | Rule::split_line) => true,
-                    _ => false,
-                };
-                depth += usize::from(opens);
-                depth -= usize::from(rule == Some(Rule::end_line));
-                if depth == 0 {
-                    self.at = at + 1;
-                    return;
-                }
-            }
-            at += 1;
-        }
-        self.endless = true;
     }
 
     /// Steps over lines further in than `line`, if they are closed by an `end` level with it.

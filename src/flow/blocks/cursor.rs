@@ -78,8 +78,6 @@ pub(super) struct Cursor<'a> {
     pub missing: Option<MissingEnd>,
     /// `end` lines whose indentation doesn't fit the block they closed: opener and `end`.
     pub suspects: Vec<(usize, usize)>,
-    /// The section has no more `end`s to close a block that is not read.
-    pub endless: bool,
     /// The last lines were out of place, so what follows of the same kind is the same mistake.
     pub astray: bool,
 }
@@ -107,7 +105,6 @@ impl<'a> Cursor<'a> {
             assumed: BTreeSet::new(),
             missing: None,
             suspects: Vec::new(),
-            endless: false,
             astray: false,
         }
     }
@@ -178,7 +175,7 @@ impl<'a> Cursor<'a> {
             rule: words::rule_of(code.text, code.place),
             meant: None,
         };
-        if next.rule.is_none() && parse::later(code.text).is_none() {
+        if next.rule.is_none() {
             next.meant = parse::meant_word(words::first_word(code.text), &self.candidates());
             next.rule = next.meant.and_then(|meant| {
                 let text = corrected(code.text, meant);

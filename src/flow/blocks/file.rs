@@ -7,7 +7,7 @@ use super::flow::{Section, flow_section};
 use super::{Laid, mistake};
 use crate::flow::diagnostic::{Code as Check, Diagnostic};
 use crate::flow::lines::Line;
-use crate::flow::parse::{self, Parsed, Rule, phrase};
+use crate::flow::parse::{Parsed, Rule, phrase};
 use crate::flow::source::{FileId, SourceFile, Sources, Span};
 use crate::flow::tree::{Business, Defaults, Flow, Text, Tree};
 use crate::flow::words::{self, Place, Role};
@@ -137,7 +137,7 @@ impl<'a> File<'a> {
     }
 
     /// Cuts the file before each heading. In a flow file the items of a business file are none: `topic` may stand in
-    /// a block of a later stage.
+    /// an `answer`.
     fn sections(&self, business: bool) -> Vec<Range<usize>> {
         let mut sections = Vec::new();
         let mut start = 0;
@@ -311,7 +311,7 @@ fn heading_of(code: &str) -> Option<Rule> {
         Some(rule) => Some(rule).filter(heading),
         None => {
             let word = words::first_word(code);
-            if word.is_empty() || parse::later(code).is_some() {
+            if word.is_empty() {
                 return None;
             }
             // A line of a template or the memory begins with any word.

@@ -10,49 +10,6 @@ use crate::flow::diagnostic::{Code as Check, Diagnostic};
 use crate::flow::lines::{begins_with_quote, is_space};
 use crate::flow::words::{self, Place};
 
-/// A word of a later stage of the language.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Later {
-    pub words: &'static str,
-    /// What can be written instead today.
-    pub instead: &'static str,
-    /// Whether lines up to an `end` belong to it.
-    pub block: bool,
-}
-
-/// Words that the language is going to have, by the first word (or two) of the line.
-const LATER: &[Later] = &[];
-
-/// The later-stage word that a line begins with.
-pub fn later(code: &str) -> Option<&'static Later> {
-    let first = words::first_word(code);
-    let second = words::first_word(code[first.len()..].trim_start_matches(is_space));
-    LATER.iter().find(|later| match later.words.split_once(' ') {
-        Some((one, two)) => first.eq_ignore_ascii_case(one) && second.eq_ignore_ascii_case(two),
-        None => first.eq_ignore_ascii_case(later.words),
-    })
-}
-
-impl Later {
-    pub fn diagnostic(&self, code: Code<'_>) -> Diagnostic {
-        let len = match self.words.split_once(' ') {
-            Some((_, last)) => code
-                .text
-                .to_ascii_lowercase()
-                .find(last)
-                .map_or(0, |at| at + last.len()),
-            None => self.words.len(),
-        };
-        Diagnostic::new(
-            Check::F004,
-            code.span(0, len),
-            format!("`{}` is not part of the language yet", self.words),
-            "this line can't run",
-        )
-        .note(self.instead)
-    }
-}
-
 /// The word that was probably meant by one that means nothing.
 pub fn meant_word(word: &str, candidates: &[&'static str]) -> Option<&'static str> {
     slip::other_word(word, candidates).or_else(|| words::nearest(word, candidates.iter().copied()))
@@ -112,9 +69,6 @@ pub(super) fn unreadable(code: Code<'_>, rule: Rule, error: &Error<Rule>) -> Dia
         ErrorVariant::ParsingError { positives, .. } => positives,
         ErrorVariant::CustomError { .. } => &[],
     };
-    if let Some(later) = later(code.text) {
-        return later.diagnostic(code);
-    }
     let rest = code.text[stopped..].trim_start_matches(is_space);
     let at = code.text.len() - rest.len();
     let word = words::first_word(rest);

@@ -24,7 +24,7 @@ use super::source::{FileId, Span};
 use super::words::Place;
 
 pub use line::{Parsed, read};
-pub use mistake::{Later, allowed_list, later, meant_word, unknown_word};
+pub use mistake::{allowed_list, meant_word, unknown_word};
 pub use reader::phrase;
 
 /// Bounds the work for one line; the longest line the scanner lets through stays far below.
