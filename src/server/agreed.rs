@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::parts::{Gate, Number, Shared, lock};
-use super::{notes, numbers};
+use crate::server::numbers;
+use crate::server::parts::{Gate, Number, Shared, lock};
+use crate::server::turns::notes;
 use crate::store::{Store, StoreError};
 
 /// Name of the setting that changes with every change.
@@ -36,7 +37,7 @@ fn fresh() -> [u8; 8] {
 }
 
 /// Lets the others forget whom they know: a contact was erased or merged. A hint: whoever misses it finds out with the
-/// next message of that customer (see [`super::people::People::relearned`]).
+/// next message of that customer (see [`crate::server::inbound::people::People::relearned`]).
 pub async fn people_changed(store: &dyn Store) {
     if !store.promises().shared {
         return;
@@ -165,7 +166,7 @@ async fn tell_of_parked(shared: &Shared, told: &mut Vec<(crate::store::ContactId
         // The channel is known to the store; it is asked once for each.
         if let Ok(Some(there)) = shared.store.peek(parked.contact).await {
             let (contact, seq, why) = (parked.contact, parked.seq, parked.why.as_str());
-            tracing::error!(channel = there.channel, contact = %super::masked::Masked(contact), seq, why, "a message is put aside");
+            tracing::error!(channel = there.channel, contact = %crate::server::api::masked::Masked(contact), seq, why, "a message is put aside");
             notes::parked(shared, &there.channel, contact, seq, why, &parked.payload).await;
         }
     }

@@ -5,11 +5,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::mailbox::Item;
-use super::session::Session;
-use super::thread::Line;
-use super::work::Work;
 use crate::engine::Memory;
+use crate::server::inbound::mailbox::Item;
+use crate::server::jobs::work::Work;
+use crate::server::turns::session::Session;
+use crate::server::turns::thread::Line;
 use crate::store::{Bytes, Record, WholeContact};
 
 /// One customer waits for a service and has written again meanwhile, another is in the middle of a menu.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::former;
-use super::parts::Shared;
+use crate::server::flows::former;
+use crate::server::parts::Shared;
 use crate::store::{StoreError, Trimmed};
 
 const EVERY: Duration = Duration::from_secs(3600);

@@ -1,72 +1,28 @@
 //! The server: everything between HTTP and the parts that know nothing of each other.
 //!
-//! A webhook is authenticated, decoded and stored (`webhook`); `dispatch` finds what is due; `worker` takes one turn of
-//! one conversation; `sender` sends what turns have queued; `jobs` do what is slow. All of them may die at any moment:
-//! what they have not written, somebody does again. [`Server::start`] runs it inside any process; [`Handle`] is for
-//! pages that look into it.
+//! A webhook is authenticated, decoded and stored (`inbound`); `turns` finds what is due and takes one turn of one
+//! conversation after the other; `outbound` sends what turns have queued; `jobs` do what is slow. All of them may die at
+//! any moment: what they have not written, somebody does again. `flows` says what answers, `numbers` for whom, `api` is
+//! for people, and `watch` looks whether everything is well. [`Server::start`] runs it inside any process; [`Handle`] is
+//! for pages that look into it.
 
-mod acts;
 mod agreed;
-mod ai;
-mod calls;
-pub mod channels;
+mod api;
 pub mod config;
-mod desk;
-pub mod difference;
-mod dispatch;
-pub mod doctor;
-pub mod door;
-mod endpoint;
 pub mod failpoint;
 mod flows;
-mod former;
 #[cfg(test)]
 mod golden;
-mod guard;
-mod handle;
-mod health;
-mod http;
-mod identity;
-pub mod impact;
+mod inbound;
 mod jobs;
 mod keeper;
-pub mod launch;
-pub mod link;
-mod listen;
-mod mailbox;
-mod masked;
-mod measured;
-mod metrics;
-mod notes;
-mod notify;
 mod numbers;
-mod operators;
-pub mod overview;
+mod outbound;
 mod parts;
 mod patience;
-mod people;
-mod pulse;
-mod readable;
-pub mod rehearsed;
-pub mod sealed;
-mod seen;
-mod sender;
-mod session;
-mod shortcut;
 mod shutdown;
-pub mod stored;
-pub mod tally;
-mod templates;
-mod thread;
-mod tokens;
-pub mod traces;
-mod turn;
-mod uploads;
-pub mod versions;
-pub mod volume;
-mod webhook;
-mod work;
-mod worker;
+mod turns;
+mod watch;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -81,35 +37,40 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::ai::Mind;
-use self::calls::Caller;
 use self::config::{ChannelConfig, Config, Runs};
-use self::desk::Desk;
 use self::flows::Flows;
-use self::listen::Ear;
-use self::measured::Measured;
-use self::metrics::Metrics;
+use self::inbound::people::People;
+use self::jobs::ai::Mind;
+use self::jobs::calls::Caller;
+use self::jobs::listen::Ear;
 use self::parts::Shared;
-use self::people::People;
-use self::pulse::Pulse;
+use self::turns::desk::Desk;
+use self::watch::measured::Measured;
+use self::watch::metrics::Metrics;
+use self::watch::pulse::Pulse;
 use crate::store::{ContactId, MovableClock, Store, StoreError};
 use crate::voice::{Transcriber, Unavailable};
 
 pub use agreed::people_changed;
-pub use endpoint::SessionRefused;
+pub use api::handle::{ChannelView, Conversation, Handle, NotSimulated, Said, ThreadEntry};
+pub use api::masked::{Masked, MaskedAlias};
+pub use api::overview;
+pub use api::readable::{readable, readable_parked, readable_quarantined};
 pub use failpoint::clock;
 pub use flows::FlowsError;
-pub use guard::is_public;
-pub use handle::{ChannelView, Conversation, Handle, NotSimulated, Said, ThreadEntry};
-pub use identity::lot;
-pub use listen::ear;
-pub use mailbox::Hearing;
-pub use masked::{Masked, MaskedAlias};
-pub use people::merged_with_wishes;
-pub use readable::{readable, readable_parked, readable_quarantined};
-pub use session::Session;
+pub use flows::{difference, impact, rehearsed, tally, versions};
+pub use inbound::identity::lot;
+pub use inbound::mailbox::Hearing;
+pub use inbound::people::merged_with_wishes;
+pub use jobs::guard::is_public;
+pub use jobs::listen::ear;
+pub use numbers::endpoint::SessionRefused;
+pub use numbers::{channels, door, launch, link, sealed, stored};
+pub use outbound::volume;
 pub use shutdown::{asked_to_reload, asked_to_stop};
-pub use thread::{Line, NoteKind, Ours};
+pub use turns::session::Session;
+pub use turns::thread::{Line, NoteKind, Ours};
+pub use watch::{doctor, traces};
 
 /// So many connections to the page of metrics are served at the same time.
 const WATCHERS: usize = 16;
@@ -158,7 +119,7 @@ pub enum StartError {
     #[error("TLS can't be started: {0}")]
     Tls(#[from] reqwest::Error),
     #[error(transparent)]
-    Session(#[from] endpoint::SessionRefused),
+    Session(#[from] numbers::endpoint::SessionRefused),
 }
 
 /// See [`Server::start`].
@@ -213,15 +174,15 @@ impl Server {
             uploads: Mutex::new(HashMap::new()),
         });
         let mut router = webhooks(shared.clone());
-        router = router.merge(notify::routes(Handle::new(shared.clone())));
+        router = router.merge(api::notify::routes(Handle::new(shared.clone())));
         if let Some(token) = shared.config.admin_token.clone() {
-            router = router.merge(operators::routes(Handle::new(shared.clone()), token));
+            router = router.merge(api::operators::routes(Handle::new(shared.clone()), token));
         }
         if let Some(pages) = parts.pages {
             router = router.merge(pages(Handle::new(shared.clone())));
         }
         let (stop, tasks) = (shared.stopping.clone(), shared.tasks.clone());
-        shared.tasks.spawn(http::serve(
+        shared.tasks.spawn(inbound::http::serve(
             listener,
             router,
             limits.connections.max(1),
@@ -230,22 +191,22 @@ impl Server {
         ));
         let mut watched_at = None;
         if let Some((listener, address)) = watched {
-            let router = metrics::routes(shared.clone())
-                .merge(overview::routes(shared.clone()))
-                .merge(health::routes(shared.clone()));
+            let router = watch::metrics::routes(shared.clone())
+                .merge(api::overview::routes(shared.clone()))
+                .merge(watch::health::routes(shared.clone()));
             let (stop, tasks) = (shared.stopping.clone(), shared.tasks.clone());
             shared
                 .tasks
-                .spawn(http::serve(listener, router, WATCHERS, stop, tasks));
+                .spawn(inbound::http::serve(listener, router, WATCHERS, stop, tasks));
             watched_at = Some(address);
         }
-        shared.tasks.spawn(dispatch::run(shared.clone()));
+        shared.tasks.spawn(turns::dispatch::run(shared.clone()));
         shared.tasks.spawn(agreed::keep_up(shared.clone()));
         shared.tasks.spawn(keeper::run(shared.clone()));
         for link in shared.numbers.values().filter_map(|number| number.link.clone()) {
-            shared.tasks.spawn(link::run(shared.clone(), link));
+            shared.tasks.spawn(numbers::link::run(shared.clone(), link));
         }
-        shared.tasks.spawn(metrics::upkeep(shared.clone()));
+        shared.tasks.spawn(watch::metrics::upkeep(shared.clone()));
         let promises = shared.store.promises();
         tracing::info!(
             %address, store = promises.store, survives_power_loss = promises.power_loss,
@@ -271,14 +232,14 @@ fn webhooks(shared: Arc<Shared>) -> Router {
     Router::new()
         .route(
             "/webhook/{channel}",
-            get(webhook::handshake).post(webhook::receive),
+            get(inbound::webhook::handshake).post(inbound::webhook::receive),
         )
         .route(
             "/webhook/{channel}/{secret}",
-            get(webhook::handshake).post(webhook::receive),
+            get(inbound::webhook::handshake).post(inbound::webhook::receive),
         )
         .with_state(shared.clone())
-        .merge(health::routes(shared))
+        .merge(watch::health::routes(shared))
 }
 
 /// A running server. Dropping it lets it run on; [`Running::shutdown`] ends it.

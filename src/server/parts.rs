@@ -9,20 +9,20 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::ai::Mind;
-use super::calls::Caller;
-use super::config::{ChannelConfig, Config};
-use super::desk::{Desk, Task};
-use super::endpoint::Endpoint;
-use super::flows::Flows;
-use super::link::Watch;
-use super::listen::Ear;
-use super::metrics::Metrics;
-use super::people::People;
-use super::pulse::Pulse;
-use super::templates::Templates;
-use super::tokens::Purse;
 use crate::channel::{Channel, Simulator, Transport};
+use crate::server::config::{ChannelConfig, Config};
+use crate::server::flows::Flows;
+use crate::server::inbound::people::People;
+use crate::server::jobs::ai::Mind;
+use crate::server::jobs::calls::Caller;
+use crate::server::jobs::listen::Ear;
+use crate::server::numbers::endpoint::Endpoint;
+use crate::server::numbers::link::Watch;
+use crate::server::outbound::templates::Templates;
+use crate::server::outbound::tokens::Purse;
+use crate::server::turns::desk::{Desk, Task};
+use crate::server::watch::metrics::Metrics;
+use crate::server::watch::pulse::Pulse;
 use crate::store::{ContactId, JobClaim, JobId, MovableClock, Store};
 
 /// Everything a running server is made of. One for the whole process, behind an `Arc`.

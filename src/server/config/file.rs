@@ -13,8 +13,8 @@ use super::coster::Coster;
 use super::linked::Linked;
 use super::qontak::Qontak;
 use crate::engine::SessionSettings;
-use crate::server::launch::LaunchRule;
-use crate::server::session::what_stays;
+use crate::server::numbers::launch::LaunchRule;
+use crate::server::turns::session::what_stays;
 use crate::store::{Retention, Stays};
 
 #[derive(Debug, Deserialize)]

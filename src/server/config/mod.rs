@@ -22,11 +22,11 @@ use crate::channel::linked::LinkedSettings;
 use crate::channel::meta::CompatibleSettings;
 use crate::channel::qontak::QontakSettings;
 use crate::engine::SessionSettings;
-use crate::server::launch::LaunchRule;
-use crate::server::volume::Volume;
+use crate::server::numbers::launch::LaunchRule;
+use crate::server::outbound::volume::Volume;
 use crate::store::{Pace, Retention};
 
-use super::sealed::SealingKeys;
+use crate::server::numbers::sealed::SealingKeys;
 
 pub use crate::store::StoreAddress;
 pub use agent::{AgentOf, Runs, Side};

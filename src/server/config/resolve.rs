@@ -18,10 +18,10 @@ use super::{
     AiConfig, ChannelConfig, Config, ConfigError, MetaConfig, Mistake, ProviderConfig, ServiceConfig,
     StoreAddress, TokenConfig, TracesConfig, VoiceConfig,
 };
-use crate::server::channels::{self, Secrets};
-use crate::server::sealed::SealingKeys;
-use crate::server::stored::IN_STORE;
-use crate::server::volume::Volume;
+use crate::server::numbers::channels::{self, Secrets};
+use crate::server::numbers::sealed::SealingKeys;
+use crate::server::numbers::stored::IN_STORE;
+use crate::server::outbound::volume::Volume;
 use crate::store::redis::link::{AddressError, Durability};
 use crate::store::{NoStore, Pace, RedisPlace};
 

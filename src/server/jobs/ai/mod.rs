@@ -1,0 +1,141 @@
+//! Replies of a model for `answer`, and topics recognised in what customers write.
+//!
+//! A job asks, as jobs call services: outside the lease, with a limit of time, and with one result whatever happens. What
+//! the model is given is the author's rules and, as data, what was said and the sections of the knowledge that fit. What
+//! it gives back is read here and trusted nowhere: the machine checks it against the lines of the `answer`.
+
+mod endpoint;
+mod knowledge;
+mod prompt;
+mod reply;
+mod topics;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::engine::{Asked, Reply, Says};
+use crate::server::config::{AiConfig, Runs};
+use crate::server::flows::Flows;
+
+pub(in crate::server) use prompt::Prompt;
+
+/// Somebody who completes prompts.
+#[async_trait]
+pub(in crate::server) trait Model: std::fmt::Debug + Send + Sync {
+    /// Gives what was written, as it came.
+    async fn complete(&self, prompt: &Prompt) -> Result<String, Silent>;
+}
+
+/// Why there is no reply, in words for the team.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(in crate::server) enum Silent {
+    #[error("it did not answer in time")]
+    TimedOut,
+    #[error("{0}")]
+    Down(String),
+}
+
+/// Asks the model of the configuration. Cheap to share.
+#[derive(Debug, Clone)]
+pub(in crate::server) struct Mind {
+    model: Arc<dyn Model>,
+}
+
+impl Mind {
+    /// # Errors
+    /// If the TLS back end cannot be started.
+    pub fn new(config: &AiConfig) -> Result<Mind, reqwest::Error> {
+        let model = Arc::new(endpoint::Endpoint::new(config)?);
+        Ok(Mind { model })
+    }
+
+    /// A reply to what the machine asks. Every failure is a reply, too.
+    pub async fn reply(&self, flows: &Flows, runs: Runs, asked: &Asked) -> Reply {
+        let texts = match flows.knowledge(runs, &asked.knowledge).await {
+            Ok(texts) => texts,
+            Err(why) => return Says::Problem { why }.into(),
+        };
+        let chosen = knowledge::choose(&texts, &prompt::question_of(&asked.talk));
+        let prompt = prompt::of(asked, &chosen);
+        let written = match self.model.complete(&prompt).await {
+            Ok(written) => written,
+            Err(why) => return Says::Problem { why: why.to_string() }.into(),
+        };
+        let known = prompt.known();
+        // What can't be read is no reply: better a person than a guess.
+        let mut reply = reply::read(&written).unwrap_or_else(|| Says::NotSure.into());
+        if let Says::Text(text) | Says::Finished(Some(text)) = &reply.says {
+            let nothing_to_go_by = chosen.is_empty() && asked.found.is_empty();
+            let answers = matches!(reply.says, Says::Text(_));
+            if (nothing_to_go_by && answers) || reply::invents_numbers(text, known) {
+                reply.says = Says::NotSure;
+            }
+        }
+        reply
+    }
+
+    /// Which of these topics a text is about; `None`: none of them, or the model doesn't say.
+    pub async fn topic(&self, text: &str, topics: &[(String, String)]) -> Result<Option<String>, Silent> {
+        if topics.is_empty() {
+            return Ok(None);
+        }
+        let written = self.model.complete(&topics::prompt(text, topics)).await?;
+        Ok(topics::read(&written, topics))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Says what a test wants.
+    #[derive(Debug)]
+    struct Parrot(Mutex<Vec<String>>);
+
+    #[async_trait]
+    impl Model for Parrot {
+        async fn complete(&self, _: &Prompt) -> Result<String, Silent> {
+            self.0.lock().unwrap().pop().ok_or(Silent::TimedOut)
+        }
+    }
+
+    fn mind(says: &str) -> Mind {
+        Mind {
+            model: Arc::new(Parrot(Mutex::new(vec![says.to_owned()]))),
+        }
+    }
+
+    fn topics() -> Vec<(String, String)> {
+        vec![("returns".to_owned(), "Sending something back".to_owned())]
+    }
+
+    #[tokio::test]
+    async fn a_topic_counts_only_if_it_is_one_of_those_named() {
+        let known = mind(r#"{"topic":"returns"}"#);
+        assert_eq!(
+            known.topic("money back", &topics()).await,
+            Ok(Some("returns".to_owned()))
+        );
+        for nonsense in [
+            r#"{"topic":"banking"}"#,
+            "returns",
+            r#"{"topic":null}"#,
+            "[]",
+            "{",
+        ] {
+            assert_eq!(
+                mind(nonsense).topic("money back", &topics()).await,
+                Ok(None),
+                "{nonsense}"
+            );
+        }
+        let silent = Mind {
+            model: Arc::new(Parrot(Mutex::new(Vec::new()))),
+        };
+        assert_eq!(silent.topic("money back", &topics()).await, Err(Silent::TimedOut));
+        assert_eq!(silent.topic("money back", &[]).await, Ok(None), "nobody is asked");
+    }
+}

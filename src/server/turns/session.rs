@@ -1,0 +1,203 @@
+//! What is kept of a conversation between two turns, as the store's two blobs: the session and the memory.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{EventKind, Incoming, Memory, Position};
+use crate::message::Media;
+use crate::server::api::masked::unreadable;
+use crate::store::{Claim, ContactId, Seq};
+
+/// The session blob: the machine's position, and what the server itself must not forget.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// Format of this value; 1.
+    pub v: u8,
+    pub position: Position,
+    /// Service calls whose answers are awaited, by key.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub calls: BTreeSet<String>,
+    /// The voice note that is being listened to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listening: Option<Listening>,
+    /// The message whose topic is being looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sorting: Option<Box<Sorting>>,
+    /// What the customer said meanwhile, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Held>,
+    /// The provider's id of the customer's last message, for a reaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_said: Option<String>,
+    /// For whom the chat waits, or who has it, since a flow gave it to people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed: Option<Handed>,
+    /// The machine was told that people have the chat because Autopilot is off for this number.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub autopilot_off: bool,
+    /// A person has the room in the provider's own inbox.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub assigned: bool,
+    /// The provider says that the 24-hour window is closed, whatever the clock says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub window_closed: bool,
+    /// Templates that the provider took, newest last: its id of the message, and the template's name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<(String, String)>,
+}
+
+/// Templates whose quotes are understood.
+const TEMPLATES: usize = 5;
+
+/// A handoff, as an inbox sorts and shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handed {
+    /// Empty if the business has none.
+    pub team: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<String>,
+    /// The bot drafts, people send.
+    #[serde(default)]
+    pub assist: bool,
+    pub since: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Listening {
+    /// Name of the job.
+    pub note: String,
+    pub media: Media,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sorting {
+    /// Name of the job.
+    pub note: String,
+    pub incoming: Incoming,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    pub seq: Seq,
+    pub at: Timestamp,
+    pub act: Act,
+}
+
+/// One thing to be answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    Event(EventKind),
+    /// A voice note that nobody has listened to yet.
+    Listen(Media),
+}
+
+impl Default for Session {
+    fn default() -> Session {
+        Session {
+            v: 1,
+            position: Position::default(),
+            calls: BTreeSet::new(),
+            listening: None,
+            sorting: None,
+            held: Vec::new(),
+            last_said: None,
+            handed: None,
+            autopilot_off: false,
+            assigned: false,
+            window_closed: false,
+            templates: Vec::new(),
+        }
+    }
+}
+
+/// A blob that this version can't read.
+#[derive(Debug, thiserror::Error)]
+#[error("the {what} of the contact {contact} is kept in a way this version can't use: {why}")]
+pub struct Unreadable {
+    what: &'static str,
+    contact: ContactId,
+    why: String,
+}
+
+impl Session {
+    /// Whether the next thing the customer says has to wait.
+    pub fn waits(&self) -> bool {
+        self.listening.is_some() || self.sorting.is_some() || !self.calls.is_empty()
+    }
+
+    pub fn template_sent(&mut self, template: String, message_id: String) {
+        self.templates.push((message_id, template));
+        let surplus = self.templates.len().saturating_sub(TEMPLATES);
+        self.templates.drain(..surplus);
+    }
+
+    /// What the customer did, with the template that they quote.
+    pub fn with_quote(&self, act: Act, quotes: Option<&str>) -> Act {
+        let quoted = self.templates.iter().find(|(id, _)| Some(id.as_str()) == quotes);
+        let Some((_, template)) = quoted else {
+            return act;
+        };
+        match act {
+            Act::Event(EventKind::Message(incoming)) => Act::Event(EventKind::Message(Incoming {
+                template: Some(template.clone()),
+                ..incoming
+            })),
+            // A button of a template that was sent with no word of what its taps mean.
+            Act::Event(EventKind::Tap { id, title }) if !crate::engine::is_ours(&id) => {
+                Act::Event(EventKind::Message(Incoming {
+                    text: title,
+                    template: Some(template.clone()),
+                    ..Incoming::default()
+                }))
+            }
+            Act::Event(_) | Act::Listen(_) => act,
+        }
+    }
+
+    /// Session and memory of a claimed contact; empty ones for a new contact.
+    pub fn of(claim: &Claim) -> Result<(Session, Memory), Unreadable> {
+        let session = read("session", claim.contact, claim.session.as_deref())?;
+        let memory = read("memory", claim.contact, claim.memory.as_deref())?;
+        Ok((session, memory))
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Field names and strings only: nothing in it can fail to be written.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// What time does not take of a memory: that the customer wants no messages on the business's own account.
+pub(in crate::server) fn what_stays(memory: &[u8]) -> Option<Vec<u8>> {
+    let memory: Memory = serde_json::from_slice(memory).ok()?;
+    memory.opted_out.then(|| {
+        memory_bytes(&Memory {
+            opted_out: true,
+            ..Memory::default()
+        })
+    })
+}
+
+pub(in crate::server) fn memory_bytes(memory: &Memory) -> Vec<u8> {
+    serde_json::to_vec(memory).unwrap_or_default()
+}
+
+fn read<T: Default + for<'de> Deserialize<'de>>(
+    what: &'static str,
+    contact: ContactId,
+    blob: Option<&[u8]>,
+) -> Result<T, Unreadable> {
+    match blob {
+        None => Ok(T::default()),
+        Some(bytes) => serde_json::from_slice(bytes).map_err(|why| Unreadable {
+            what,
+            contact,
+            why: unreadable(&why),
+        }),
+    }
+}

@@ -1,0 +1,116 @@
+//! The lines of a thread: what the customer, the bot and people said, and notes for the team. To the store these are
+//! bytes; pages read them through [`crate::server::Handle::thread`].
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::channel::Step;
+use crate::engine::Answer;
+use crate::flow::source::SourceLine;
+use crate::message::InboundBody;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "line", rename_all = "snake_case")]
+pub enum Line {
+    /// Something of the customer's.
+    Customer {
+        body: InboundBody,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message_id: Option<String>,
+        /// The provider's time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
+    },
+    /// What a person of the business wrote elsewhere, such as on the phone.
+    Echo { body: InboundBody },
+    /// A message of ours, which is also the entry of the outbox: its status is kept by the store.
+    Ours(Box<Ours>),
+    /// The words of a voice note, or why there are none.
+    Heard { text: String },
+    /// What a service answered the call with this key, so that the conversation can be played again. No page shows it.
+    Answered {
+        key: String,
+        /// `None`: it is too large to keep twice.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<Answer>,
+    },
+    /// For the team; the customer never sees it.
+    Note {
+        kind: NoteKind,
+        text: String,
+        /// The line of the flow behind it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        place: Option<SourceLine>,
+        /// The notification that it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        about: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoteKind {
+    /// The session began or ended.
+    Session,
+    /// `notify`: a team is told something.
+    Notify,
+    /// The chat was given to people.
+    Handoff,
+    /// The bot has the chat again.
+    Returned,
+    /// A flow recorded, tagged or subscribed something.
+    Kept,
+    /// Something went wrong and the team should look.
+    Fault,
+    /// Something could not be shown or sent as written.
+    Sending,
+}
+
+/// One request to the provider, on its way or sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ours {
+    pub step: Step,
+    /// May leave outside the 24-hour window.
+    #[serde(default)]
+    pub template: bool,
+    pub queued_at: Timestamp,
+    /// The person who wrote it; `None` is the bot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Nobody asked for it just now: a notification, or what a flow had planned. Those who opted out do not get it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unasked: bool,
+    /// The end of the notification's id, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<String>,
+    /// The line of the flow that says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_at: Option<SourceLine>,
+}
+
+/// Bytes of an answer that the thread keeps.
+const ANSWER: usize = 16 * 1024;
+
+impl Line {
+    pub(in crate::server) fn answered(key: &str, answer: &Answer) -> Line {
+        let small = serde_json::to_vec(answer).is_ok_and(|bytes| bytes.len() <= ANSWER);
+        Line::Answered {
+            key: key.to_owned(),
+            answer: small.then(|| answer.clone()),
+        }
+    }
+
+    pub fn note(kind: NoteKind, text: impl Into<String>, place: Option<SourceLine>) -> Line {
+        Line::Note {
+            kind,
+            text: text.into(),
+            place,
+            about: None,
+        }
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Names of fields, strings and finite numbers only: nothing in it can fail to be written.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
