@@ -144,7 +144,8 @@ fn a_business_hears_of_the_window_while_nothing_runs() {
     ]);
     talk.settings.silence_rules = false;
     talk.memory.opted_out = true;
-    talk.says("hi").skips().waits(24 * HOUR).sees(&[]);
+    talk.says("hi").event(EventKind::Close).skips();
+    talk.waits(24 * HOUR).sees(&[]);
     talk.memory.opted_out = false;
     talk.says("hi").event(EventKind::Close).skips();
     talk.waits(24 * HOUR).sees(&["Anything else?"]);
