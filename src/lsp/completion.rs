@@ -88,6 +88,8 @@ pub(super) fn completion(
         items: Vec::new(),
     };
     let flow = reading.tree.flows.iter().position(|flow| flow.file == file);
+    let business = || reading.tree.business.iter();
+    let services = || business().flat_map(|business| &business.services);
     match wanted {
         Wanted::Line => {
             for words in line_words(&text[..start]) {
@@ -117,12 +119,7 @@ pub(super) fn completion(
         }
         Wanted::Team => offers.teams(&reading.tree),
         Wanted::Action => {
-            for service in reading
-                .tree
-                .business
-                .iter()
-                .flat_map(|business| &business.services)
-            {
+            for service in services() {
                 for action in &service.actions {
                     let name = format!("{}.{}", service.name.text, action.name.text);
                     offers.add(&name, CompletionItemKind::METHOD, "action");
@@ -130,12 +127,7 @@ pub(super) fn completion(
             }
         }
         Wanted::Argument(service, action) => {
-            let services = reading
-                .tree
-                .business
-                .iter()
-                .flat_map(|business| &business.services);
-            let actions = services
+            let actions = services()
                 .filter(|known| known.name.text == service)
                 .flat_map(|service| &service.actions);
             for need in actions
@@ -146,12 +138,7 @@ pub(super) fn completion(
             }
         }
         Wanted::Template => {
-            for template in reading
-                .tree
-                .business
-                .iter()
-                .flat_map(|business| &business.templates)
-            {
+            for template in business().flat_map(|business| &business.templates) {
                 offers.add(
                     &template.name.text,
                     CompletionItemKind::CONSTANT,
@@ -160,7 +147,7 @@ pub(super) fn completion(
             }
         }
         Wanted::Topic => {
-            for topic in reading.tree.business.iter().flat_map(|business| &business.topics) {
+            for topic in business().flat_map(|business| &business.topics) {
                 offers.add(
                     &topic.name.text,
                     CompletionItemKind::CONSTANT,

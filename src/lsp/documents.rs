@@ -1,7 +1,7 @@
 //! The files of a business: what is open in the editor, and the rest from the disk.
 
-use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use lsp_types::Uri;
@@ -31,6 +31,8 @@ pub(super) struct Documents {
     open: BTreeMap<String, Open>,
     /// What was found out of each business since the last change, by its folder (or the address of a lone text).
     read: BTreeMap<String, Reading>,
+    /// The folder of each path that was asked about since then: finding it reads the disk.
+    folders: RefCell<HashMap<PathBuf, PathBuf>>,
 }
 
 /// A business, read.
@@ -84,18 +86,19 @@ impl Documents {
     }
 
     pub fn set(&mut self, uri: Uri, text: String) {
-        self.read.clear();
+        self.forget();
         self.open.insert(uri.as_str().to_owned(), Open { uri, text });
     }
 
     pub fn close(&mut self, uri: &Uri) {
-        self.read.clear();
+        self.forget();
         self.open.remove(uri.as_str());
     }
 
-    /// Files changed on the disk.
+    /// Something changed, here or on the disk: all is looked at again.
     pub fn forget(&mut self) {
         self.read.clear();
+        self.folders.get_mut().clear();
     }
 
     /// Addresses of what is open.
@@ -157,9 +160,18 @@ impl Documents {
         }
     }
 
-    /// The folder of the business that a file belongs to: the nearest one above it with a business file, else the
-    /// project's `flows`, else the project, else the file's own.
+    /// The folder of the business that a file belongs to.
     fn folder(&self, path: &Path) -> PathBuf {
+        if let Some(known) = self.folders.borrow().get(path) {
+            return known.clone();
+        }
+        let found = self.find_folder(path);
+        self.folders.borrow_mut().insert(path.to_owned(), found.clone());
+        found
+    }
+
+    /// The nearest one above it with a business file, else the project's `flows`, else the project, else the file's own.
+    fn find_folder(&self, path: &Path) -> PathBuf {
         let own = path.parent().unwrap_or(path);
         let root = self.root.as_deref().filter(|root| own.starts_with(root));
         let above = own

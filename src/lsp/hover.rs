@@ -47,7 +47,7 @@ fn of_text(shown: &ShownText) -> String {
 }
 
 fn of_symbol(reading: &Reading, mention: &Mention) -> Option<String> {
-    let names = Names::of(&reading.tree);
+    let names = || Names::of(&reading.tree);
     let place = |span: Span| reading.sources.place(span).to_string();
     let mentioned = || {
         let all = reading
@@ -77,7 +77,7 @@ fn of_symbol(reading: &Reading, mention: &Mention) -> Option<String> {
             told
         }
         Symbol::Team(name) => {
-            let team = names.team(name)?;
+            let team = names().team(name)?;
             let hours: Vec<&str> = team
                 .hours
                 .iter()
@@ -95,7 +95,7 @@ fn of_symbol(reading: &Reading, mention: &Mention) -> Option<String> {
             )
         }
         Symbol::Topic(name) => {
-            let topic = names.topic(name)?;
+            let topic = names().topic(name)?;
             format!(
                 "**topic {name}** ({})\n\n{}",
                 place(topic.span),
@@ -103,7 +103,7 @@ fn of_symbol(reading: &Reading, mention: &Mention) -> Option<String> {
             )
         }
         Symbol::Template(name) => {
-            let template = names.template(name)?;
+            let template = names().template(name)?;
             let mut told = format!(
                 "**template {name}** {} ({})\n",
                 template.category.text,
@@ -115,7 +115,7 @@ fn of_symbol(reading: &Reading, mention: &Mention) -> Option<String> {
             told
         }
         Symbol::Service(name) => {
-            let service = names.service(name)?;
+            let service = names().service(name)?;
             format!(
                 "**service {name}** {} ({})",
                 service.url.source,
@@ -123,7 +123,7 @@ fn of_symbol(reading: &Reading, mention: &Mention) -> Option<String> {
             )
         }
         Symbol::Action(service, name) => {
-            let action = names.action(&[service.clone(), name.clone()])?;
+            let action = names().action(&[service.clone(), name.clone()])?;
             let method = match action.method {
                 Method::Get => "GET",
                 Method::Post => "POST",
@@ -146,7 +146,7 @@ fn of_symbol(reading: &Reading, mention: &Mention) -> Option<String> {
             told
         }
         Symbol::Field(name) => {
-            let field = names.field(name)?;
+            let field = names().field(name)?;
             format!(
                 "**{}** ({})\n\nremembered of the customer",
                 written(reading, field),

@@ -226,120 +226,99 @@ impl Server {
         Ok(match method.as_str() {
             "textDocument/completion" => {
                 let at = read::<CompletionParams>(request)?.text_document_position;
-                self.at(&at, |server, reading, file, offset| {
-                    json(&completion::completion(reading, server, file, offset))
-                })
+                json(&self.at(&at, |encoding, reading, file, offset| {
+                    completion::completion(reading, encoding, file, offset)
+                }))
             }
             "textDocument/definition" => {
                 let at = read::<GotoDefinitionParams>(request)?.text_document_position_params;
-                self.at(&at, |encoding, reading, file, offset| {
-                    json(&places(reading, encoding, file, offset, |mention| {
-                        mention.declares
-                    }))
-                })
+                json(&self.at(&at, |encoding, reading, file, offset| {
+                    places(reading, encoding, file, offset, |mention| mention.declares)
+                }))
             }
             "textDocument/references" => {
                 let params = read::<ReferenceParams>(request)?;
                 let all = params.context.include_declaration;
-                self.at(
-                    &params.text_document_position,
-                    |encoding, reading, file, offset| {
-                        json(&places(reading, encoding, file, offset, |mention| {
-                            all || !mention.declares
-                        }))
-                    },
-                )
+                let at = params.text_document_position;
+                json(&self.at(&at, |encoding, reading, file, offset| {
+                    places(reading, encoding, file, offset, |mention| {
+                        all || !mention.declares
+                    })
+                }))
             }
             "textDocument/hover" => {
                 let at = read::<HoverParams>(request)?.text_document_position_params;
-                self.at(&at, |encoding, reading, file, offset| {
-                    json(&hover::hover(reading, file, offset).map(|(value, span)| Hover {
+                json(&self.at(&at, |encoding, reading, file, offset| {
+                    hover::hover(reading, file, offset).map(|(value, span)| Hover {
                         contents: HoverContents::Markup(MarkupContent {
                             kind: MarkupKind::Markdown,
                             value,
                         }),
                         range: Some(encoding.range(reading.text(span.file), span.range())),
-                    }))
-                })
+                    })
+                }))
             }
             "textDocument/documentSymbol" => {
                 let params = read::<DocumentSymbolParams>(request)?;
                 let at = TextDocumentPositionParams::new(params.text_document, Position::default());
-                self.at(&at, |encoding, reading, file, _| {
-                    json(&symbols(reading, encoding, file))
-                })
+                json(&self.at(&at, |encoding, reading, file, _| symbols(reading, encoding, file)))
             }
             "textDocument/formatting" => {
                 let params = read::<DocumentFormattingParams>(request)?;
                 let at = TextDocumentPositionParams::new(params.text_document, Position::default());
-                self.at(&at, |encoding, reading, file, _| {
-                    json(&formatting(reading, encoding, file))
-                })
+                json(&self.at(&at, |encoding, reading, file, _| {
+                    formatting(reading, encoding, file)
+                }))
             }
             "textDocument/prepareRename" => {
                 let at = read::<TextDocumentPositionParams>(request)?;
-                self.at(&at, |encoding, reading, file, offset| {
+                json(&self.at(&at, |encoding, reading, file, offset| {
                     let mention = rename::renamable(reading, file, offset);
-                    json(&mention.map(|mention| encoding.range(reading.text(file), mention.span.range())))
-                })
+                    mention.map(|mention| encoding.range(reading.text(file), mention.span.range()))
+                }))
             }
             "textDocument/rename" => {
                 let params = read::<RenameParams>(request)?;
-                let name = params.new_name;
-                let renamed = self.at(
-                    &params.text_document_position,
-                    |encoding, reading, file, offset| match rename::rename(reading, file, offset, &name) {
-                        Ok(edits) => json(&Ok::<_, String>(actions::workspace_edit(
-                            reading, encoding, edits,
-                        ))),
-                        Err(why) => json(&Err::<(), _>(why)),
-                    },
-                );
-                match serde_json::from_value::<Result<Json, String>>(renamed) {
-                    Ok(Ok(edit)) => edit,
-                    Ok(Err(why)) => return Err(Refusal::Refused(why)),
-                    Err(_) => return Err(Refusal::Refused("this file is not open".to_owned())),
+                let at = params.text_document_position;
+                let renamed = self.at(&at, |encoding, reading, file, offset| {
+                    rename::rename(reading, file, offset, &params.new_name)
+                        .map(|edits| actions::workspace_edit(reading, encoding, edits))
+                });
+                match renamed {
+                    Some(Ok(edit)) => json(&edit),
+                    Some(Err(why)) => return Err(Refusal::Refused(why)),
+                    None => return Err(Refusal::Refused("this file is not open".to_owned())),
                 }
             }
             "textDocument/codeAction" => {
                 let params = read::<CodeActionParams>(request)?;
                 let at = TextDocumentPositionParams::new(params.text_document, params.range.start);
                 let (range, only) = (params.range, params.context.only);
-                self.at(&at, |encoding, reading, file, offset| {
+                json(&self.at(&at, |encoding, reading, file, offset| {
                     let end = encoding.offset(reading.text(file), range.end);
                     let wanted = |kind: &CodeActionKind| {
                         let within = |only: &CodeActionKind| kind.as_str().starts_with(only.as_str());
                         only.as_ref().is_none_or(|only| only.iter().any(within))
                     };
-                    json(&actions::actions(
-                        reading,
-                        encoding,
-                        file,
-                        offset..end.max(offset),
-                        &wanted,
-                    ))
-                })
+                    actions::actions(reading, encoding, file, offset..end.max(offset), &wanted)
+                }))
             }
             _ => return Err(Refusal::NoSuchRequest(method)),
         })
     }
 
-    /// What is found at a place; null if the file can't be found.
-    fn at(
+    /// What is found at a place; `None` if the file can't be found.
+    fn at<R>(
         &mut self,
         at: &TextDocumentPositionParams,
-        find: impl FnOnce(Encoding, &Reading, FileId, usize) -> Json,
-    ) -> Json {
+        find: impl FnOnce(Encoding, &Reading, FileId, usize) -> R,
+    ) -> Option<R> {
         let encoding = self.encoding;
         let uri = &at.text_document.uri;
-        let Some(reading) = self.documents.reading(uri) else {
-            return Json::Null;
-        };
-        let Some(file) = reading.file(uri) else {
-            return Json::Null;
-        };
+        let reading = self.documents.reading(uri)?;
+        let file = reading.file(uri)?;
         let offset = encoding.offset(reading.text(file), at.position);
-        find(encoding, reading, file, offset)
+        Some(find(encoding, reading, file, offset))
     }
 
     /// Tells the mistakes of every business that has a file open, and takes back those that are gone.
