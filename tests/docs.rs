@@ -163,7 +163,8 @@ fn every_file_and_metric_that_the_docs_name_exists() {
     let path = regex::Regex::new("`((?:deploy|docs|src|tests|flows)/[A-Za-z0-9_./-]+)`").expect("a pattern");
     let metric = regex::Regex::new("`(switchboard_[a-z_]+)").expect("a pattern");
     // The names stand in one place, each with its explanation; `tests/metrics.rs` holds the page against that.
-    let explained = std::fs::read_to_string(root().join("src/server/watch/metrics/mod.rs")).expect("the names");
+    let explained =
+        std::fs::read_to_string(root().join("src/server/watch/metrics/mod.rs")).expect("the names");
     for (page, text) in pages() {
         for found in path.captures_iter(&text) {
             assert!(

@@ -461,6 +461,24 @@ fn hovering_shows_the_text_as_the_customer_reads_it_and_its_count() {
 }
 
 #[test]
+fn hovering_a_sentence_of_the_defaults_shows_the_room_that_check_gives_it() {
+    let business = BUSINESS.replace("defaults\n", "defaults\n  closed \"We are closed.\"\n");
+    let mut editor = Editor::open(&[("flows/business.flow", &business), ("flows/front.flow", FRONT)]);
+    editor.did_open("flows/business.flow", &business);
+    for (words, shown) in [
+        // It goes out with the options of whatever was asked.
+        ("\"Please| say", "a question: 22/1024 characters"),
+        ("\"Something| went", "a message: 21/4096 characters"),
+        ("\"We are| closed", "a message: 14/4096 characters"),
+    ] {
+        let at = editor.at("flows/business.flow", &business, words);
+        let told = editor.ask("textDocument/hover", at);
+        let told = told["contents"]["value"].as_str().unwrap_or_default();
+        assert!(told.contains(shown), "{words}: {told}");
+    }
+}
+
+#[test]
 fn completion_offers_what_fits_at_the_place() {
     let mut editor = shop();
     let mut offered = |text: &str, cursor: &str| -> Vec<String> {

@@ -3,7 +3,7 @@
 use super::diagnostic::{Diagnostic, Severity};
 use super::program::{Expr, Op, Program, Text};
 use super::source::Sources;
-use super::{blocks, check, lower};
+use super::{blocks, check, lower, strings};
 
 /// What came of compiling.
 #[derive(Debug)]
@@ -29,13 +29,14 @@ pub struct Compiled {
 /// ```
 pub fn compile(sources: &Sources) -> Compiled {
     let (tree, mut found) = blocks::parse(sources);
-    found.extend(check::check_all(sources, &tree));
+    let pairs = strings::pairs_of_further(&tree);
+    found.extend(check::check_paired(sources, &tree, &pairs));
     let diagnostics = check::tidy(sources, found);
     let broken = diagnostics
         .iter()
         .any(|diagnostic| diagnostic.severity == Severity::Error);
     Compiled {
-        program: (!broken).then(|| lower::lower(sources, &tree)),
+        program: (!broken).then(|| lower::lower_paired(sources, &tree, &pairs)),
         diagnostics,
     }
 }

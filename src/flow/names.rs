@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use super::tree::{
-    Action, Field, Flow, FormOf, Knowledge, Phrase, Service, Step, Team, Template, Topic, Tree,
+    Action, Field, Flow, FormOf, Knowledge, Phrase, Service, Step, Target, TargetKind, Team, Template, Topic,
+    Tree,
 };
 
 /// Words that no value may be called: they mean something in expressions.
@@ -102,6 +103,22 @@ impl<'t> Names<'t> {
     pub fn step(&self, flow: usize, name: &Phrase) -> Option<&'t Step> {
         self.step_index(flow, name)
             .map(|index| &self.tree.flows[flow].steps[index])
+    }
+
+    /// The step that an arrow leads to, as its flow and its number there. `home`: the flow in which the arrow stands.
+    /// `None` if it leads to no step, or if there is none of that name.
+    pub fn aim(&self, home: Option<usize>, target: &Target) -> Option<(usize, usize)> {
+        match &target.kind {
+            TargetKind::Step(name) => home.and_then(|flow| Some((flow, self.step_index(flow, name)?))),
+            TargetKind::Start => Some((home?, 0)),
+            TargetKind::Flow(name, _) => Some((self.flow_index(name)?, 0)),
+            TargetKind::Again
+            | TargetKind::Resume
+            | TargetKind::Back
+            | TargetKind::Done(_)
+            | TargetKind::Close
+            | TargetKind::Handoff(_) => None,
+        }
     }
 
     pub fn team(&self, name: &str) -> Option<&'t Team> {

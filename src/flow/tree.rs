@@ -399,6 +399,36 @@ pub struct ByTemplate {
 }
 
 impl Question {
+    /// Without the lines underneath.
+    pub fn new(
+        word: QuestionWord,
+        name: Option<Name>,
+        form: Option<Name>,
+        prompt: Prompt,
+        block: Span,
+    ) -> Question {
+        Question {
+            word,
+            form,
+            name,
+            prompt,
+            header: None,
+            footer: None,
+            open: None,
+            options: Vec::new(),
+            accept: None,
+            checks: Vec::new(),
+            otherwise: None,
+            no_reply: Vec::new(),
+            none: None,
+            more: None,
+            finish: None,
+            again: None,
+            private: false,
+            block,
+        }
+    }
+
     /// The words it asks with; none if a template asks.
     pub fn words(&self) -> Option<&Text> {
         match &self.prompt {
@@ -522,6 +552,7 @@ pub struct Otherwise {
     pub span: Span,
 }
 
+/// `no reply in 10 minutes …`, and `no agent in 15 minutes …` while people have the chat.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NoReply {
     pub after: Duration,
@@ -605,17 +636,9 @@ pub struct Handoff {
     /// `when taken "…"`: said once, as soon as a person has the chat.
     pub when_taken: Option<Text>,
     /// `no agent in 15 minutes …`: while nobody has taken it.
-    pub no_agent: Vec<NoAgent>,
+    pub no_agent: Vec<NoReply>,
     /// `when returned …`: people give the chat back.
     pub when_returned: Option<Tail>,
-}
-
-/// `no agent in 15 minutes …`. Lines that run off their end leave the chat with people.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NoAgent {
-    pub after: Duration,
-    pub tail: Tail,
-    pub span: Span,
 }
 
 impl TriggerKind {

@@ -14,20 +14,12 @@ impl Cursor<'_> {
             match parsed {
                 Some(Parsed::About(mut topics)) => answer.about.append(&mut topics),
                 Some(Parsed::Never(mut texts)) => answer.never.append(&mut texts),
-                Some(Parsed::Style(text)) => {
-                    if self.first(&mut once, "style", next) {
-                        answer.style = Some(text);
-                    }
-                }
+                Some(Parsed::Style(text)) => self.set_once(&mut once, "style", next, &mut answer.style, text),
                 Some(Parsed::Length(most)) => {
-                    if self.first(&mut once, "at most", next) {
-                        answer.at_most = Some(most);
-                    }
+                    self.set_once(&mut once, "at most", next, &mut answer.at_most, most)
                 }
                 Some(Parsed::Replies(up_to)) => {
-                    if self.first(&mut once, "up to", next) {
-                        answer.up_to = Some(up_to);
-                    }
+                    self.set_once(&mut once, "up to", next, &mut answer.up_to, up_to)
                 }
                 Some(Parsed::MayRemember(mut fields)) => answer.remembers.append(&mut fields),
                 Some(Parsed::MayUse(mut actions)) => answer.uses.append(&mut actions),

@@ -73,27 +73,15 @@ impl<'a> Cursor<'a> {
                     question.options.push(*choice);
                 }
                 Some(Parsed::Section(text)) => section = Some(text),
-                Some(Parsed::None(mut tail)) => {
-                    let first = self.first(&mut once, "none", next);
-                    self.lines_under(&mut tail);
-                    if first {
-                        question.none = Some(tail);
-                    }
+                Some(Parsed::None(tail)) => {
+                    self.set_tail_once(&mut once, "none", next, &mut question.none, tail)
                 }
-                Some(Parsed::More(text)) => {
-                    if self.first(&mut once, "more", next) {
-                        question.more = Some(text);
-                    }
-                }
+                Some(Parsed::More(text)) => self.set_once(&mut once, "more", next, &mut question.more, text),
                 Some(Parsed::Finish(finish)) => {
-                    if self.first(&mut once, "finish", next) {
-                        question.finish = Some(finish);
-                    }
+                    self.set_once(&mut once, "finish", next, &mut question.finish, finish)
                 }
                 Some(Parsed::As(accept)) => {
-                    if self.first(&mut once, "as", next) {
-                        question.accept = Some(accept);
-                    }
+                    self.set_once(&mut once, "as", next, &mut question.accept, accept)
                 }
                 Some(Parsed::Check(check)) => question.checks.push(check),
                 Some(Parsed::Otherwise(mut otherwise)) => {
@@ -108,9 +96,7 @@ impl<'a> Cursor<'a> {
                     question.no_reply.push(no_reply);
                 }
                 Some(Parsed::Again(text)) => {
-                    if self.first(&mut once, "again", next) {
-                        question.again = Some(text);
-                    }
+                    self.set_once(&mut once, "again", next, &mut question.again, text)
                 }
                 Some(Parsed::Private) => {
                     if self.first(&mut once, "private", next) {
@@ -118,20 +104,12 @@ impl<'a> Cursor<'a> {
                     }
                 }
                 Some(Parsed::Header(text)) => {
-                    if self.first(&mut once, "header", next) {
-                        question.header = Some(text);
-                    }
+                    self.set_once(&mut once, "header", next, &mut question.header, text)
                 }
                 Some(Parsed::Footer(text)) => {
-                    if self.first(&mut once, "footer", next) {
-                        question.footer = Some(text);
-                    }
+                    self.set_once(&mut once, "footer", next, &mut question.footer, text)
                 }
-                Some(Parsed::Open(text)) => {
-                    if self.first(&mut once, "open", next) {
-                        question.open = Some(text);
-                    }
-                }
+                Some(Parsed::Open(text)) => self.set_once(&mut once, "open", next, &mut question.open, text),
                 _ => self.lines_under_a_broken_line(next, rule),
             }
         }
@@ -229,41 +207,25 @@ impl<'a> Cursor<'a> {
             let parsed = self.read(next, rule);
             self.pass(next, rule);
             match parsed {
-                Some(Parsed::Note(text)) => {
-                    if self.first(&mut once, "note", next) {
-                        handoff.note = Some(text);
-                    }
-                }
+                Some(Parsed::Note(text)) => self.set_once(&mut once, "note", next, &mut handoff.note, text),
                 Some(Parsed::Priority(priority)) => {
-                    if self.first(&mut once, "priority", next) {
-                        handoff.priority = Some(priority);
-                    }
+                    self.set_once(&mut once, "priority", next, &mut handoff.priority, priority)
                 }
-                Some(Parsed::WhenClosed(mut tail)) => {
-                    let first = self.first(&mut once, "when closed", next);
-                    self.lines_under(&mut tail);
-                    if first {
-                        handoff.when_closed = Some(tail);
-                    }
+                Some(Parsed::WhenClosed(tail)) => {
+                    self.set_tail_once(&mut once, "when closed", next, &mut handoff.when_closed, tail)
                 }
                 Some(Parsed::Assist) => {
                     handoff.assist |= self.first(&mut once, "assist", next);
                 }
                 Some(Parsed::WhenTaken(text)) => {
-                    if self.first(&mut once, "when taken", next) {
-                        handoff.when_taken = Some(text);
-                    }
+                    self.set_once(&mut once, "when taken", next, &mut handoff.when_taken, text)
                 }
                 Some(Parsed::NoAgent(mut line)) => {
                     self.lines_under(&mut line.tail);
-                    handoff.no_agent.push(*line);
+                    handoff.no_agent.push(line);
                 }
-                Some(Parsed::WhenReturned(mut tail)) => {
-                    let first = self.first(&mut once, "when returned", next);
-                    self.lines_under(&mut tail);
-                    if first {
-                        handoff.when_returned = Some(tail);
-                    }
+                Some(Parsed::WhenReturned(tail)) => {
+                    self.set_tail_once(&mut once, "when returned", next, &mut handoff.when_returned, tail)
                 }
                 _ => self.lines_under_a_broken_line(next, rule),
             }
@@ -297,6 +259,36 @@ impl<'a> Cursor<'a> {
                 once.seen.push((clause.to_owned(), span));
                 true
             }
+        }
+    }
+
+    /// Takes the value of a clause that stands once.
+    pub fn set_once<T>(
+        &mut self,
+        once: &mut Once,
+        clause: &str,
+        next: Next<'a>,
+        place: &mut Option<T>,
+        value: T,
+    ) {
+        if self.first(once, clause, next) {
+            *place = Some(value);
+        }
+    }
+
+    /// The same of a clause that may have lines under it.
+    fn set_tail_once(
+        &mut self,
+        once: &mut Once,
+        clause: &str,
+        next: Next<'a>,
+        place: &mut Option<Tail>,
+        mut tail: Tail,
+    ) {
+        let first = self.first(once, clause, next);
+        self.lines_under(&mut tail);
+        if first {
+            *place = Some(tail);
         }
     }
 

@@ -120,26 +120,7 @@ fn question(code: Code<'_>, rest: &str, prompt: Text) -> Question {
         _ => QuestionWord::Menu,
     };
     let span = prompt.span;
-    Question {
-        word,
-        form: None,
-        name: name(rest, span),
-        prompt: Prompt::Says(prompt),
-        header: None,
-        footer: None,
-        open: None,
-        options: Vec::new(),
-        accept: None,
-        checks: Vec::new(),
-        otherwise: None,
-        no_reply: Vec::new(),
-        none: None,
-        more: None,
-        finish: None,
-        again: None,
-        private: false,
-        block: span,
-    }
+    Question::new(word, name(rest, span), None, Prompt::Says(prompt), span)
 }
 
 fn name(rest: &str, span: Span) -> Option<Name> {

@@ -7,9 +7,13 @@ use super::paths::{first_line, takes_typed_answers};
 use super::walk::{self, Home};
 use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::source::Span;
-use crate::flow::tree::{Flow, Stmt, StmtKind, Tail, Target, TargetKind};
+use crate::flow::tree::{Flow, Stmt, StmtKind, Tail, Target, TargetKind, Template};
 
 pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
+    let mut templates = shop.tree.business.iter().flat_map(|business| &business.templates);
+    if !templates.any(promotes) {
+        return;
+    }
     let mut promoting: Vec<Option<Span>> = vec![None; shop.tree.flows.len()];
     walk::statements(shop.tree, |home, stmt| {
         if let (Some(flow), true) = (home.flow, is_promotion(shop, stmt)) {
@@ -79,18 +83,14 @@ fn is_front_door(shop: &Shop, flow: &Flow, index: usize) -> bool {
     named.map_or(index == 0, |named| named.slug == flow.name.slug) && !flow.called
 }
 
-/// Sends a template of the category `marketing`.
+/// Of the category `marketing`.
+fn promotes(template: &Template) -> bool {
+    template.category.text == "marketing"
+}
+
 fn is_promotion(shop: &Shop, stmt: &Stmt) -> bool {
-    sent_template(stmt).is_some_and(|name| {
-        let business = shop.tree.business.as_ref();
-        let template = business.and_then(|business| {
-            business
-                .templates
-                .iter()
-                .find(|template| template.name.text == name)
-        });
-        template.is_some_and(|template| template.category.text == "marketing")
-    })
+    let template = sent_template(stmt).and_then(|name| shop.names.template(name));
+    template.is_some_and(promotes)
 }
 
 fn sent_template(stmt: &Stmt) -> Option<&str> {
@@ -206,31 +206,8 @@ impl Ways<'_, '_> {
     }
 
     fn target(&mut self, home: Home, target: &Target) {
-        match &target.kind {
-            TargetKind::Step(name) => {
-                let step = home
-                    .flow
-                    .and_then(|flow| Some((flow, self.shop.names.step_index(flow, name)?)));
-                if let Some((flow, step)) = step {
-                    self.step(flow, step);
-                }
-            }
-            TargetKind::Flow(name, _) => {
-                if let Some(flow) = self.shop.names.flow_index(name) {
-                    self.step(flow, 0);
-                }
-            }
-            TargetKind::Start => {
-                if let Some(flow) = home.flow {
-                    self.step(flow, 0);
-                }
-            }
-            TargetKind::Again
-            | TargetKind::Resume
-            | TargetKind::Back
-            | TargetKind::Done(_)
-            | TargetKind::Close
-            | TargetKind::Handoff(_) => {}
+        if let Some((flow, step)) = self.shop.names.aim(home.flow, target) {
+            self.step(flow, step);
         }
     }
 }
@@ -241,10 +218,15 @@ fn subscribes(flow: &Flow) -> bool {
     })
 }
 
+/// The lines of its steps and of its `on`s.
+fn bodies(flow: &Flow) -> impl Iterator<Item = &Vec<Stmt>> {
+    let steps = flow.steps.iter().map(|step| &step.body);
+    steps.chain(flow.ons.iter().map(|on| &on.body))
+}
+
 fn holds(flow: &Flow, wanted: &dyn Fn(&Stmt) -> bool) -> bool {
     let mut found = false;
-    let bodies = flow.steps.iter().map(|step| &step.body);
-    for body in bodies.chain(flow.ons.iter().map(|on| &on.body)) {
+    for body in bodies(flow) {
         walk::in_body(body, &mut |stmt| found |= wanted(stmt));
     }
     found
@@ -272,12 +254,7 @@ fn can_end(shop: &Shop, flow: usize) -> bool {
         if holds(flow, &ends) {
             return true;
         }
-        for body in flow
-            .steps
-            .iter()
-            .map(|step| &step.body)
-            .chain(flow.ons.iter().map(|on| &on.body))
-        {
+        for body in bodies(flow) {
             walk::in_body(body, &mut |stmt| lead_on(shop, stmt, &mut seen, &mut open));
         }
     }

@@ -33,26 +33,9 @@ pub(super) fn check<'t>(shop: &Shop<'t>, samples: &Samples<'t, '_>, found: &mut 
             _ => {}
         }
     });
-    let Some(business) = &shop.tree.business else {
-        return;
-    };
-    let defaults = &business.defaults;
-    let mut default = |role, text: &'t Text| length(shop, samples, None, role, None, text, found);
-    // It goes out with the options of whatever question was asked.
-    let otherwise = defaults
-        .otherwise
-        .iter()
-        .filter_map(|line| line.tail.say.as_ref());
-    otherwise.for_each(|text| default(Role::Prompt, text));
-    let others = defaults
-        .no_reply
-        .iter()
-        .map(|line| &line.tail)
-        .chain(&defaults.problem);
-    others
-        .filter_map(|tail| tail.say.as_ref())
-        .chain(&defaults.closed)
-        .for_each(|text| default(Role::Say, text));
+    for (role, text) in walk::default_texts(shop.tree) {
+        length(shop, samples, None, role, None, text, found);
+    }
 }
 
 // ───────── F302 ─────────
@@ -147,19 +130,7 @@ fn length<'t>(
     let Some(too_long) = too_long(shop, samples, flow, role, question, text, &as_written) else {
         return;
     };
-    let what = too_long.what;
-    let message = match too_long.severity {
-        Severity::Error => format!("{what} is too long"),
-        Severity::Warning | Severity::Hint => format!("{what} may be too long"),
-    };
-    let mut diagnostic =
-        Diagnostic::new(Code::F302, text.span, message, too_long.label()).severity(too_long.severity);
-    if let Some(shown) = &too_long.filled {
-        diagnostic = diagnostic.note(format!(
-            "Filled in with typical values it reads: {}",
-            excerpt(shown)
-        ));
-    }
+    let diagnostic = too_long.told(text.span, None, excerpt);
     found.push(diagnostic.note(advice(
         shop.limits,
         role,
@@ -173,18 +144,36 @@ fn length<'t>(
 pub(super) struct TooLong {
     pub severity: Severity,
     /// "a button".
-    pub what: &'static str,
+    what: &'static str,
     takes: &'static str,
     limit: usize,
     count: usize,
     /// Unicode scalars, if only emoji that count double are too many.
     scalars: usize,
     /// The text with typical values in its blanks.
-    pub filled: Option<String>,
+    filled: Option<String>,
 }
 
 impl TooLong {
-    pub fn label(&self) -> String {
+    /// What is said about it, before any advice. `language`: of a translation.
+    pub fn told(&self, at: Span, language: Option<&str>, excerpt: fn(&str) -> String) -> Diagnostic {
+        let is = match self.severity {
+            Severity::Error => "is",
+            Severity::Warning | Severity::Hint => "may be",
+        };
+        let within = language.map_or_else(String::new, |language| format!(" in {language}"));
+        let message = format!("{} {is} too long{within}", self.what);
+        let told = Diagnostic::new(Code::F302, at, message, self.label()).severity(self.severity);
+        match &self.filled {
+            Some(shown) => told.note(format!(
+                "Filled in with typical values it reads: {}",
+                excerpt(shown)
+            )),
+            None => told,
+        }
+    }
+
+    fn label(&self) -> String {
         let TooLong {
             takes, limit, count, ..
         } = self;

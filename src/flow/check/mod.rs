@@ -32,6 +32,7 @@ use std::collections::HashMap;
 use super::diagnostic::{Code, Diagnostic, Severity};
 use super::names::Names;
 use super::source::{FileId, Sources, Span};
+use super::strings::{Pairs, pairs_of_further};
 use super::tree::Tree;
 use crate::message::Limits;
 
@@ -42,8 +43,13 @@ pub fn check(sources: &Sources, tree: &Tree) -> Vec<Diagnostic> {
     tidy(sources, check_all(sources, tree))
 }
 
-/// As [`check`], before sorting: for [`super::compile`], which adds what the parser found.
+/// As [`check`], before sorting, for whoever adds what the parser found.
 pub fn check_all(sources: &Sources, tree: &Tree) -> Vec<Diagnostic> {
+    check_paired(sources, tree, &pairs_of_further(tree))
+}
+
+/// The same, of a business whose texts have found their translations.
+pub(super) fn check_paired<'t>(sources: &Sources, tree: &'t Tree, pairs: &[Pairs<'t>]) -> Vec<Diagnostic> {
     let names = Names::of(tree);
     let shop = Shop {
         sources,
@@ -64,7 +70,7 @@ pub fn check_all(sources: &Sources, tree: &Tree) -> Vec<Diagnostic> {
     let values = values::Values::of(&shop);
     let (mut blanks, samples) = texts::check(&shop, &values, &mut found);
     private::check(&shop, &blanks, &mut found);
-    translations::check(&shop, &values, &mut blanks, &mut found);
+    translations::check(&shop, pairs, &values, &mut blanks, &mut found);
     limits::check(&shop, &samples, &mut found);
     options::check(&shop, &mut found);
     mentions::check(&shop, &values, &blanks, &mut found);

@@ -1,8 +1,6 @@
 //! Answers to `private` questions (F406): they stay out of messages, memory and notes, and are gone when the flow is
 //! done. They may be compared, and given to a service.
 
-use std::collections::HashSet;
-
 use super::blanks::{self, Blanks};
 use super::walk::{self, Role};
 use super::{Shop, paths::first_line};
@@ -163,21 +161,15 @@ fn secrets<'t>(shop: &Shop<'t>) -> Vec<Secrets<'t>> {
     }
     let none = Blanks::default();
     // A copy of a copy is found in the next round; each round finds one or is the last.
-    let mut done: HashSet<usize> = HashSet::new();
     loop {
-        let found = copies
-            .iter()
-            .enumerate()
-            .find_map(|(index, (flow, name, value))| {
-                let fresh =
-                    !done.contains(&index) && !secrets[*flow].0.iter().any(|secret| secret.name == *name);
-                let (secret, _) = fresh.then(|| secrets[*flow].in_expr(value, &none))??;
-                Some((index, *flow, *name, secret.asked))
-            });
-        let Some((index, flow, name, asked)) = found else {
+        let found = copies.iter().find_map(|(flow, name, value)| {
+            let known = secrets[*flow].0.iter().any(|secret| secret.name == *name);
+            let (secret, _) = (!known).then(|| secrets[*flow].in_expr(value, &none))??;
+            Some((*flow, *name, secret.asked))
+        });
+        let Some((flow, name, asked)) = found else {
             return secrets;
         };
-        done.insert(index);
         secrets[flow].0.push(Secret { name, asked });
     }
 }

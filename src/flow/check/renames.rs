@@ -14,24 +14,20 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
             let Some(was) = &step.was else { continue };
             let there = flow.steps.iter().find(|other| other.name.slug == was.slug);
             if let Some(there) = there {
-                let itself = there.name.span == step.name.span;
-                let (label, help) = match itself {
-                    true => ("it has this name now", "Take the `(was …)` away."),
-                    false => (
-                        "this step has the name",
-                        "People who wait there would be led elsewhere. Name the step that this one really was, or take the `(was …)` away.",
-                    ),
-                };
-                let mut diagnostic = Diagnostic::new(
+                let diagnostic = Diagnostic::new(
                     Code::F802,
                     was.span,
                     format!("the step {:?} is still there", was.words),
                     "named as an earlier name here",
                 );
-                if !itself {
-                    diagnostic = diagnostic.label(there.name.span, label);
-                }
-                found.push(diagnostic.note(help));
+                let itself = there.name.span == step.name.span;
+                found.push(if itself {
+                    diagnostic.note("Take the `(was …)` away.")
+                } else {
+                    diagnostic
+                        .label(there.name.span, "this step has the name")
+                        .note("People who wait there would be led elsewhere. Name the step that this one really was, or take the `(was …)` away.")
+                });
             } else if let Some(first) = taken.insert(was.slug.as_str(), was.span) {
                 found.push(
                     Diagnostic::new(

@@ -42,8 +42,6 @@ pub fn shown_at(sources: &Sources, tree: &Tree, file: FileId, offset: u32) -> Op
         names: &names,
         limits: &Limits::META,
     };
-    let values = Values::of(&shop);
-    let samples = Samples::of(&shop, &values);
     let here = |text: &Text| text.span.file == file && text.span.start <= offset && offset < text.span.end;
     let room =
         |role, question| limits::limit(&shop, role, question, &|_| None).map(|(most, what, _)| (most, what));
@@ -63,16 +61,18 @@ pub fn shown_at(sources: &Sources, tree: &Tree, file: FileId, offset: u32) -> Op
             }
         });
     });
-    for text in walk::default_tails(tree).filter_map(|tail| tail.say.as_ref()) {
+    for (role, text) in walk::default_texts(tree) {
         if here(text) {
             found = Some(Found {
                 flow: None,
-                room: room(walk::Role::Say, None),
+                room: room(role, None),
                 text,
             });
         }
     }
     let Found { flow, room, text } = found?;
+    let values = Values::of(&shop);
+    let samples = Samples::of(&shop, &values);
     let filled = samples.fill(flow, text).ok()?;
     Some(ShownText {
         span: text.span,

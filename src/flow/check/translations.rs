@@ -10,14 +10,14 @@ use super::texts::{self, Samples};
 use super::values::{Meaning, Values, has_blanks};
 use super::walk::Role;
 use super::{Shop, and_list};
-use crate::flow::diagnostic::{Code, Diagnostic, Severity};
+use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::fold;
 use crate::flow::locale::name_of;
 use crate::flow::names::nearest;
 use crate::flow::source::Span;
 use crate::flow::strings::pair::{Fit, Paired};
 use crate::flow::strings::units::{Unit, UnitKind};
-use crate::flow::strings::{Pairs, pairs_of_further, same_language};
+use crate::flow::strings::{Pairs, same_language};
 use crate::flow::template::UsedPath;
 use crate::flow::tree::{Question, Strings, Text, Translation};
 
@@ -26,6 +26,7 @@ const FEW: usize = 3;
 
 pub(super) fn check<'t>(
     shop: &Shop<'t>,
+    pairs: &[Pairs<'t>],
     values: &Values<'t>,
     blanks: &mut Blanks<'t>,
     found: &mut Vec<Diagnostic>,
@@ -37,19 +38,18 @@ pub(super) fn check<'t>(
         .flat_map(|business| &business.languages)
         .map(|name| name.text.as_str())
         .collect();
-    let pairs = pairs_of_further(tree);
     for strings in &tree.strings {
         if let Some(why) = says_nothing(shop, strings, &languages) {
             found.push(why);
         }
     }
     let further = languages.get(1..).unwrap_or_default();
-    for pairs in &pairs {
+    for pairs in pairs {
         untranslated_files(shop, pairs, further, found);
     }
     for language in further {
         let samples = Samples::in_language(values, language);
-        for pairs in &pairs {
+        for pairs in pairs {
             let paired = pairs
                 .languages
                 .iter()
@@ -61,7 +61,7 @@ pub(super) fn check<'t>(
                     language: name_of(language),
                     pairs,
                     paired,
-                    said: said_in(pairs, paired),
+                    said: pairs.said(paired).collect(),
                 };
                 file.check(blanks, &samples, found);
             }
@@ -146,15 +146,6 @@ fn heading(shop: &Shop, pairs: &Pairs) -> Span {
         .unwrap_or_else(|| Span::new(pairs.file, 0, 0))
 }
 
-/// What is said for each unit in the language: the translation that has words.
-fn said_in<'t>(pairs: &Pairs<'t>, paired: &Paired<'t>) -> HashMap<Span, &'t Translation> {
-    let filled = pairs.units.iter().zip(&paired.found).filter_map(|(unit, one)| {
-        let (entry, _) = (*one)?;
-        entry.is_filled().then_some((unit.span, entry))
-    });
-    filled.collect()
-}
-
 /// The translations of one file into one language.
 struct File<'a, 't> {
     shop: &'a Shop<'t>,
@@ -195,15 +186,10 @@ impl<'t> File<'_, 't> {
                         );
                     }
                     if let Some(also) = entry.also.first().filter(|_| role != Role::Label) {
-                        found.push(
-                            Diagnostic::new(
-                                Code::F001,
-                                also.span,
-                                "only options have further words",
-                                "this is no option's translation",
-                            )
-                            .note("A message is said as it is. Leave `also` out."),
-                        );
+                        found.push(of_no_option(
+                            also,
+                            "A message is said as it is. Leave `also` out.",
+                        ));
                     }
                     self.blanks(unit, source, text, blanks, samples, found);
                     self.length(unit, role, question, text, source, samples, found);
@@ -340,13 +326,12 @@ impl<'t> File<'_, 't> {
         if found.len() > before {
             return;
         }
-        let uses = |read: &Blanks, text: &Text| read.uses(text).to_vec();
         if has_blanks(source) {
             read.read(source);
         }
-        let (ours, theirs) = (uses(read, source), uses(read, text));
-        for used in &theirs {
-            if let Some(why) = self.may_fail(unit, &ours, used, text) {
+        let (ours, theirs) = (read.uses(source), read.uses(text));
+        for used in theirs {
+            if let Some(why) = self.may_fail(unit, ours, used, text) {
                 found.push(why);
             }
         }
@@ -439,24 +424,11 @@ impl<'t> File<'_, 't> {
         found: &mut Vec<Diagnostic>,
     ) {
         let labels = |text: &Text| -> Option<&'t Text> { self.said.get(&text.span)?.texts.first() };
-        let place = self.shop.sources.place(source.span);
-        let original = excerpt(&source.source);
         let too_long = limits::too_long(self.shop, samples, unit.flow, role, question, text, &labels);
         let Some(too_long) = too_long else { return };
-        let (error, what) = (too_long.severity == Severity::Error, too_long.what);
-        let message = if error {
-            format!("{what} is too long in {}", self.language)
-        } else {
-            format!("{what} may be too long in {}", self.language)
-        };
-        let mut diagnostic =
-            Diagnostic::new(Code::F302, text.span, message, too_long.label()).severity(too_long.severity);
-        if let Some(shown) = &too_long.filled {
-            diagnostic = diagnostic.note(format!(
-                "Filled in with typical values it reads: {}",
-                excerpt(shown)
-            ));
-        }
+        let place = self.shop.sources.place(source.span);
+        let original = excerpt(&source.source);
+        let diagnostic = too_long.told(text.span, Some(&self.language), excerpt);
         let fits = match limits::too_long(self.shop, samples, unit.flow, role, question, source, &|_| None) {
             None => ", which fits",
             Some(_) => "",
@@ -544,16 +516,20 @@ fn only_words(entry: &Translation, what: &str, found: &mut Vec<Diagnostic>) {
         );
     }
     if let Some(also) = entry.also.first() {
-        found.push(
-            Diagnostic::new(
-                Code::F001,
-                also.span,
-                "only options have further words",
-                "this is no option's translation",
-            )
-            .note("Of words that start something, put it behind the others, with a comma."),
-        );
+        let instead = "Of words that start something, put it behind the others, with a comma.";
+        found.push(of_no_option(also, instead));
     }
+}
+
+/// `also` behind what is no option.
+fn of_no_option(also: &Text, instead: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::F001,
+        also.span,
+        "only options have further words",
+        "this is no option's translation",
+    )
+    .note(instead)
 }
 
 /// Key and texts of an entry.

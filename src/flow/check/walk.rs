@@ -162,6 +162,21 @@ pub(crate) fn default_tails(tree: &Tree) -> impl Iterator<Item = &Tail> {
     })
 }
 
+/// The sentences of the business's defaults, with what they are.
+pub(crate) fn default_texts(tree: &Tree) -> impl Iterator<Item = (Role, &Text)> {
+    tree.business.iter().flat_map(|business| {
+        let defaults = &business.defaults;
+        // It goes out with the options of whatever question was asked.
+        let otherwise = defaults.otherwise.iter().map(|line| (Role::Prompt, &line.tail));
+        let no_reply = defaults.no_reply.iter().map(|line| (Role::Say, &line.tail));
+        let problem = defaults.problem.iter().map(|tail| (Role::Say, tail));
+        let tails = otherwise.chain(no_reply).chain(problem);
+        tails
+            .filter_map(|(role, tail)| Some((role, tail.say.as_ref()?)))
+            .chain(defaults.closed.iter().map(|text| (Role::Say, text)))
+    })
+}
+
 /// The arrows that a statement has itself, not those of statements inside it.
 pub(crate) fn arrows(stmt: &Stmt) -> Vec<&Target> {
     match &stmt.kind {

@@ -9,7 +9,7 @@ use super::paths::first_line;
 use super::walk::{self, Home};
 use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::source::Span;
-use crate::flow::tree::{Due, Stmt, StmtKind, Tail, Target, TargetKind, Trigger, TriggerKind};
+use crate::flow::tree::{Due, NoReply, Stmt, StmtKind, Tail, Target, TargetKind, Trigger, TriggerKind};
 
 const WINDOW: Duration = Duration::from_secs(24 * 3600);
 
@@ -25,17 +25,17 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
         }
         StmtKind::Question(question) => {
             for line in &question.no_reply {
-                silence(shop, home, (line.after, &line.tail, line.span), found);
+                silence(shop, home, line, found);
             }
         }
         StmtKind::Handoff(handoff) => {
             for line in &handoff.no_agent {
-                silence(shop, home, (line.after, &line.tail, line.span), found);
+                silence(shop, home, line, found);
             }
         }
         StmtKind::Answer(answer) => {
             for line in &answer.no_reply {
-                silence(shop, home, (line.after, &line.tail, line.span), found);
+                silence(shop, home, line, found);
             }
         }
         _ => {}
@@ -61,21 +61,22 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
     if let Some(business) = &shop.tree.business {
         let lines = &business.defaults.no_reply;
         for line in lines {
-            silence(shop, home, (line.after, &line.tail, line.span), found);
+            silence(shop, home, line, found);
         }
     }
 }
 
 /// A line that runs after some time without the customer.
-type Silence<'t> = (Duration, &'t Tail, Span);
-
-fn silence(shop: &Shop, home: Home, (after, tail, span): Silence<'_>, found: &mut Vec<Diagnostic>) {
-    if after < WINDOW {
+fn silence(shop: &Shop, home: Home, line: &NoReply, found: &mut Vec<Diagnostic>) {
+    if line.after < WINDOW {
         return;
     }
     let mut way = Way::new(shop, home);
-    way.tail(tail);
-    found.extend(way.first.map(|at| told(shop, span, at, "after such a silence")));
+    way.tail(&line.tail);
+    found.extend(
+        way.first
+            .map(|at| told(shop, line.span, at, "after such a silence")),
+    );
 }
 
 fn told(shop: &Shop, plan: Span, message: Span, when: &str) -> Diagnostic {
@@ -133,21 +134,14 @@ impl<'w, 't> Way<'w, 't> {
     }
 
     fn target(&mut self, target: &Target) {
-        let place = match &target.kind {
-            TargetKind::Step(name) => self
-                .home
-                .flow
-                .and_then(|flow| Some((flow, self.shop.names.step_index(flow, name)?))),
-            TargetKind::Flow(name, _) => self.shop.names.flow_index(name).map(|flow| (flow, 0)),
-            TargetKind::Start => self.home.flow.map(|flow| (flow, 0)),
-            // The question itself is asked again.
-            TargetKind::Again | TargetKind::Resume | TargetKind::Back => {
-                self.says(target.span);
-                None
-            }
-            TargetKind::Done(_) | TargetKind::Close | TargetKind::Handoff(_) => None,
-        };
-        if let Some((flow, step)) = place {
+        let asks_again = matches!(
+            target.kind,
+            TargetKind::Again | TargetKind::Resume | TargetKind::Back
+        );
+        if asks_again {
+            self.says(target.span);
+        }
+        if let Some((flow, step)) = self.shop.names.aim(self.home.flow, target) {
             self.step(flow, step);
         }
     }

@@ -1,8 +1,8 @@
 //! What leaves the flow and comes back: service calls, sub-flows, handoffs.
 
 use super::Lowering;
-use super::tail::{Ending, leads_somewhere};
-use crate::flow::program::{Call, Fetch, Human, Op, Pc, Place, Silence, StateKind};
+use super::tail::Ending;
+use crate::flow::program::{Call, Fetch, Human, Op, Pc, Place, StateKind};
 use crate::flow::tree::{self, Do, Handoff, OutcomeKind};
 
 impl Lowering<'_> {
@@ -19,11 +19,7 @@ impl Lowering<'_> {
         let mut statuses: Vec<(u16, Pc)> = Vec::new();
         for outcome in &fetch.outcomes {
             let place = self.place(outcome.span);
-            // A line with nothing behind it still is a line: it goes on after the block.
-            let run = match self.tail(&outcome.tail, place, Ending::Next, &mut to_next) {
-                Some(run) => run,
-                None => self.way(&outcome.tail, place, Ending::Next, &mut to_next),
-            };
+            let run = self.always(&outcome.tail, place, Ending::Next, &mut to_next);
             match outcome.kind {
                 OutcomeKind::NotFound => not_found = not_found.or(Some(run)),
                 OutcomeKind::Refused => refused = refused.or(Some(run)),
@@ -76,21 +72,7 @@ impl Lowering<'_> {
             .as_ref()
             .and_then(|tail| self.tail(tail, place, Ending::Finish, &mut Vec::new()));
         let when_taken = self.optional_text(handoff.when_taken.as_ref());
-        let mut no_agent: Vec<Silence> = handoff
-            .no_agent
-            .iter()
-            .map(|line| {
-                let place = self.place(line.span);
-                let say = self.optional_text(line.tail.say.as_ref());
-                let leads = leads_somewhere(&line.tail);
-                Silence {
-                    after_seconds: line.after.as_secs(),
-                    say,
-                    run: leads.then(|| self.way(&line.tail, place, Ending::Wait, &mut Vec::new())),
-                }
-            })
-            .collect();
-        no_agent.sort_by_key(|line| line.after_seconds);
+        let no_agent = self.silence(&handoff.no_agent);
         let when_returned = handoff
             .when_returned
             .as_ref()

@@ -2,7 +2,7 @@
 
 use super::tail::Ending;
 use super::{Lowering, Then};
-use crate::flow::program::{Answer, Form, Message, Op, Otherwise, Pc, Place, Question, StateKind};
+use crate::flow::program::{Answer, Form, Message, Op, Otherwise, Place, Question, StateKind};
 use crate::flow::source::Span;
 use crate::flow::tree::{self, AnswerExitKind, Kind, Text};
 
@@ -95,14 +95,6 @@ impl Lowering<'_> {
         };
         self.close_state(reply, StateKind::Question(Box::new(question)));
         if goes_on { Then::GoesOn } else { Then::Ends }
-    }
-
-    /// As [`Lowering::tail`], also of a line with nothing behind it.
-    fn always(&mut self, tail: &tree::Tail, place: Place, ending: Ending, to_next: &mut Vec<Pc>) -> Pc {
-        match self.tail(tail, place, ending, to_next) {
-            Some(run) => run,
-            None => self.way(tail, place, ending, to_next),
-        }
     }
 
     fn off_topic(&mut self, exit: &tree::AnswerExit) -> Otherwise {

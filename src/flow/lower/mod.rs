@@ -45,6 +45,7 @@ use super::program::{
     StateKind, Step, StepIx, Text,
 };
 use super::source::{Sources, Span};
+use super::strings::{Pairs, pairs_of_further};
 use super::tree::Tree;
 use defaults::Inherited;
 use names::Names;
@@ -52,9 +53,13 @@ use wording::Words;
 
 /// Makes the program of a business. The same sources give the same bytes.
 pub fn lower(sources: &Sources, tree: &Tree) -> Program {
+    lower_paired(sources, tree, &pairs_of_further(tree))
+}
+
+/// The same, of a business whose texts have found their translations.
+pub(super) fn lower_paired<'t>(sources: &'t Sources, tree: &'t Tree, pairs: &[Pairs<'t>]) -> Program {
     let mut lowering = Lowering::new(sources, Names::of(tree));
-    let pairs = crate::flow::strings::pairs_of_further(tree);
-    lowering.words = Words::of(tree, &pairs);
+    lowering.words = Words::of(tree, pairs);
     let business = lowering.business(tree.business.as_ref());
     for (flow, index) in tree.flows.iter().zip(0..) {
         lowering.flow(flow, index);

@@ -59,14 +59,10 @@ impl Lowering<'_> {
         let mut to_next = Vec::new();
         let mut options = self.options(&question.options, &mut to_next);
         options.extend(finish);
-        let none =
-            question
-                .none
-                .as_ref()
-                .map(|tail| match self.tail(tail, place, Ending::Next, &mut to_next) {
-                    Some(run) => run,
-                    None => self.way(tail, place, Ending::Next, &mut to_next),
-                });
+        let none = question
+            .none
+            .as_ref()
+            .map(|tail| self.always(tail, place, Ending::Next, &mut to_next));
         let checks = question
             .checks
             .iter()

@@ -38,6 +38,14 @@ impl Lowering<'_> {
         Some(start)
     }
 
+    /// As [`Lowering::tail`], also of a line with nothing behind it: it still is a line, and goes on.
+    pub(super) fn always(&mut self, tail: &Tail, place: Place, ending: Ending, to_next: &mut Vec<Pc>) -> Pc {
+        match self.tail(tail, place, ending, to_next) {
+            Some(run) => run,
+            None => self.way(tail, place, ending, to_next),
+        }
+    }
+
     /// The code of a tail without its sentence: lines and arrow, then `ending` if they don't lead away.
     pub(super) fn way(&mut self, tail: &Tail, place: Place, ending: Ending, to_next: &mut Vec<Pc>) -> Pc {
         let start = self.here();

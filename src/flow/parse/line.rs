@@ -10,9 +10,9 @@ use super::{CALLS, Code, Grammar, Notes, Rule, mistake};
 use crate::flow::diagnostic::Diagnostic;
 use crate::flow::source::Span;
 use crate::flow::tree::{
-    Accept, AnswerExit, Check, Choice, Expr, Field, Finish, Hours, Knowledge, Name, NoAgent, NoReply,
-    OldButtons, Otherwise, Outcome, Path, Phrase, Priority, Share, Starts, StmtKind, Tail, Target, Text,
-    Topic, Trigger, UpTo,
+    Accept, AnswerExit, Check, Choice, Expr, Field, Finish, Hours, Knowledge, Name, NoReply, OldButtons,
+    Otherwise, Outcome, Path, Phrase, Priority, Share, Starts, StmtKind, Tail, Target, Text, Topic, Trigger,
+    UpTo,
 };
 use crate::flow::tree::{Arg, Method};
 
@@ -84,7 +84,7 @@ pub enum Parsed {
     WhenClosed(Tail),
     Assist,
     WhenTaken(Text),
-    NoAgent(Box<NoAgent>),
+    NoAgent(NoReply),
     WhenReturned(Tail),
     // the business file
     Business(Text),
@@ -281,11 +281,11 @@ impl Reader<'_, '_, '_> {
             Rule::no_agent_line => {
                 self.take(Rule::k_agent);
                 self.take(Rule::k_in);
-                Parsed::NoAgent(Box::new(NoAgent {
+                Parsed::NoAgent(NoReply {
                     after: self.wait(),
                     tail: self.tail(),
                     span: whole,
-                }))
+                })
             }
             Rule::when_returned_line => {
                 self.take(Rule::k_returned);

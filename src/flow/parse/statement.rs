@@ -620,24 +620,6 @@ fn question_of(
     prompt: Prompt,
     block: Span,
 ) -> Parsed {
-    Parsed::Statement(StmtKind::Question(Box::new(Question {
-        word,
-        form,
-        name,
-        prompt,
-        header: None,
-        footer: None,
-        open: None,
-        options: Vec::new(),
-        accept: None,
-        checks: Vec::new(),
-        otherwise: None,
-        no_reply: Vec::new(),
-        none: None,
-        more: None,
-        finish: None,
-        again: None,
-        private: false,
-        block,
-    })))
+    let question = Question::new(word, name, form, prompt, block);
+    Parsed::Statement(StmtKind::Question(Box::new(question)))
 }

@@ -34,6 +34,20 @@ pub struct Pairs<'t> {
     pub languages: Vec<Paired<'t>>,
 }
 
+impl<'t> Pairs<'t> {
+    /// What is said in a language, by the place of what it translates: the translations that have words.
+    pub(in crate::flow) fn said<'p>(
+        &'p self,
+        paired: &'p Paired<'t>,
+    ) -> impl Iterator<Item = (Span, &'t Translation)> + use<'p, 't> {
+        let pairs = self.units.iter().zip(&paired.found);
+        pairs.filter_map(|(unit, one)| {
+            let (entry, _) = (*one)?;
+            entry.is_filled().then_some((unit.span, entry))
+        })
+    }
+}
+
 /// All files that have texts, in the order of their ids.
 pub fn pairs_of(tree: &Tree) -> Vec<Pairs<'_>> {
     let mut files: Vec<FileId> = tree.flows.iter().map(|flow| flow.file).collect();
@@ -146,11 +160,7 @@ pub(in crate::flow) fn by_span<'t>(pairs: &[Pairs<'t>], language: &str) -> BySpa
             .iter()
             .filter(|paired| super::same_language(&paired.strings.language, language));
         for paired in paired {
-            for (unit, one) in pairs.units.iter().zip(&paired.found) {
-                if let Some((entry, _)) = one.filter(|(entry, _)| entry.is_filled()) {
-                    found.insert(unit.span, entry);
-                }
-            }
+            found.extend(pairs.said(paired));
         }
     }
     found

@@ -593,32 +593,11 @@ impl<'c, 't> Walk<'c, 't> {
 
     fn go(&mut self, target: &Target, known: &Bits) {
         self.args(walk::target_args(target), known);
-        match &target.kind {
-            TargetKind::Step(name) => {
-                if let Some((flow, step)) = self
-                    .home
-                    .flow
-                    .and_then(|flow| Some((flow, self.shop.names.step_index(flow, name)?)))
-                {
-                    self.arrive(flow, step, known);
-                }
-            }
-            TargetKind::Start => {
-                if let Some(flow) = self.home.flow {
-                    self.arrive(flow, 0, known);
-                }
-            }
-            TargetKind::Flow(name, _) => {
-                if let Some(flow) = self.shop.names.flow_index(name) {
-                    self.enter(flow, known);
-                }
-            }
-            TargetKind::Again
-            | TargetKind::Resume
-            | TargetKind::Back
-            | TargetKind::Done(_)
-            | TargetKind::Close
-            | TargetKind::Handoff(_) => {}
+        let aim = self.shop.names.aim(self.home.flow, target);
+        match (&target.kind, aim) {
+            (TargetKind::Flow(..), Some((flow, _))) => self.enter(flow, known),
+            (_, Some((flow, step))) => self.arrive(flow, step, known),
+            (_, None) => {}
         }
     }
 
