@@ -61,13 +61,7 @@ impl<'m> Run<'m> {
                 let (header, footer) = (self.optional_text(*header)?, self.optional_text(*footer)?);
                 let body = self.text(*body)?;
                 let outgoing = match link {
-                    Some((label, url)) => OutboundBody::Link {
-                        header,
-                        body,
-                        footer,
-                        label: self.text(*label)?,
-                        url: self.text(*url)?.trim().to_owned(),
-                    },
+                    Some(link) => self.linked(header, body, footer, *link)?,
                     None => plain(joined(header, body, footer)),
                 };
                 let said_at = self.said_at(place);
@@ -229,10 +223,7 @@ impl<'m> Run<'m> {
         if offered.no_rows
             && let Some(run) = question.none
         {
-            self.log.push(Log::Left {
-                state: name.clone(),
-                exit: Exit::Empty,
-            });
+            self.log_left(state, Exit::Empty);
             return Ok(Next::At(run));
         }
         let options = offered.options;
@@ -250,7 +241,7 @@ impl<'m> Run<'m> {
             (_, Some(text)) => {
                 let place = m.program.texts[text as usize].place;
                 (
-                    self.with_options(question, name, visit, self.text(text)?, &options)?,
+                    self.with_options(question, name, visit, None, self.text(text)?, None, &options)?,
                     place,
                 )
             }
@@ -268,36 +259,10 @@ impl<'m> Run<'m> {
                 let body = self.text(*body)?;
                 let (header, footer) = (self.optional_text(*header)?, self.optional_text(*footer)?);
                 let outgoing = match link {
-                    Some((label, url)) if options.is_empty() => OutboundBody::Link {
-                        header,
-                        body,
-                        footer,
-                        label: self.text(*label)?,
-                        url: self.text(*url)?.trim().to_owned(),
-                    },
-                    _ => match self.with_options(question, name, visit, body, &options)? {
-                        OutboundBody::Choices(choices) => OutboundBody::Choices(Choices {
-                            header,
-                            footer,
-                            ..choices
-                        }),
-                        OutboundBody::Form {
-                            body,
-                            label,
-                            form,
-                            token,
-                            ..
-                        } => OutboundBody::Form {
-                            header,
-                            body,
-                            footer,
-                            label,
-                            form,
-                            token,
-                        },
-                        OutboundBody::Text { body, .. } => plain(joined(header, body, footer)),
-                        other => other,
-                    },
+                    Some(link) if options.is_empty() => self.linked(header, body, footer, *link)?,
+                    Some(_) | None => {
+                        self.with_options(question, name, visit, header, body, footer, &options)?
+                    }
                 };
                 (outgoing, place)
             }
@@ -328,6 +293,12 @@ impl<'m> Run<'m> {
         Ok(Next::Rest)
     }
 
+    /// Asks a question once more, as the live version asks it if it has it.
+    pub(super) fn ask_anew(&mut self, state: StateIx) -> Result<Next, Failed> {
+        let state = self.cross_to_question(state);
+        self.ask(state, true)
+    }
+
     /// Asks the question where the running flow rests once more.
     pub(super) fn ask_top_again(&mut self) -> Result<Next, Failed> {
         let state = self
@@ -336,35 +307,53 @@ impl<'m> Run<'m> {
             .last()
             .and_then(|frame| self.question_named(&frame.at));
         match state {
-            Some(state) => {
-                let state = self.cross_to_question(state);
-                self.ask(state, true)
-            }
+            Some(state) => self.ask_anew(state),
             None => Err(self.failed("there is no question to ask again")),
         }
     }
 
+    /// A message with a link button.
+    fn linked(
+        &self,
+        header: Option<String>,
+        body: String,
+        footer: Option<String>,
+        (label, url): (TextIx, TextIx),
+    ) -> Result<OutboundBody, Failed> {
+        Ok(OutboundBody::Link {
+            header,
+            body,
+            footer,
+            label: self.text(label)?,
+            url: self.text(url)?.trim().to_owned(),
+        })
+    }
+
     /// A sentence with the question's options attached.
+    // Who says what, and what stands around it: nothing of it belongs together elsewhere.
+    #[allow(clippy::too_many_arguments)]
     fn with_options(
         &self,
         question: &Question,
         state: &str,
         visit: u64,
+        header: Option<String>,
         body: String,
+        footer: Option<String>,
         options: &[(usize, SentOption)],
     ) -> Result<OutboundBody, Failed> {
         if let Some(form) = &question.form_of {
             return Ok(OutboundBody::Form {
-                header: None,
+                header,
                 body,
-                footer: None,
+                footer,
                 label: self.optional_text(question.open)?.unwrap_or_default(),
                 form: form.id.clone(),
                 token: choice_id::encode(self.p.session, visit, state, "form"),
             });
         }
         if options.is_empty() {
-            return Ok(plain(body));
+            return Ok(plain(joined(header, body, footer)));
         }
         let mut choices = Vec::with_capacity(options.len());
         for (at, sent) in options {
@@ -382,9 +371,9 @@ impl<'m> Run<'m> {
             });
         }
         Ok(OutboundBody::Choices(Choices {
-            header: None,
+            header,
             body,
-            footer: None,
+            footer,
             open: self.optional_text(question.open)?,
             as_list: question.form == Form::List,
             options: choices,
@@ -416,7 +405,7 @@ impl<'m> Run<'m> {
             })
             .collect();
         let name = &m.program.states[state as usize].name;
-        let outgoing = self.with_options(question, name, frame.visit, body, &options)?;
+        let outgoing = self.with_options(question, name, frame.visit, None, body, None, &options)?;
         self.send(outgoing, said_at);
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::answers::fit;
 use super::event::Answer;
 use super::faults::Failed;
 use super::run::{Next, Run};
-use super::turn::{Call, Effect, Exit, Fault, Log};
+use super::turn::{Call, Effect, Exit, Fault};
 use crate::flow::program::{Action, Fetch, Pc, Service, StateIx, StateKind};
 use crate::flow::template::shown;
 use crate::flow::tree::{Kind, Method};
@@ -130,26 +130,27 @@ impl<'m> Run<'m> {
         Ok(Some(Json::Object(known.collect())))
     }
 
+    /// The state that waits for something with this key.
+    pub(super) fn waiting_for(&self, key: &str) -> Option<StateIx> {
+        let frame = self.p.frames.last()?;
+        let state = self.m.state_named(&frame.at)?;
+        // The step may have another name by now; a visit is one of its own.
+        key.starts_with(&self.key(frame.visit, "")).then_some(state)
+    }
+
     /// An answer came. One that nobody waits for (any more) does nothing.
     pub(super) fn result(&mut self, key: &str, answer: &Answer) {
-        if self.found_for_model(key, answer) {
-            return;
-        }
         let m = self.m;
-        let waiting = self.p.frames.last().and_then(|frame| {
-            let state = m.state_named(&frame.at)?;
-            let StateKind::Fetch(fetch) = &m.program.states[state as usize].kind else {
-                return None;
-            };
-            // The step may have another name by now; a visit is one of its own.
-            let asked = key.starts_with(&self.key(frame.visit, ""));
-            asked.then_some((state, &**fetch))
-        });
-        let Some((state, fetch)) = waiting else {
-            self.log.push(Log::Stale {
-                what: format!("answer {key}"),
-            });
-            return;
+        let state = self.waiting_for(key);
+        let waiting = state.map(|state| (state, &m.program.states[state as usize].kind));
+        let (state, fetch) = match waiting {
+            Some((state, StateKind::Fetch(fetch))) => (state, &**fetch),
+            Some((state, StateKind::Answer(_))) if self.found_for_model(state, answer) => return,
+            Some((
+                _,
+                StateKind::Answer(_) | StateKind::Question(_) | StateKind::Call(_) | StateKind::Human(_),
+            ))
+            | None => return self.stale(&format!("answer {key}")),
         };
         self.place = m.program.states[state as usize].place;
         let outcome = self.outcome(fetch, answer);
@@ -157,10 +158,7 @@ impl<'m> Run<'m> {
             Ok((exit, next)) => (exit, Ok(Next::At(next))),
             Err((exit, failed)) => (exit, Err(failed)),
         };
-        self.log.push(Log::Left {
-            state: m.program.states[state as usize].name.clone(),
-            exit,
-        });
+        self.log_left(state, exit);
         self.finish_with(next);
     }
 

@@ -161,15 +161,6 @@ impl<'m> Run<'m> {
         self.question(state).map(|_| state)
     }
 
-    /// What the running flow knows.
-    fn locals(&self) -> Record {
-        self.p
-            .frames
-            .last()
-            .map(|frame| frame.locals.clone())
-            .unwrap_or_default()
-    }
-
     /// An arrow to a step: to the live version's, if it has it and what it needs is known.
     pub(super) fn cross_to_step(&mut self, step: StepIx) -> StepIx {
         if self.is_live() {
@@ -192,7 +183,9 @@ impl<'m> Run<'m> {
     }
 
     fn live_allows(&self, asked: Asked) -> bool {
-        self.live.needs().allow(self.live, asked, &self.locals())
+        let nothing = Record::new();
+        let known = self.p.frames.last().map_or(&nothing, |frame| &frame.locals);
+        self.live.needs().allow(self.live, asked, known)
     }
 
     /// An arrow to a flow, or a `do`: to the live version's, if it has it and wants no more than it is given.

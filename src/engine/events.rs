@@ -38,7 +38,8 @@ enum Input<'a> {
 impl<'m> Run<'m> {
     pub(super) fn process(mut self, event: &'m Event) -> Turn {
         let before = self.p.timers.clone();
-        let asked = self.p.frames.last().cloned();
+        let asked = self.p.frames.last();
+        let asked = asked.filter(|frame| !frame.options.is_empty()).cloned();
         self.p.seq = self.p.seq.saturating_add(1);
         self.p.frames.truncate(FRAMES);
         let surplus = self.p.interrupted.len().saturating_sub(super::interrupts::DEPTH);
@@ -226,7 +227,6 @@ impl<'m> Run<'m> {
         self.open_session();
         if self.p.mode == Mode::Autopilot {
             self.people_have_it();
-            self.p.taken = None;
             self.pause_for_takeover();
         } else if self.is_paused_for_takeover() {
             self.pause_for_takeover();

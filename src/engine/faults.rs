@@ -4,7 +4,7 @@
 
 use super::run::{Next, Run};
 use super::sentences::sentences;
-use super::turn::{Effect, Fault, HandedOver};
+use super::turn::{Effect, Fault};
 use crate::flow::program::Place;
 use crate::flow::source::SourceLine;
 use crate::message::OutboundBody;
@@ -58,28 +58,15 @@ impl Run<'_> {
 
     fn give_up(&mut self, said_at: SourceLine) {
         let words = sentences(self.language);
-        let teams = &self.m.program.business.teams;
-        let Some(team) = teams.first() else {
+        if self.m.program.business.teams.is_empty() {
             // Nobody to give the chat to: the flow ends here, the next message starts afresh.
             self.say_own(words.problem_alone);
             self.idle();
             return;
-        };
+        }
         self.say_own(words.problem);
-        let note = self
-            .mending
-            .as_ref()
-            .map(|note| format!("The bot passed this chat on because something went wrong: {note}"));
-        self.people_have_it();
-        self.p.taken = None;
-        self.effects.push(Effect::Handoff(HandedOver {
-            team: team.name.clone(),
-            note,
-            priority: None,
-            assist: false,
-            opens: self.opening_of(0),
-            said_at,
-        }));
+        let note = self.why_passed_on();
+        self.give_to_first_team(note, said_at);
     }
 
     pub(super) fn say_own(&mut self, text: &str) {

@@ -7,6 +7,7 @@ use super::sentences::sentences;
 use super::silence::Clock;
 use super::turn::{Closing, Effect, Exit, HandedOver, Log};
 use crate::flow::program::{Human, Pc, StateIx, StateKind};
+use crate::flow::source::SourceLine;
 use crate::flow::value::Value;
 
 impl<'m> Run<'m> {
@@ -21,14 +22,11 @@ impl<'m> Run<'m> {
             self.team_is_open(&team.name) == Some(false)
         });
         if closed && let Some(pc) = human.when_closed {
-            let state = m.program.states[state as usize].name.clone();
-            let exit = Exit::Closed;
-            self.log.push(Log::Left { state, exit });
+            self.log_left(state, Exit::Closed);
             return Ok(Next::At(pc));
         }
         let mut note = self.optional_text(human.note)?;
-        if let Some(fault) = &self.mending {
-            let fault = format!("The bot passed this chat on because something went wrong: {fault}");
+        if let Some(fault) = self.why_passed_on() {
             note = Some(note.map_or(fault.clone(), |note| format!("{note}\n{fault}")));
         }
         let priority = match &human.priority {
@@ -42,7 +40,6 @@ impl<'m> Run<'m> {
         self.note_left();
         self.rest_at(state);
         self.people_have_it();
-        self.p.taken = None;
         if let Some(opens) = opens {
             // Nobody can take it before.
             self.clock = Clock::From(opens);
@@ -66,21 +63,36 @@ impl<'m> Run<'m> {
         let Some(team) = self.m.program.business.teams.first() else {
             return false;
         };
-        let opens = self.opening_of(0);
         if self.team_is_open(&team.name) == Some(false) && self.say_closed(Some(0)).is_err() {
             self.say_own(sentences(self.language).closed_for_now);
         }
+        let said_at = self.m.program.place(self.place);
+        self.give_to_first_team(None, said_at);
+        true
+    }
+
+    /// People get the chat without a handoff of the author's; of a business without teams nobody does.
+    pub(super) fn give_to_first_team(&mut self, note: Option<String>, said_at: SourceLine) {
+        let Some(team) = self.m.program.business.teams.first() else {
+            return;
+        };
         self.people_have_it();
-        self.p.taken = None;
         self.effects.push(Effect::Handoff(HandedOver {
             team: team.name.clone(),
-            note: None,
+            note,
             priority: None,
             assist: false,
-            opens,
-            said_at: self.m.program.place(self.place),
+            opens: self.opening_of(0),
+            said_at,
         }));
-        true
+    }
+
+    /// For the team, after a fault.
+    pub(super) fn why_passed_on(&self) -> Option<String> {
+        let fault = self.mending.as_ref()?;
+        Some(format!(
+            "The bot passed this chat on because something went wrong: {fault}"
+        ))
     }
 
     fn say_closed(&mut self, team: Option<u32>) -> Result<(), Failed> {
@@ -106,9 +118,10 @@ impl<'m> Run<'m> {
         Ok(())
     }
 
-    /// From now on the bot is silent.
+    /// From now on the bot is silent. Nobody in particular has taken it yet.
     pub(super) fn people_have_it(&mut self) {
         self.p.mode = Mode::Human;
+        self.p.taken = None;
         self.p.interrupted.clear();
         self.pending = None;
         self.left = None;
@@ -150,10 +163,10 @@ impl<'m> Run<'m> {
 
     /// The title of the team that was asked for, or the business, for somebody whose name is not known.
     pub(super) fn somebody(&self) -> String {
-        let business = &self.m.program.business;
-        let team = self.handed().and_then(|human| human.team);
-        team.map_or(&business.name, |team| &business.teams[team as usize].title)
-            .clone()
+        match self.handed().and_then(|human| human.team) {
+            Some(team) => self.title_of(team).to_owned(),
+            None => self.m.program.business.name.clone(),
+        }
     }
 
     /// A `no agent` line is due.

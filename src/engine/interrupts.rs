@@ -77,10 +77,7 @@ impl Run<'_> {
             .last()
             .and_then(|frame| self.m.state_named(&frame.at));
         match waits {
-            Some(state) if self.question(state).is_some() => {
-                let state = self.cross_to_question(state);
-                self.ask(state, true)
-            }
+            Some(state) if self.question(state).is_some() => self.ask_anew(state),
             // The question is gone in this version, and so is the one that asked it.
             _ => Ok(self.restart_anew()),
         }

@@ -48,6 +48,11 @@ pub struct Machine {
     pub(super) replies: HashSet<StateIx>,
     /// Regular expressions that the program writes out, for the whole of a text.
     pub(super) patterns: HashMap<Box<str>, Regex>,
+    /// Whether anything in it looks at the codes of links while a flow runs, at the end of the window, and at which
+    /// template a message quotes.
+    pub(super) links_interrupt: bool,
+    pub(super) watches_window: bool,
+    waits_for_replies: bool,
     /// What must be known where, for people who come from another version.
     needs: OnceLock<Needs>,
 }
@@ -164,6 +169,18 @@ impl Machine {
         for flow in program.ons.iter().filter_map(|on| on.flow) {
             flow_ons.entry(flow).or_insert_with(|| ons(Some(flow)));
         }
+        let interrupts = || flow_ons.values().chain([&business_ons]);
+        let links_interrupt = interrupts().any(TriggerIndex::has_links);
+        let watches_window = interrupts()
+            .chain([&starts])
+            .any(|index| !index.on_window_closing().is_empty());
+        let waits_for_replies = {
+            let starts = program.starts.iter().map(|start| &start.trigger);
+            let ons = program.ons.iter().flat_map(|on| &on.triggers);
+            starts
+                .chain(ons)
+                .any(|trigger| matches!(trigger, Trigger::Reply(_)))
+        };
         Machine {
             zone: TimeZone::get(&program.business.timezone).unwrap_or(TimeZone::UTC),
             templates,
@@ -180,6 +197,9 @@ impl Machine {
             private,
             replies,
             patterns,
+            links_interrupt,
+            watches_window,
+            waits_for_replies,
             needs: OnceLock::new(),
             program,
         }
@@ -191,11 +211,7 @@ impl Machine {
 
     /// Whether it matters which template a message quotes.
     pub fn waits_for_replies(&self) -> bool {
-        let starts = self.program.starts.iter().map(|start| &start.trigger);
-        let ons = self.program.ons.iter().flat_map(|on| &on.triggers);
-        starts
-            .chain(ons)
-            .any(|trigger| matches!(trigger, Trigger::Reply(_)))
+        self.waits_for_replies
     }
 
     /// One event, processed to completion. Total and pure: any event in any position gives a turn, the same turn

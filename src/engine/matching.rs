@@ -402,21 +402,21 @@ impl<'m> Run<'m> {
         sent: &SentOption,
         mut wanted: impl FnMut(&str) -> bool,
     ) -> bool {
-        let at = question
-            .options
-            .iter()
-            .position(|choice| choice.id == sent.choice());
+        let at = || {
+            let mut options = question.options.iter();
+            options.position(|choice| choice.id == sent.choice())
+        };
         let (words, as_sent) = match tongue {
             Tongue::Spoken => {
                 let Some(spoken) = self.wording.and_then(|wording| self.m.wordings.get(wording)) else {
                     return false;
                 };
-                let option = at.and_then(|at| spoken.labels.get(&state)?.get(at));
+                let option = at().and_then(|at| spoken.labels.get(&state)?.get(at));
                 let blanks = option.is_some_and(|option| option.labelled && option.words.label.is_none());
                 (option.map(|option| &option.words), blanks)
             }
             Tongue::Flow => {
-                let words = at.and_then(|at| self.m.labels.get(&state)?.get(at));
+                let words = at().and_then(|at| self.m.labels.get(&state)?.get(at));
                 let blanks = words.is_none_or(|words| words.label.is_none());
                 // In a business of several languages it may have been sent in one that is not spoken any more.
                 (words, blanks || !self.m.wordings.is_empty())
@@ -477,10 +477,7 @@ impl<'m> Run<'m> {
         if choice.single_use {
             self.used = self.p.frames.last().map(|frame| frame.visit);
         }
-        self.log.push(Log::Left {
-            state: described.name.clone(),
-            exit: Exit::Option(choice.id.clone()),
-        });
+        self.log_left(state, Exit::Option(choice.id.clone()));
         self.left = Some(described.name.clone());
         self.place = described.place;
         Ok(Next::At(choice.run.unwrap_or(question.next)))
@@ -526,10 +523,7 @@ impl<'m> Run<'m> {
         if let Some(day) = read_as {
             self.say_own(&sentences(self.language).read_as.replace("{}", &day));
         }
-        self.log.push(Log::Left {
-            state: name.clone(),
-            exit: Exit::Answer,
-        });
+        self.log_left(state, Exit::Answer);
         self.left = Some(name);
         self.finish_with(Ok(Next::At(question.next)));
     }
@@ -549,10 +543,7 @@ impl<'m> Run<'m> {
         };
         let at_once = up_to.is_none() && run.is_some() && matches!(missed, Missed::NotUnderstood);
         let used_up = up_to.is_some_and(|most| misses > most);
-        self.log.push(Log::Left {
-            state: name.clone(),
-            exit: if used_up { Exit::OtherwiseUsedUp } else { exit },
-        });
+        self.log_left(state, if used_up { Exit::OtherwiseUsedUp } else { exit });
         if used_up || at_once {
             self.left = Some(name);
             match run {

@@ -2,11 +2,12 @@
 
 use super::choice_id::{self, ChoiceId};
 use super::crossing::Rest;
-use super::position::{Frame, OldQuestion, SentOption};
+use super::machine::Machine;
+use super::position::{Frame, OldQuestion, Position, SentOption};
 use super::run::{Next, Run};
 use super::triggers::Said;
-use super::turn::{Exit, Log};
-use crate::flow::program::{FINISH, FlowIx, Message, StateIx, StateKind};
+use super::turn::Exit;
+use crate::flow::program::{FINISH, Message, State, StateIx, StateKind};
 use crate::flow::tree::OldButtons;
 use crate::flow::value::Record;
 
@@ -75,9 +76,7 @@ impl Run<'_> {
     /// An earlier question of this session.
     fn tap_on_old(&mut self, id: &ChoiceId<'_>, entry: usize) {
         match self.m.program.business.old_buttons {
-            OldButtons::Ignore => self.log.push(Log::Stale {
-                what: "an old button (they are ignored)".to_owned(),
-            }),
+            OldButtons::Ignore => self.stale("an old button (they are ignored)"),
             OldButtons::Repeat => self.ask_instead("an old button (they repeat the question)"),
             OldButtons::Reopen => self.reopen(id, entry),
         }
@@ -187,9 +186,7 @@ impl Run<'_> {
 
     /// Instead of what was tapped, the present question is asked again.
     fn ask_instead(&mut self, what: &str) {
-        self.log.push(Log::Stale {
-            what: what.to_owned(),
-        });
+        self.stale(what);
         self.settle();
         let next = if self.p.frames.is_empty() {
             Ok(self.front_door())
@@ -202,12 +199,13 @@ impl Run<'_> {
     /// The session of the button is over: its flow starts from its beginning.
     fn tap_from_another_session(&mut self, id: &ChoiceId<'_>) {
         self.speak_for(self.live);
-        if let Some(template) = self.template_that_asked(id)
+        let asked = self.m.program.states.iter().find(|state| id.is_of(&state.name));
+        if let Some(template) = asked.and_then(|state| self.template_asked_with(state))
             && self.replies_to(&template)
         {
             return;
         }
-        let flow = self.flow_of(id).filter(|flow| {
+        let flow = asked.and_then(|state| state.flow).filter(|flow| {
             let flow = &self.m.program.flows[*flow as usize];
             !flow.called && flow.needs.is_empty()
         });
@@ -218,13 +216,11 @@ impl Run<'_> {
         self.finish_with(Ok(next));
     }
 
-    fn template_that_asked(&self, id: &ChoiceId<'_>) -> Option<String> {
-        let program = &self.m.program;
-        let asks = program.states.iter().find(|state| id.is_of(&state.name))?;
-        match &asks.kind {
+    fn template_asked_with(&self, state: &State) -> Option<String> {
+        match &state.kind {
             StateKind::Question(question) => match &question.prompt {
                 Message::Template { template, .. } => {
-                    let template = program.business.templates.get(*template as usize)?;
+                    let template = self.m.program.business.templates.get(*template as usize)?;
                     Some(template.name.clone())
                 }
                 Message::Say { .. }
@@ -236,30 +232,15 @@ impl Run<'_> {
         }
     }
 
-    fn flow_of(&self, id: &ChoiceId<'_>) -> Option<FlowIx> {
-        self.m
-            .program
-            .states
-            .iter()
-            .find(|state| id.is_of(&state.name))?
-            .flow
-    }
-
     /// Takes an option of a question.
     pub(super) fn take(&mut self, state: StateIx, sent: &SentOption) {
         let outcome = match self.question(state) {
             Some(question) if sent.id == FINISH && question.gather.is_some() => {
-                self.log.push(Log::Left {
-                    state: self.m.program.states[state as usize].name.clone(),
-                    exit: Exit::Option(FINISH.to_owned()),
-                });
+                self.log_left(state, Exit::Option(FINISH.to_owned()));
                 return self.finish_gather(state, question);
             }
             Some(question) if sent.id == super::rows::MORE && question.more.is_some() => {
-                self.log.push(Log::Left {
-                    state: self.m.program.states[state as usize].name.clone(),
-                    exit: Exit::Option(super::rows::MORE.to_owned()),
-                });
+                self.log_left(state, Exit::Option(super::rows::MORE.to_owned()));
                 self.next_page(state)
             }
             _ => self.option_taken(state, sent),
@@ -269,12 +250,12 @@ impl Run<'_> {
 
     /// Remembers a question that was left, so that its buttons go on working.
     pub(super) fn keep_old(&mut self, frame: Frame) {
+        if frame.options.is_empty() || self.p.old.iter().any(|old| old.visit == frame.visit) {
+            return;
+        }
         let rows = frame.options.iter().any(|sent| sent.row.is_some());
         let large = || serde_json::to_vec(&frame.options).is_ok_and(|bytes| bytes.len() > ROWS);
         if rows && large() {
-            return;
-        }
-        if frame.options.is_empty() || self.p.old.iter().any(|old| old.visit == frame.visit) {
             return;
         }
         let by_template = self
@@ -304,6 +285,7 @@ impl Run<'_> {
         let open: Vec<Frame> = std::iter::once(&self.p.frames)
             .chain(&self.p.interrupted)
             .flatten()
+            .filter(|frame| !frame.options.is_empty())
             .cloned()
             .collect();
         open.into_iter().for_each(|frame| self.keep_old(frame));
@@ -317,20 +299,24 @@ impl Run<'_> {
 
     /// Private answers go when their flow is done, also out of what is kept for old buttons.
     pub(super) fn forget_private(&mut self) {
-        if self.versions().all(|m| m.private.is_empty()) {
+        let versions: Vec<&Machine> = self.versions().filter(|m| !m.private.is_empty()).collect();
+        if versions.is_empty() {
             return;
         }
-        let running: Vec<String> = std::iter::once(&self.p.frames)
-            .chain(&self.p.interrupted)
-            .flatten()
-            .map(|frame| frame.flow.clone())
-            .collect();
-        let versions: Vec<_> = self.versions().collect();
-        for old in self.p.old.iter_mut().filter(|old| !running.contains(&old.flow)) {
-            for m in &versions {
-                for name in m.private.get(old.flow.as_str()).into_iter().flatten() {
-                    old.locals.remove(name);
-                }
+        let Position {
+            old,
+            frames,
+            interrupted,
+            ..
+        } = &mut self.p;
+        let runs = |flow: &str| {
+            let mut all = frames.iter().chain(interrupted.iter().flatten());
+            all.any(|frame| frame.flow == flow)
+        };
+        for old in old.iter_mut().filter(|old| !runs(&old.flow)) {
+            let private = versions.iter().filter_map(|m| m.private.get(old.flow.as_str()));
+            for name in private.flatten() {
+                old.locals.remove(name);
             }
         }
     }

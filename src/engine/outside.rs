@@ -51,11 +51,6 @@ impl Machine {
     ) -> Result<crate::flow::value::Record, String> {
         brought(&self.program.flows[start.flow as usize].needs, values)
     }
-
-    fn watches_the_window(&self) -> bool {
-        let ons = self.flow_ons.values().chain([&self.business_ons, &self.starts]);
-        ons.into_iter().any(|index| !index.on_window_closing().is_empty())
-    }
 }
 
 impl Run<'_> {
@@ -97,7 +92,7 @@ impl Run<'_> {
     /// The customer has written: for a day they can be written to.
     pub(super) fn window_opens(&mut self) {
         let closing = later(self.at, WINDOW - CLOSING_BEFORE);
-        self.p.window = self.m.watches_the_window().then_some(closing);
+        self.p.window = self.m.watches_window.then_some(closing);
     }
 
     pub(super) fn window_closing(&mut self) {
@@ -127,8 +122,7 @@ impl Run<'_> {
     }
 
     pub(super) fn on_link(&self, incoming: &Incoming) -> Option<usize> {
-        let links = self.m.business_ons.has_links() || self.m.flow_ons.values().any(|ons| ons.has_links());
-        let codes = links.then(|| codes(incoming))?;
+        let codes = self.m.links_interrupt.then(|| codes(incoming))?;
         self.first_on(|index, allowed| index.on_link(&codes).find(|on| allowed(*on)))
     }
 

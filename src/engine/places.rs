@@ -17,7 +17,6 @@ pub(super) const BUSINESS: &str = "(business)";
 
 impl Run<'_> {
     pub(super) fn jump(&mut self, jump: &Jump) -> Result<Next, Failed> {
-        let m = self.m;
         if !matches!(jump, Jump::To(_)) {
             self.loops.clear();
         }
@@ -48,10 +47,7 @@ impl Run<'_> {
                     .and_then(|frame| self.question_named(&frame.at))
                     .or_else(|| self.previous());
                 match state {
-                    Some(state) => {
-                        let state = self.cross_to_question(state);
-                        self.ask(state, true)
-                    }
+                    Some(state) => self.ask_anew(state),
                     None => Ok(self.restart()),
                 }
             }
@@ -62,19 +58,12 @@ impl Run<'_> {
                     .or_else(|| self.p.frames.last().map(|frame| frame.at.clone()));
                 while let Some((name, state)) = self.previous_named() {
                     if present.as_deref() != Some(&name) {
-                        let state = self.cross_to_question(state);
-                        return self.ask(state, true);
+                        return self.ask_anew(state);
                     }
                 }
                 Ok(self.restart())
             }
-            Jump::Start => {
-                let flow = self.p.frames.last().and_then(|frame| m.flow_named(&frame.flow));
-                Ok(match flow {
-                    Some(flow) => Next::At(self.enter(m.program.flows[flow as usize].entry)),
-                    None => self.front_door(),
-                })
-            }
+            Jump::Start => Ok(self.restart()),
         }
     }
 
@@ -294,7 +283,7 @@ impl Run<'_> {
         let Some(StateKind::Call(call)) = state else {
             // The step that called is gone, and so is the version that had it: its flow starts again.
             let what = format!("the flow went back to {}, which is gone", caller.at);
-            self.log.push(Log::Stale { what });
+            self.stale(&what);
             return Ok(self.restart_anew());
         };
         if let Some(save) = &call.save {

@@ -93,14 +93,7 @@ impl Run<'_> {
         list: ExprIx,
         all: &mut Vec<(usize, SentOption)>,
     ) -> Result<(), Failed> {
-        let items = match self.eval(list)? {
-            Some(Value::List(items)) => items,
-            None => Vec::new(),
-            Some(other) => {
-                let what = crate::flow::template::kind_of(&other);
-                return Err(self.failed(format!("rows need a list, and this is {what}")));
-            }
-        };
+        let items = self.items(list, "rows need")?;
         for (index, item) in items.into_iter().take(ITEMS).enumerate() {
             self.extra.insert(name.to_owned(), item.clone());
             let choice = &question.options[at];

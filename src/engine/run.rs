@@ -10,10 +10,10 @@ use super::machine::Machine;
 use super::position::{Frame, Position};
 use super::silence::Clock;
 use super::spoken::Speech;
-use super::turn::{Closing, Effect, Log, MemoryWrite, Noted, Outgoing, Turn};
+use super::turn::{Closing, Effect, Exit, Log, MemoryWrite, Noted, Outgoing, Turn};
 use super::{Memory, SessionSettings};
 use crate::flow::locale::Language;
-use crate::flow::program::{Emit, ExprIx, Jump, Op, Pc, Place};
+use crate::flow::program::{Emit, ExprIx, Jump, Op, Pc, Place, StateIx};
 use crate::flow::template::Moment;
 use crate::flow::value::{Record, Value};
 
@@ -334,14 +334,7 @@ impl<'m> Run<'m> {
     /// The next item of the list, or on behind the lines.
     fn next_item(&mut self, pc: Pc, list: ExprIx, value: &str, end: Pc) -> Result<Next, Failed> {
         if self.loops.last().is_none_or(|open| open.at != pc) {
-            let items = match self.eval(list)? {
-                Some(Value::List(items)) => items,
-                None => Vec::new(),
-                Some(other) => {
-                    let what = crate::flow::template::kind_of(&other);
-                    return Err(self.failed(format!("`for each` needs a list, and this is {what}")));
-                }
-            };
+            let items = self.items(list, "`for each` needs")?;
             self.loops.push(Loop {
                 at: pc,
                 rest: items.into_iter(),
@@ -382,14 +375,39 @@ impl<'m> Run<'m> {
         if let Some(value) = self.eval(value)? {
             let declared = self.m.program.business.contact_fields.get(field);
             let seconds = keep.or(declared.and_then(|declared| declared.forget_after_seconds));
-            self.writes.push(MemoryWrite::Remember {
-                field: field.to_owned(),
-                value,
-                forget_at: seconds.map(|seconds| super::silence::later(self.at, seconds)),
-            });
-            self.wrote(field);
+            self.keep(field, value, seconds);
         }
         Ok(())
+    }
+
+    /// Writes a field of memory, for so many seconds or for good.
+    pub(super) fn keep(&mut self, field: &str, value: Value, seconds: Option<u64>) {
+        self.writes.push(MemoryWrite::Remember {
+            field: field.to_owned(),
+            value,
+            forget_at: seconds.map(|seconds| super::silence::later(self.at, seconds)),
+        });
+        self.wrote(field);
+    }
+
+    /// A way out of a state was taken.
+    pub(super) fn log_left(&mut self, state: StateIx, exit: Exit) {
+        self.log.push(Log::Left {
+            state: self.m.program.states[state as usize].name.clone(),
+            exit,
+        });
+    }
+
+    /// What an expression lists; nothing if it is not known. `who` needs the list.
+    pub(super) fn items(&mut self, list: ExprIx, who: &str) -> Result<Vec<Value>, Failed> {
+        match self.eval(list)? {
+            Some(Value::List(items)) => Ok(items),
+            None => Ok(Vec::new()),
+            Some(other) => {
+                let what = crate::flow::template::kind_of(&other);
+                Err(self.failed(format!("{who} a list, and this is {what}")))
+            }
+        }
     }
 
     /// The customer's words in this turn.

@@ -196,10 +196,7 @@ impl<'m> Run<'m> {
     /// A timer fired. One that isn't set (any more), or fires before its time, does nothing.
     pub(super) fn timer(&mut self, id: &str) {
         let Some(due) = self.p.timers.get(id).copied().filter(|due| *due <= self.at) else {
-            self.log.push(Log::Stale {
-                what: format!("timer {id}"),
-            });
-            return;
+            return self.stale_timer(id);
         };
         match id {
             RESOLVE => self.close(Closing::Resolved),
@@ -227,9 +224,7 @@ impl<'m> Run<'m> {
     }
 
     fn stale_timer(&mut self, id: &str) {
-        self.log.push(Log::Stale {
-            what: format!("timer {id}"),
-        });
+        self.stale(&format!("timer {id}"));
     }
 
     fn agent_timer(&mut self, id: &str, due: Timestamp) {

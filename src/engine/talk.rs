@@ -15,7 +15,7 @@ use super::event::{self, Reply, Says};
 use super::faults::Failed;
 use super::run::{Next, Run};
 use super::sentences::sentences;
-use super::turn::{Asked, Effect, Exit, Found, Log, MemoryWrite, Spoken};
+use super::turn::{Asked, Effect, Exit, Found, Log, Spoken};
 use crate::flow::fold::fold;
 use crate::flow::program::{Answer, StateIx, StateKind};
 use crate::flow::tree::Method;
@@ -175,11 +175,7 @@ impl<'m> Run<'m> {
         let asked = Asked {
             key: self.key(visit, name),
             business: business.name.clone(),
-            language: self
-                .memory
-                .language
-                .clone()
-                .unwrap_or_else(|| self.language.code.to_owned()),
+            language: self.code.clone().unwrap_or_else(|| self.language.code.to_owned()),
             knowledge: knowledge.collect(),
             about: answer.about.iter().map(described).collect(),
             never: answer.never.clone(),
@@ -197,22 +193,12 @@ impl<'m> Run<'m> {
         Ok(())
     }
 
-    /// The state that waits for something with this key.
-    fn waiting_for_model(&self, key: &str) -> Option<StateIx> {
-        let frame = self.p.frames.last()?;
-        let state = self.m.state_named(&frame.at)?;
-        let is_answer = matches!(self.m.program.states[state as usize].kind, StateKind::Answer(_));
-        // The step may have another name by now; a visit is one of its own.
-        (is_answer && key.starts_with(&self.key(frame.visit, ""))).then_some(state)
-    }
-
     /// A reply came. One that nobody waits for (any more) does nothing.
     pub(super) fn replied(&mut self, key: &str, reply: &Reply) {
-        let Some(state) = self.waiting_for_model(key) else {
-            self.log.push(Log::Stale {
-                what: format!("reply {key}"),
-            });
-            return;
+        let waits =
+            |state: &StateIx| matches!(self.m.program.states[*state as usize].kind, StateKind::Answer(_));
+        let Some(state) = self.waiting_for(key).filter(waits) else {
+            return self.stale(&format!("reply {key}"));
         };
         self.place = self.m.program.states[state as usize].place;
         let next = self.take_reply(state, reply);
@@ -224,7 +210,7 @@ impl<'m> Run<'m> {
         match &reply.says {
             Says::Problem { why } => {
                 let what = format!("the model gave no reply: {why}");
-                self.left_answer(state, Exit::Problem);
+                self.log_left(state, Exit::Problem);
                 let run = answer.problem.ok_or_else(|| self.failed(what))?;
                 Ok(Next::At(run))
             }
@@ -234,16 +220,16 @@ impl<'m> Run<'m> {
                     self.remember_of_model(answer, &reply.remember);
                     self.say_reply(answer, text);
                     if matches!(reply.says, Says::Finished(_)) {
-                        self.left_answer(state, Exit::Finished);
+                        self.log_left(state, Exit::Finished);
                         return Ok(Next::At(answer.finished));
                     }
                     match answer.up_to {
                         Some((most, run)) if self.talk().replies >= most => {
-                            self.left_answer(state, Exit::RepliesUsedUp);
+                            self.log_left(state, Exit::RepliesUsedUp);
                             Ok(Next::At(run))
                         }
                         Some(_) | None => {
-                            self.left_answer(state, Exit::Ok);
+                            self.log_left(state, Exit::Ok);
                             self.note_asked(answer.reply);
                             Ok(Next::Rest)
                         }
@@ -253,13 +239,13 @@ impl<'m> Run<'m> {
             Says::Finished(None) => {
                 self.remember_of_model(answer, &reply.remember);
                 self.rest_at(answer.reply);
-                self.left_answer(state, Exit::Finished);
+                self.log_left(state, Exit::Finished);
                 Ok(Next::At(answer.finished))
             }
             Says::Topic(topic) => match answer.topics.iter().find(|(own, _)| own == topic) {
                 Some((_, run)) => {
                     self.remember_of_model(answer, &reply.remember);
-                    self.left_answer(state, Exit::Topic(topic.clone()));
+                    self.log_left(state, Exit::Topic(topic.clone()));
                     Ok(Next::At(*run))
                 }
                 None => self.refuse(
@@ -274,13 +260,6 @@ impl<'m> Run<'m> {
             Says::NotSure => self.not_sure(state),
             Says::OffTopic => self.off_topic(state),
         }
-    }
-
-    fn left_answer(&mut self, state: StateIx, exit: Exit) {
-        self.log.push(Log::Left {
-            state: self.m.program.states[state as usize].name.clone(),
-            exit,
-        });
     }
 
     /// The model is told once what was wrong; a second time it isn't sure.
@@ -310,7 +289,7 @@ impl<'m> Run<'m> {
     fn not_sure(&mut self, state: StateIx) -> Result<Next, Failed> {
         let answer = self.answer_at(state)?;
         self.rest_at(answer.reply);
-        self.left_answer(state, Exit::NotSure);
+        self.log_left(state, Exit::NotSure);
         match answer.not_sure {
             Some(run) => Ok(Next::At(run)),
             None => {
@@ -337,7 +316,7 @@ impl<'m> Run<'m> {
         } else {
             Exit::OffTopic
         };
-        self.left_answer(state, exit);
+        self.log_left(state, exit);
         match (line.run, line.say) {
             (Some(run), _) if used_up || line.up_to.is_none() => Ok(Next::At(run)),
             (_, Some(text)) => {
@@ -372,12 +351,7 @@ impl<'m> Run<'m> {
             if scope == "chat" {
                 self.p.chat.insert(field.clone(), value);
             } else {
-                let forget_at = declared.forget_after_seconds;
-                self.writes.push(MemoryWrite::Remember {
-                    field: field.clone(),
-                    value,
-                    forget_at: forget_at.map(|seconds| super::silence::later(self.at, seconds)),
-                });
+                self.keep(field, value, declared.forget_after_seconds);
             }
         }
     }
@@ -417,11 +391,8 @@ impl<'m> Run<'m> {
         Ok(None)
     }
 
-    /// What a service answered to the model. `false`: it was not for a model.
-    pub(super) fn found_for_model(&mut self, key: &str, answer: &event::Answer) -> bool {
-        let Some(state) = self.waiting_for_model(key) else {
-            return false;
-        };
+    /// What a service answered to the model that is asked in this state. `false`: the model had asked for nothing.
+    pub(super) fn found_for_model(&mut self, state: StateIx, answer: &event::Answer) -> bool {
         self.place = self.m.program.states[state as usize].place;
         let Some((action, args)) = self.talk().looking.take() else {
             return false;

@@ -296,3 +296,24 @@ fn a_no_agent_line_may_give_the_chat_to_others_and_the_wait_begins_anew() {
         .sees(&["Sorry, still nobody."]);
     talk.waits(3600).sees(&[]);
 }
+
+#[test]
+fn somebody_without_a_name_is_called_by_the_team_s_title_in_the_customer_s_language() {
+    let business = "business \"Pedal & Co\"\ntimezone \"Europe/Lisbon\"\nlanguages en, pt\nstarts with desk\n\nteam support \"Customer care\"\n";
+    let desk = "flow desk\nstarts on any message\nstep a\n  handoff to support\n    when taken \"You're now chatting with {{ agent.name }}.\"\n  end\n";
+    let mut talk = Talk::with(&[
+        ("business.flow", business),
+        ("desk.flow", desk),
+        (
+            "business.pt.strings",
+            "support#title.1 ebe808eb  \"Apoio ao cliente\"\n",
+        ),
+        (
+            "desk.pt.strings",
+            "a#say.1 f76a5bbc  \"Está a falar com {{ agent.name }}.\"\n",
+        ),
+    ]);
+    talk.memory.language = Some("pt".to_owned());
+    talk.says("olá").event(EventKind::Taken { agent: String::new() });
+    talk.sees(&["Está a falar com Apoio ao cliente."]);
+}

@@ -111,6 +111,45 @@ fn the_model_is_asked_with_its_fence_and_what_was_said() {
 }
 
 #[test]
+fn the_model_replies_in_the_language_that_the_bot_speaks() {
+    let business = KNOWLEDGE.replace("  contact.wheel", "  contact.language: text\n  contact.wheel");
+    let advice = ADVICE
+        .replace("contact.wheel,", "contact.language,")
+        .replace("step answer\n", "step answer\n  set contact.language = \"pt\"\n");
+    let mut talk = Talk::with(&[("business.flow", &business), ("advice.flow", &advice)]);
+    talk.memory.language = Some("en".to_owned());
+    talk.says("Que pneu?");
+    assert_eq!(
+        asked(&talk).language,
+        "pt",
+        "what a flow remembered goes before the channel's"
+    );
+    // What the model remembers counts from here on, as what a flow remembers does.
+    let key = asked(&talk).key;
+    talk.event(EventKind::Replied {
+        key,
+        reply: Reply {
+            says: Says::Use {
+                action: "shop.get_order".to_owned(),
+                args: [("number".to_owned(), json!("A-1"))].into(),
+            },
+            remember: BTreeMap::new(),
+        },
+    });
+    talk.answers(200, json!({ "status": "packed" }));
+    let key = asked(&talk).key;
+    talk.event(EventKind::Replied {
+        key,
+        reply: Reply {
+            says: Says::Text("Packed.".to_owned()),
+            remember: [("contact.language".to_owned(), json!("en"))].into(),
+        },
+    });
+    talk.skips().says("and?");
+    assert_eq!(asked(&talk).language, "en");
+}
+
+#[test]
 fn a_reply_that_nobody_waits_for_does_nothing() {
     let mut talk = advice();
     talk.says("Which tyre?");
