@@ -13,7 +13,7 @@ use super::explore::{Chance, Move, Turn, Words, is_out, play, told, wanted};
 use super::promises::at;
 use super::rehearsal::{Improvise, Rehearsal};
 use super::story::{Act, GivenAnswer};
-use super::written::is_writable;
+use super::written::{can_tap, is_writable, quoted};
 use crate::engine::{EventKind, Exit, Log, Machine, Mode, SessionSettings};
 use crate::flow::program::{Flow, Program, StateKind, Trigger};
 use crate::flow::tree::Kind;
@@ -79,8 +79,7 @@ impl<'a> Writer<'a> {
         for chat in &chats {
             let body = self.body(chat);
             if seen.insert(body.clone()) {
-                let title = chat.title.replace('\\', "\\\\").replace('"', "\\\"");
-                text += &format!("\nchat \"{title}\"\n{body}");
+                text += &format!("\nchat {}\n{body}", quoted(&chat.title));
                 count += 1;
             }
         }
@@ -192,7 +191,7 @@ impl<'a> Writer<'a> {
     /// What a customer may do at a question, named.
     fn moves(&self, here: &Rehearsal<'_>) -> Vec<(String, Vec<Turn>)> {
         let mut moves: Vec<(String, Vec<Turn>)> = Vec::new();
-        for label in here.options().into_iter().filter(|label| !label.contains(']')) {
+        for label in here.options().into_iter().filter(|label| can_tap(label)) {
             moves.push((format!("[{label}]"), vec![says(Act::Taps(label))]));
         }
         let mut chance = Chance(5);
@@ -340,7 +339,7 @@ impl<'a> Writer<'a> {
                 None => here
                     .options()
                     .into_iter()
-                    .find(|label| !label.contains(']'))
+                    .find(|label| can_tap(label))
                     .map(Act::Taps),
             };
             let Some(act) = act else {
@@ -444,7 +443,7 @@ impl<'a> Writer<'a> {
         };
         let other = options
             .into_iter()
-            .find(|label| label != first && !label.contains(']'))?;
+            .find(|label| label != first && can_tap(label))?;
         let turns = vec![says(Act::Taps(first.clone())), says(Act::Taps(other))];
         (!is_out(&self.after(&turns[..1], MORNING))).then_some(turns)
     }

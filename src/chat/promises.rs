@@ -11,7 +11,7 @@ use crate::engine::{
 use crate::message::OutboundBody;
 
 /// After the customer's last message, WhatsApp takes anything for this long, and only templates later.
-const WINDOW: SignedDuration = SignedDuration::from_hours(24);
+const WINDOW: SignedDuration = SignedDuration::from_secs(crate::engine::WINDOW as i64);
 /// Characters of a message that are quoted.
 const QUOTED: usize = 60;
 
@@ -197,10 +197,10 @@ impl Watch {
     }
 }
 
-/// A service that fails, or answers something else than it declares, is a fault of the service; the conversation
-/// copes with it by its `problem` lines.
+/// A service or a model that fails, or answers something else than it should, is at fault itself; the conversation copes
+/// with it by its `problem` lines.
 fn services_own(fault: &Fault, event: &Event, turn: &Turn) -> bool {
-    let called = matches!(event.kind, EventKind::Result { .. });
+    let called = matches!(event.kind, EventKind::Result { .. } | EventKind::Replied { .. });
     let failed = turn
         .log
         .iter()

@@ -15,8 +15,8 @@ use super::promises::Watch;
 use super::story::{Act, Given, GivenAnswer};
 use super::transcript::{self, Shown};
 use crate::engine::{
-    Answer, Call, Closing, Effect, Event, EventKind, Fault, File, HandedOver, Heard, Incoming, Log, Machine,
-    Memory, Noted, Outgoing, Position, Reply, Says, SessionSettings, TimerChange,
+    Answer, Asked, Call, Closing, Effect, Event, EventKind, Fault, File, HandedOver, Heard, Incoming, Log,
+    Machine, Memory, Noted, Outgoing, Position, Reply, Says, SessionSettings, TimerChange,
 };
 use crate::flow::source::SourceLine;
 use crate::flow::value::Value;
@@ -42,6 +42,8 @@ pub struct Rehearsal<'a> {
     pub(super) improvise: Option<Improvise>,
     /// What improvised services answered, in order.
     pub(super) improvised: Vec<Given>,
+    /// What an improvised model replied, in order.
+    pub(super) imagined: Vec<Says>,
     /// Looks at every turn.
     pub watch: Watch,
     /// Plants a fault, to see that it is found.
@@ -158,6 +160,7 @@ impl<'a> Rehearsal<'a> {
             undeclared: None,
             improvise: None,
             improvised: Vec::new(),
+            imagined: Vec::new(),
             watch: Watch::default(),
             #[cfg(test)]
             tamper: None,
@@ -192,6 +195,7 @@ impl<'a> Rehearsal<'a> {
             undeclared: None,
             improvise: self.improvise.clone(),
             improvised: Vec::new(),
+            imagined: Vec::new(),
             watch: Watch::default(),
             #[cfg(test)]
             tamper: self.tamper,
@@ -412,7 +416,8 @@ impl<'a> Rehearsal<'a> {
     pub(super) fn next_timer(&self) -> Option<(String, Timestamp)> {
         self.timers
             .iter()
-            .min_by_key(|(id, due)| (**due, (*id).clone()))
+            // Of equals the first by name: the map is in that order.
+            .min_by_key(|(_, due)| **due)
             .map(|(id, due)| (id.clone(), *due))
     }
 
@@ -491,17 +496,11 @@ impl<'a> Rehearsal<'a> {
                         }
                         let reply = match (self.replies.pop_front(), &mut self.undeclared) {
                             (Some(reply), _) => reply,
+                            (None, _) if self.improvise.is_some() => self.imagine(&asked).into(),
                             (None, Some(undeclared)) => {
                                 undeclared.push("(ai answers \"…\")".to_owned());
                                 Says::NotSure.into()
                             }
-                            // A random customer meets every kind of reply.
-                            (None, None) if self.improvise.is_some() => match self.position.visits % 5 {
-                                0 => Says::NotSure.into(),
-                                1 => Says::OffTopic.into(),
-                                2 => Says::Finished(None).into(),
-                                _ => Says::Text("Yes.".to_owned()).into(),
-                            },
                             (None, None) => return Err(Stuck::NoReply),
                         };
                         events.push_back(EventKind::Replied {
@@ -546,6 +545,14 @@ impl<'a> Rehearsal<'a> {
             };
             self.said.push_back(said);
         }
+    }
+
+    /// What a model replies to whom nobody has given a reply.
+    fn imagine(&mut self, asked: &Asked) -> Says {
+        let luck = self.improvise.as_ref().map_or(0, |improvise| improvise.luck);
+        let says = explore::reply(asked, luck.wrapping_add(self.imagined.len() as u64));
+        self.imagined.push(says.clone());
+        says
     }
 
     /// The most specific mock that fits; of equals, each answers once and the last one goes on answering.

@@ -201,7 +201,6 @@ impl<'a> Player<'a> {
         match &beat.kind {
             BeatKind::Customer(_) | BeatKind::Topic(_) | BeatKind::Ai { .. } | BeatKind::Link(_) => {}
             BeatKind::Happens { event, values } => {
-                self.nothing_more()?;
                 let values = values.iter().cloned().collect();
                 self.rehearsal
                     .machine()
@@ -211,25 +210,20 @@ impl<'a> Player<'a> {
                 self.rehearsal.apply(EventKind::Happened { event, values })?;
             }
             BeatKind::WindowIsClosing => {
-                self.nothing_more()?;
                 self.rehearsal.window_is(WINDOW - CLOSING_BEFORE)?;
             }
             BeatKind::WindowCloses => {
-                self.nothing_more()?;
                 self.rehearsal.window_is(WINDOW)?;
             }
             BeatKind::Bot(expected) => return self.bot(expected),
             BeatKind::Person { name, .. } => {
-                self.nothing_more()?;
                 self.rehearsal
                     .apply(EventKind::PersonSaid { agent: name.clone() })?;
             }
             BeatKind::Takes { name } => {
-                self.nothing_more()?;
                 self.rehearsal.apply(EventKind::Taken { agent: name.clone() })?;
             }
             BeatKind::Returns { .. } => {
-                self.nothing_more()?;
                 self.rehearsal.apply(EventKind::Returned)?;
             }
             BeatKind::Publish(folder) => {
@@ -244,11 +238,9 @@ impl<'a> Player<'a> {
                 }
             }
             BeatKind::Pass(by) => {
-                self.nothing_more()?;
                 self.rehearsal.pass(*by)?;
             }
             BeatKind::TimeIs(time) => {
-                self.nothing_more()?;
                 self.rehearsal.time_is(*time)?;
             }
             BeatKind::Silence => self.nothing_more()?,
@@ -496,6 +488,9 @@ fn is_event(kind: &BeatKind) -> bool {
             | BeatKind::Returns { .. }
             | BeatKind::Pass(_)
             | BeatKind::TimeIs(_)
+            | BeatKind::Happens { .. }
+            | BeatKind::WindowIsClosing
+            | BeatKind::WindowCloses
     )
 }
 

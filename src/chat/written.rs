@@ -2,11 +2,37 @@
 
 use super::story::{Act, Given, GivenAnswer};
 use super::transcript;
+use crate::engine::Says;
 
 /// Whether a transcript can let a customer type this.
 pub(super) fn is_writable(text: &str) -> bool {
     let whole = text == text.trim() && !text.is_empty() && !text.starts_with(['[', '(']);
     whole && text.lines().all(|line| line == line.trim())
+}
+
+/// Whether a transcript can let a customer do this.
+pub(super) fn can_say(act: &Act) -> bool {
+    match act {
+        Act::Types(text) => is_writable(text),
+        Act::Taps(label) => can_tap(label),
+        Act::Quotes { .. } | Act::Voice { .. } | Act::Sends { .. } | Act::Location { .. } | Act::Form(_) => {
+            true
+        }
+    }
+}
+
+/// Whether a transcript can let a customer tap this.
+pub(super) fn can_tap(label: &str) -> bool {
+    !label.contains(']')
+}
+
+/// A text in quotes, on one line.
+pub(super) fn quoted(text: &str) -> String {
+    let text = text
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
+    format!("\"{text}\"")
 }
 
 /// A `given` line that answers one call.
@@ -20,15 +46,29 @@ pub(super) fn given_line(given: &Given) -> String {
     }
 }
 
+/// What a model replies.
+pub(super) fn ai_line(says: &Says) -> String {
+    match says {
+        Says::Text(text) => format!("(ai answers {})", quoted(text)),
+        Says::NotSure => "(ai is not sure)".to_owned(),
+        Says::OffTopic => "(ai is off topic)".to_owned(),
+        Says::Finished(None) => "(ai is finished)".to_owned(),
+        Says::Finished(Some(text)) => format!("(ai is finished {})", quoted(text)),
+        Says::Topic(topic) => format!("(ai sees topic {topic})"),
+        Says::Use { action, args } => {
+            let args: Vec<String> = args
+                .iter()
+                .map(|(name, value)| format!("{name} {value}"))
+                .collect();
+            let with = if args.is_empty() { "" } else { " with " };
+            format!("(ai uses {action}{with}{})", args.join(", "))
+        }
+        Says::Problem { .. } => "(ai is down)".to_owned(),
+    }
+}
+
 /// What a customer does, as a transcript writes it.
 pub(super) fn act_lines(who: &str, act: &Act) -> Vec<String> {
-    let quoted = |text: &str| {
-        let text = text
-            .replace('\\', "\\\\")
-            .replace('"', "\\\"")
-            .replace('\n', "\\n");
-        format!("\"{text}\"")
-    };
     match act {
         Act::Types(text) => {
             let mut lines = text.lines();

@@ -245,11 +245,11 @@ impl Machine {
     }
 
     /// A state by its name, or by the name it had before its step was renamed.
-    pub(super) fn state_named(&self, name: &str) -> Option<StateIx> {
+    pub(crate) fn state_named(&self, name: &str) -> Option<StateIx> {
         self.states.get(name).or_else(|| self.renamed.get(name)).copied()
     }
 
-    pub(super) fn flow_named(&self, name: &str) -> Option<FlowIx> {
+    pub(crate) fn flow_named(&self, name: &str) -> Option<FlowIx> {
         self.flows.get(name).copied()
     }
 

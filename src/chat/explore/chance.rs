@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::words::Words;
 use crate::chat::story::{Act, GivenAnswer};
-use crate::engine::Call;
+use crate::engine::{Asked, Call, Says};
 use crate::flow::program::{Action, Program};
 use crate::flow::tree::Kind;
 use crate::message::MediaKind;
@@ -210,6 +210,24 @@ fn guessed(field: &str, nth: u64) -> Json {
         json!(nth)
     } else {
         json!(format!("{field} {nth}"))
+    }
+}
+
+/// What a model replies: now an answer, now one of its ways out.
+pub(in crate::chat) fn reply(asked: &Asked, luck: u64) -> Says {
+    let mut chance = Chance(luck);
+    match chance.below(8) {
+        0 => Says::NotSure,
+        1 => Says::OffTopic,
+        2 => Says::Finished(None),
+        3 => Says::Problem {
+            why: "it is down".to_owned(),
+        },
+        4 if !asked.topics.is_empty() => {
+            let (name, _) = &asked.topics[chance.below(asked.topics.len() as u64) as usize];
+            Says::Topic(name.clone())
+        }
+        _ => Says::Text("Here is what I know.".to_owned()),
     }
 }
 

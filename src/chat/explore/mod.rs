@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(in crate::chat) use chance::serve;
+pub(in crate::chat) use chance::{reply, serve};
 pub(in crate::chat) use way_out::{is_out, way_out};
 pub(in crate::chat) use words::Words;
 pub(in crate::chat) use written::told;
@@ -224,13 +224,10 @@ impl<'a> Explorer<'a> {
 
 /// Kinds of answers that the open question takes.
 pub(in crate::chat) fn wanted<'m>(rehearsal: &Rehearsal<'m>) -> &'m [Kind] {
-    let here = at(&rehearsal.position);
-    let states = &rehearsal.machine().program().states;
-    match states
-        .iter()
-        .find(|state| state.name == here)
-        .map(|state| &state.kind)
-    {
+    let machine = rehearsal.machine();
+    let frame = rehearsal.position.frames.last();
+    let state = frame.and_then(|frame| machine.state_named(&frame.at));
+    match state.map(|state| &machine.program().states[state as usize].kind) {
         Some(StateKind::Question(question)) => &question.accept,
         _ => &[],
     }
@@ -243,6 +240,7 @@ pub(in crate::chat) fn play(rehearsal: &mut Rehearsal<'_>, turn: &Turn) -> Resul
         improvise.next.clone_from(&turn.next);
     }
     rehearsal.improvised.clear();
+    rehearsal.imagined.clear();
     let outcome = match &turn.what {
         Move::Customer { act, topic } => rehearsal.act(act, topic.clone()),
         Move::Silence(by) => rehearsal.pass(*by),

@@ -62,9 +62,13 @@ step bye
 "#;
 
 fn program() -> Program {
+    compiled(BUSINESS, FRONT)
+}
+
+fn compiled(business: &str, front: &str) -> Program {
     let mut sources = Sources::default();
-    sources.add("business.flow".to_owned(), BUSINESS.to_owned());
-    sources.add("front.flow".to_owned(), FRONT.to_owned());
+    sources.add("business.flow".to_owned(), business.to_owned());
+    sources.add("front.flow".to_owned(), front.to_owned());
     let compiled = compile(&sources);
     assert!(compiled.diagnostics.is_empty(), "{:?}", compiled.diagnostics);
     compiled.program.expect("no mistakes, so a program")
@@ -132,6 +136,28 @@ fn a_text_that_cannot_be_said_is_found() {
     assert_eq!(finding.what.class(), "fault");
     assert!(finding.moves <= 3, "it is not shrunk:\n{}", finding.chat);
     assert!(finding.chat.contains("given shop.get_order answers 200"));
+}
+
+#[test]
+fn what_a_model_replied_on_the_way_to_a_fault_stands_in_its_transcript() {
+    let business = BUSINESS.replace("service shop", "knowledge faq \"faq.md\"\n\nservice shop");
+    let front = FRONT.replace(
+        "\nstep bye",
+        "\nstep advise\n  answer from faq\n    not sure -> order\n    off topic \"Only boots.\" up to 1 time, then -> order\n    finished -> doubt\n    no reply in 20 minutes -> done\n  end\n\nstep doubt\n  say \"Asked {{ business.name }}.\"\n  done\n\nstep bye",
+    );
+    let front = front.replace(
+        "\"Nothing\" -> bye",
+        "\"A question\" -> advise\n    \"Nothing\" -> bye",
+    );
+    let mut program = compiled(&business, &front);
+    for text in &mut program.texts {
+        text.source = text
+            .source
+            .replace("Asked {{ business.name }}", "Asked {{ business.colour }}");
+    }
+    let finding = found_in(program);
+    assert_eq!(finding.what.class(), "fault");
+    assert!(finding.chat.contains("(ai is finished)"), "{}", finding.chat);
 }
 
 #[test]

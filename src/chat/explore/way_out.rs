@@ -53,7 +53,7 @@ pub(in crate::chat) fn way_out(rehearsal: &Rehearsal<'_>) -> Result<(), Broken> 
                 if is_out(&next) {
                     return Ok(());
                 }
-                let called = !next.improvised.is_empty();
+                let called = !next.improvised.is_empty() || !next.imagined.is_empty();
                 if seen.len() < PLACES && seen.insert(key(&next.position)) {
                     queue.push_back(next);
                 }

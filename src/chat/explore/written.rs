@@ -3,7 +3,7 @@
 use super::{Explorer, Lost, Move, PERSON, Turn, play};
 use crate::chat::promises::Broken;
 use crate::chat::rehearsal::{Happened, Rehearsal};
-use crate::chat::written::{act_lines, given_line};
+use crate::chat::written::{act_lines, ai_line, given_line};
 
 pub(super) const CUSTOMER: &str = "Maria";
 pub(super) const PHONE: &str = "351910000001";
@@ -40,6 +40,10 @@ pub(in crate::chat) fn told(rehearsal: &mut Rehearsal<'_>, turns: &[Turn]) -> St
             out += line;
             out.push('\n');
         });
+        for says in &rehearsal.imagined {
+            out += &ai_line(says);
+            out.push('\n');
+        }
         if rehearsal.said.is_empty() && matches!(turn.what, Move::Customer { .. }) {
             out += "(silence)\n";
         }

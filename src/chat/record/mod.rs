@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use super::run::{self, Played};
 use super::story::{Act, Given, GivenAnswer};
 use super::transcript::Shown;
-use super::written::{act_lines, given_line, is_writable};
+use super::written::{act_lines, can_say, given_line, quoted};
 use super::{bless, parse, report};
 use crate::engine::{Answer, Machine, Memory};
 use crate::flow::program::{Program, StateKind};
@@ -180,11 +180,7 @@ fn transcript(machine: &Machine, contact: &Contact, facts: &[Fact], scrub: &mut 
             let json = scrub.json(&kept.value.to_json());
             match json {
                 serde_json::Value::String(text) => {
-                    let text = text
-                        .replace('\\', "\\\\")
-                        .replace('"', "\\\"")
-                        .replace('\n', "\\n");
-                    out += &format!("  contact {field} \"{text}\"\n");
+                    out += &format!("  contact {field} {}\n", quoted(&text));
                 }
                 serde_json::Value::Bool(yes) => {
                     out += &format!("  contact {field} {}\n", if yes { "yes" } else { "no" });
@@ -236,12 +232,7 @@ fn transcript(machine: &Machine, contact: &Contact, facts: &[Fact], scrub: &mut 
         match &fact.what {
             What::Customer(act) => {
                 let act = scrub.act(act);
-                let writable = match &act {
-                    Act::Types(text) => is_writable(text),
-                    Act::Taps(label) => !label.contains(']'),
-                    _ => true,
-                };
-                if !writable {
+                if !can_say(&act) {
                     out += "# the customer wrote something here that a transcript can't say\n";
                     continue;
                 }
