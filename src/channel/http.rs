@@ -294,7 +294,7 @@ fn failure_of(error: legacy::Error) -> SendFailure {
 }
 
 /// An error with its causes. None of them holds an address.
-fn told(error: &dyn std::error::Error) -> String {
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -36,6 +36,7 @@ pub use decoded::{Decoded, Problem};
 pub use delivery::Delivery;
 pub use failure::{SendClass, SendError};
 pub use gate::Gate;
+pub(crate) use http::told;
 pub use http::{Answer, HttpRequest, HttpResponse, NetworkTransport, SendFailure, Transport};
 pub use meta::cloud_json;
 pub use plan::{OPEN, plan};

@@ -50,11 +50,7 @@ pub(super) fn code(text: &str) -> Result<Code, String> {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    let paths = if args.paths.is_empty() {
-        vec![files::default_flows()]
-    } else {
-        args.paths.clone()
-    };
+    let paths = files::or_default(&args.paths);
     if args.watch {
         return watch::watch(&paths, || once(args, &paths));
     }
@@ -104,8 +100,12 @@ fn compile(sources: &Sources) -> Compiled {
     compiled
 }
 
+/// `1 file`, `2 files`.
+pub(super) fn many(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
 fn summary(files: usize, errors: usize, warnings: usize, hints: usize) -> String {
-    let many = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let files = many(files, "file");
     if errors + warnings + hints == 0 {
         return format!("{files}, nothing to mend");

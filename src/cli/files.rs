@@ -8,6 +8,15 @@ use super::Exit;
 use crate::flow::source::Sources;
 use crate::flow::strings;
 
+/// The paths that were named, else where flows are looked for.
+pub(super) fn or_default(paths: &[PathBuf]) -> Vec<PathBuf> {
+    if paths.is_empty() {
+        vec![default_flows()]
+    } else {
+        paths.to_vec()
+    }
+}
+
 /// Where flows are looked for when nothing is said: `flows/`, else here.
 pub(super) fn default_flows() -> PathBuf {
     if Path::new("flows").is_dir() {

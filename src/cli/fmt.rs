@@ -25,11 +25,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     if args.paths.iter().any(|path| path.as_os_str() == "-") {
         return standard_input();
     }
-    let paths = if args.paths.is_empty() {
-        vec![files::default_flows()]
-    } else {
-        args.paths.clone()
-    };
+    let paths = files::or_default(&args.paths);
     let mut exit = Exit::Good;
     let mut found = files::find(&paths, "flow")?;
     let folders: Vec<PathBuf> = paths.iter().filter(|path| path.is_dir()).cloned().collect();

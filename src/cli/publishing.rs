@@ -87,10 +87,10 @@ pub(super) async fn publish(
     format: Format,
 ) -> anyhow::Result<Exit> {
     let would = candidate.would(door, said);
-    let channels = published_channels(written, door).await?;
     if !would.new {
-        return show(&would, &Impact::default(), &channels, false, format);
+        return show(&would, &Impact::default(), &BTreeSet::new(), false, format);
     }
+    let channels = published_channels(written, door).await;
     let impact = impact_of(&candidate, &channels, door).await?;
     if ask == Ask::Show {
         if format == Format::Text && impact != Impact::default() {
@@ -113,13 +113,13 @@ pub(super) async fn publish(
 }
 
 /// The numbers that run what is published: of the configuration, and of the store.
-async fn published_channels(written: &Written, door: &Door) -> anyhow::Result<BTreeSet<String>> {
+async fn published_channels(written: &Written, door: &Door) -> BTreeSet<String> {
     let whole = written.with_stored(door).await;
     // Without the key of stored numbers those of the configuration are what is known.
     let config = whole.as_ref().map_or(&written.config, |(whole, _)| whole);
     let runs = |channel: &&ChannelConfig| channel.runs() == Runs::Published;
     let channels = config.channels.iter().filter(runs);
-    Ok(channels.map(|channel| channel.id.clone()).collect())
+    channels.map(|channel| channel.id.clone()).collect()
 }
 
 async fn impact_of(

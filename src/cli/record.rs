@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use jiff::Timestamp;
 
 use super::opened::{Missing, Where, contact};
 use super::{Exit, files, test};
@@ -12,7 +13,7 @@ use crate::chat::transcript;
 use crate::engine::Machine;
 use crate::message::{InboundBody, MediaKind};
 use crate::server::{self, Line, NoteKind, Session};
-use crate::store::{HistoryEntry, Store};
+use crate::store::Store;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -80,21 +81,21 @@ async fn read(store: &dyn Store, named: &str) -> Result<(Contact, Vec<Fact>)> {
     let lines = store.history(id, MOST).await?;
     let mut facts = Vec::new();
     let mut beginning = false;
-    let mut lines = lines.into_iter().peekable();
-    while let Some(entry) = lines.next() {
-        let line = serde_json::from_slice::<Line>(&entry.payload);
-        let next = lines
-            .peek()
-            .and_then(|next| serde_json::from_slice::<Line>(&next.payload).ok());
+    let mut lines = lines
+        .into_iter()
+        .map(|entry| (entry.at, serde_json::from_slice::<Line>(&entry.payload).ok()))
+        .peekable();
+    while let Some((at, line)) = lines.next() {
+        let next = lines.peek().and_then(|(_, next)| next.as_ref());
         match line {
-            Ok(Line::Note {
+            Some(Line::Note {
                 kind: NoteKind::Session,
                 text,
                 ..
             }) => beginning |= text.starts_with("Session 1 begins"),
-            Ok(line) => facts.extend(fact(&entry, line, next.as_ref())),
-            Err(_) => facts.push(Fact {
-                at: entry.at,
+            Some(line) => facts.extend(fact(at, line, next)),
+            None => facts.push(Fact {
+                at,
                 what: What::Unsaid("a line that this version can't read".to_owned()),
             }),
         }
@@ -108,7 +109,7 @@ async fn read(store: &dyn Store, named: &str) -> Result<(Contact, Vec<Fact>)> {
 }
 
 /// A line of the thread as a transcript tells it; `next` is the line behind it.
-fn fact(entry: &HistoryEntry, line: Line, next: Option<&Line>) -> Option<Fact> {
+fn fact(at: Timestamp, line: Line, next: Option<&Line>) -> Option<Fact> {
     let what = match line {
         Line::Customer { body, .. } => customer(body, next)?,
         Line::Echo {
@@ -141,7 +142,7 @@ fn fact(entry: &HistoryEntry, line: Line, next: Option<&Line>) -> Option<Fact> {
         },
         Line::Heard { .. } | Line::Note { .. } => return None,
     };
-    Some(Fact { at: entry.at, what })
+    Some(Fact { at, what })
 }
 
 fn customer(body: InboundBody, next: Option<&Line>) -> Option<What> {

@@ -33,11 +33,7 @@ fn language(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    let paths = if args.paths.is_empty() {
-        vec![files::default_flows()]
-    } else {
-        args.paths.clone()
-    };
+    let paths = files::or_default(&args.paths);
     let sources = files::sources(&paths)?;
     let (tree, mistakes) = blocks::parse(&sources);
     let unread: Vec<Diagnostic> = mistakes
@@ -105,7 +101,7 @@ fn one(args: &Args, sources: &Sources, tree: &Tree, file: FileId) -> Result<bool
     if changes {
         replace(&path, &written.text)?;
     }
-    let mut told = vec![format!("{} to translate", many(written.texts, "text"))];
+    let mut told = vec![format!("{} to translate", check::many(written.texts, "text"))];
     let mut tell = |count: usize, words: &str| {
         if count > 0 {
             told.push(format!("{count} {words}"));
@@ -116,10 +112,6 @@ fn one(args: &Args, sources: &Sources, tree: &Tree, file: FileId) -> Result<bool
     tell(written.unused, "kept though nothing uses them");
     println!("{path}: {}", told.join(", "));
     Ok(false)
-}
-
-fn many(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Writes a new file and puts it in the old one's place: translations are work, and a full disk must not lose them.

@@ -79,7 +79,7 @@ fn is_wider(old: &Program, old_state: StateIx, new: &Program, new_state: StateIx
 }
 
 /// The step of a version that has this name, or had it before it was renamed.
-pub(super) fn step_in(m: &Machine, flow: FlowIx, name: &str) -> Option<StepIx> {
+pub(crate) fn step_in(m: &Machine, flow: FlowIx, name: &str) -> Option<StepIx> {
     let of_flow = || (0..).zip(&m.program.steps).filter(|(_, step)| step.flow == flow);
     of_flow()
         .find(|(_, step)| step.name == name)

@@ -39,6 +39,7 @@ mod triggers;
 mod turn;
 
 pub use choice_id::is_ours;
+pub(crate) use crossing::step_in;
 pub use crossing::{Crossing, Rest, crossing};
 pub use event::{Answer, Event, EventKind, File, Heard, Incoming, Reply, Says};
 pub use later::is_plan;

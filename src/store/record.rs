@@ -127,6 +127,27 @@ pub struct Ingest {
     pub history: Option<Vec<u8>>,
 }
 
+impl Ingest {
+    /// What is no message of the customer's: looked at at once, and no line of the thread.
+    pub fn internal(
+        channel: impl Into<String>,
+        contact: ContactId,
+        dedupe: String,
+        payload: Vec<u8>,
+    ) -> Ingest {
+        Ingest {
+            channel: channel.into(),
+            contact,
+            dedupe,
+            payload,
+            said_at: None,
+            quiet: Duration::ZERO,
+            quiet_max: Duration::ZERO,
+            history: None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ingested {
     New(Seq),

@@ -360,14 +360,8 @@ impl Handle {
             return Ok(());
         };
         let letter = Ingest {
-            channel: claim.channel,
-            contact,
-            dedupe: unique("person"),
-            payload: item.to_bytes(),
-            said_at: None,
-            quiet: Duration::ZERO,
-            quiet_max: Duration::ZERO,
             history: line.map(|line| line.to_bytes()),
+            ..Ingest::internal(claim.channel, contact, unique("person"), item.to_bytes())
         };
         let outcome = self.shared.store.ingest(&[letter]).await?;
         self.shared.ring(contact);

@@ -201,23 +201,20 @@ async fn notify(
 ) -> Result<Response, Refused> {
     let mut asked: Asked = serde_json::from_slice(&body)
         .map_err(|why| Refused::Malformed(format!("the body can't be read: {why}")))?;
-    if let Some(key) = headers.get("idempotency-key").and_then(|key| key.to_str().ok()) {
-        asked.key.get_or_insert_with(|| key.to_owned());
-    }
+    asked.key = key_of(asked.key, &headers)?;
     let taken = take(&handle, asked, by).await?;
     Ok((StatusCode::ACCEPTED, Json(taken)).into_response())
 }
 
 async fn take(handle: &Handle, asked: Asked, by: String) -> Result<Taken, Refused> {
     let shared = &handle.shared;
-    if let Some(key) = asked.key.as_deref()
-        && (key.trim().is_empty() || key.chars().count() > LONGEST_KEY)
-    {
-        let why = format!("`key` is empty or has more than {LONGEST_KEY} characters");
-        return Err(Refused::Malformed(why));
-    }
-    let to = recipient(handle, &asked).await?;
-    let number = number(handle, to.channel(&asked))?;
+    let whom = Whom {
+        channel: asked.channel.as_deref(),
+        to: asked.to.as_deref(),
+        contact: asked.contact.as_deref(),
+    };
+    let to = recipient(handle, whom).await?;
+    let number = number(handle, to.channel(whom))?;
     let (message, checked) = match (asked.template, asked.text) {
         (Some(template), None) => {
             let wanted = Wanted {
@@ -238,10 +235,7 @@ async fn take(handle: &Handle, asked: Asked, by: String) -> Result<Taken, Refuse
         }
     };
     let contact = to.known(handle, number).await?;
-    let key = match asked.key {
-        Some(key) => blake3::hash(key.as_bytes()).to_hex()[..24].to_owned(),
-        None => unique("n"),
-    };
+    let key = hashed(asked.key, "n");
     may_be_written_to(handle, number, contact, &message).await?;
     let counted = counted(handle, number, contact, &key).await?;
     let item = Item::Notify {
@@ -249,28 +243,18 @@ async fn take(handle: &Handle, asked: Asked, by: String) -> Result<Taken, Refuse
         by: by.clone(),
         body: Box::new(message),
     };
-    let letter = Ingest {
-        channel: number.config.id.clone(),
+    let letter = Ingest::internal(
+        number.config.id.clone(),
         contact,
-        dedupe: format!("notify:{key}"),
-        payload: item.to_bytes(),
-        said_at: None,
-        quiet: Duration::ZERO,
-        quiet_max: Duration::ZERO,
-        history: None,
-    };
+        format!("notify:{key}"),
+        item.to_bytes(),
+    );
     let outcome = shared.store.ingest(&[letter]).await?;
     shared.ring(contact);
     if counted && !matches!(outcome.first(), Some(Ingested::New(_))) {
         volume::give_back(shared.store.as_ref(), &number.config.id, number.config.volume).await?;
     }
-    let repeated = match outcome.first() {
-        Some(Ingested::New(_)) => false,
-        Some(Ingested::Duplicate) => true,
-        Some(Ingested::MailboxFull) | None => {
-            return Err(Refused::Later("the mailbox of this contact is full".to_owned()));
-        }
-    };
+    let repeated = is_repeated(outcome.first())?;
     tracing::info!(channel = number.config.id, contact = %Masked(contact), by, repeated, "a notification was taken");
     Ok(Taken {
         id: format!("{contact}.{key}"),
@@ -282,6 +266,48 @@ async fn take(handle: &Handle, asked: Asked, by: String) -> Result<Taken, Refuse
     })
 }
 
+/// The key of a request: its own, else the one of its head.
+fn key_of(own: Option<String>, headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    let key = own.or_else(|| {
+        let key = headers.get("idempotency-key")?.to_str().ok()?;
+        Some(key.to_owned())
+    });
+    if let Some(key) = key.as_deref()
+        && (key.trim().is_empty() || key.chars().count() > LONGEST_KEY)
+    {
+        let why = format!("`key` is empty or has more than {LONGEST_KEY} characters");
+        return Err(Refused::Malformed(why));
+    }
+    Ok(key)
+}
+
+/// What stands for the key in the store; without one, one that is nobody else's.
+fn hashed(key: Option<String>, kind: &str) -> String {
+    key.map_or_else(
+        || unique(kind),
+        |key| blake3::hash(key.as_bytes()).to_hex()[..24].to_owned(),
+    )
+}
+
+/// Whether it was taken before, under the same key.
+fn is_repeated(outcome: Option<&Ingested>) -> Result<bool, Refused> {
+    match outcome {
+        Some(Ingested::New(_)) => Ok(false),
+        Some(Ingested::Duplicate) => Ok(true),
+        Some(Ingested::MailboxFull) | None => {
+            Err(Refused::Later("the mailbox of this contact is full".to_owned()))
+        }
+    }
+}
+
+/// Whom a request names, as it is written.
+#[derive(Clone, Copy)]
+struct Whom<'a> {
+    channel: Option<&'a str>,
+    to: Option<&'a str>,
+    contact: Option<&'a str>,
+}
+
 /// Whom a request means.
 enum Recipient {
     Phone(String),
@@ -289,9 +315,9 @@ enum Recipient {
 }
 
 impl Recipient {
-    fn channel<'a>(&'a self, asked: &'a Asked) -> Option<&'a str> {
+    fn channel<'a>(&'a self, whom: Whom<'a>) -> Option<&'a str> {
         match self {
-            Recipient::Phone(_) => asked.channel.as_deref(),
+            Recipient::Phone(_) => whom.channel,
             Recipient::Known { channel, .. } => Some(channel),
         }
     }
@@ -311,8 +337,8 @@ impl Recipient {
     }
 }
 
-async fn recipient(handle: &Handle, asked: &Asked) -> Result<Recipient, Refused> {
-    match (&asked.to, &asked.contact) {
+async fn recipient(handle: &Handle, whom: Whom<'_>) -> Result<Recipient, Refused> {
+    match (whom.to, whom.contact) {
         (Some(number), None) => digits_of(number).map(Recipient::Phone),
         (None, Some(contact)) => {
             let contact: ContactId = contact.parse().map_err(Refused::Malformed)?;
@@ -320,7 +346,7 @@ async fn recipient(handle: &Handle, asked: &Asked) -> Result<Recipient, Refused>
             let channel = known
                 .ok_or_else(|| Refused::NotFound("there is no such contact".to_owned()))?
                 .channel;
-            if let Some(other) = asked.channel.as_ref().filter(|other| **other != channel) {
+            if let Some(other) = whom.channel.filter(|other| *other != channel) {
                 let why = format!("this contact belongs to the channel {channel}, not to {other}");
                 return Err(Refused::Malformed(why));
             }

@@ -115,13 +115,9 @@ impl Before {
 /// Another program took the place of this one.
 pub(in crate::server) async fn note(store: &dyn Store, hash: &str, live: &str) -> Result<(), StoreError> {
     change(store, |former, now| {
-        former.retain(|one| one.hash != live && one.hash != hash);
+        former.retain(|one| one.hash != live);
         if hash != live {
-            former.push(Before {
-                hash: hash.to_owned(),
-                until: now,
-                mentioned: None,
-            });
+            add(former, hash, now);
         }
     })
     .await
@@ -130,13 +126,17 @@ pub(in crate::server) async fn note(store: &dyn Store, hash: &str, live: &str) -
 /// The list with a program more, whose version is not listed any more.
 pub(in crate::server) fn with(seen: Option<&[u8]>, hash: &str, now: Timestamp) -> Vec<u8> {
     let mut former = read(seen);
+    add(&mut former, hash, now);
+    serde_json::to_vec(&former).unwrap_or_default()
+}
+
+fn add(former: &mut Vec<Before>, hash: &str, now: Timestamp) {
     former.retain(|one| one.hash != hash);
     former.push(Before {
         hash: hash.to_owned(),
         until: now,
         mentioned: None,
     });
-    serde_json::to_vec(&former).unwrap_or_default()
 }
 
 async fn change(store: &dyn Store, change: impl Fn(&mut Vec<Before>, Timestamp)) -> Result<(), StoreError> {
@@ -161,8 +161,15 @@ fn read(listed: Option<&[u8]>) -> Vec<Before> {
         .unwrap_or_default()
 }
 
+/// Programs that stay whoever is in them: the live one, and those of versions.
+async fn needed(store: &dyn Store) -> Result<BTreeSet<String>, StoreError> {
+    let mut needed = versions::hashes(store).await?;
+    needed.extend(flows::live_hash(store).await?);
+    Ok(needed)
+}
+
 /// Forgets programs that nobody is in the middle of any more. All chats are walked over only if something is old enough
-/// to go. Gives how many were forgotten.
+/// to go and nothing else keeps it. Gives how many were forgotten.
 pub(in crate::server) async fn clear_away(
     store: &dyn Store,
     stop: &CancellationToken,
@@ -170,6 +177,11 @@ pub(in crate::server) async fn clear_away(
     let began = store.now();
     let before = read(store.setting(FORMER).await?.as_deref());
     if !before.iter().any(|one| one.is_old(began)) {
+        return Ok(0);
+    }
+    let stays = needed(store).await?;
+    let may_go = |one: &Before| one.is_old(began) && !stays.contains(&one.hash);
+    if !before.iter().any(may_go) {
         return Ok(0);
     }
     let Some(tally) = walk(store, stop).await? else {
@@ -183,13 +195,12 @@ pub(in crate::server) async fn clear_away(
         );
         return Ok(0);
     }
-    let listed = versions::hashes(store).await?;
-    let live = flows::live_hash(store).await?;
+    // Somebody may have published one meanwhile.
+    let stays = needed(store).await?;
     let named = |one: &Before| tally.programs.contains_key(&one.hash);
-    let needed = |one: &Before| live.as_ref() == Some(&one.hash) || listed.contains(&one.hash);
     let goes = |one: &Before| {
         let over = one.until.duration_until(began) > MOST;
-        one.is_old(began) && (over || !named(one)) && !needed(one)
+        one.is_old(began) && (over || !named(one)) && !stays.contains(&one.hash)
     };
     let gone: BTreeSet<String> = before
         .iter()

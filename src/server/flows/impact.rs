@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::tally::{self, Tally, Waiting};
-use crate::engine::{Crossing, Machine, Rest, crossing};
+use crate::engine::{Crossing, Machine, Rest, crossing, step_in};
 use crate::flow::hash;
-use crate::flow::program::{Emit, Jump, Op, Pc, Program, State, StateIx, StateKind, StepIx};
+use crate::flow::program::{Emit, Jump, Op, Pc, Program, State, StateIx, StateKind};
 use crate::flow::spell;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -140,11 +140,12 @@ pub fn of(
     }
     impact.fields = live.map(|live| retyped(live, program)).unwrap_or_default();
     for planned in tally.plans.iter().filter(|one| channels.contains(&one.channel)) {
-        let flow = program.flows.iter().position(|flow| flow.name == planned.flow);
-        let unchanged = flow.is_some_and(|flow| match &planned.step {
-            None => true,
-            Some(step) => step_named(program, flow as u32, step).is_some(),
-        });
+        let unchanged = new
+            .flow_named(&planned.flow)
+            .is_some_and(|flow| match &planned.step {
+                None => true,
+                Some(step) => step_in(new, flow, step).is_some(),
+            });
         let words = of_words(live.unwrap_or(program), &planned.flow, planned.step.as_deref());
         let follow = Follow {
             plan: planned.name.clone(),
@@ -183,8 +184,7 @@ impl Impact {
     }
 
     fn options_of(&mut self, waiting: &Waiting, of: Option<&Earlier<'_>>, new: &Machine) {
-        let program = new.program();
-        let here = state_of(program, &waiting.at);
+        let here = state_of(new, &waiting.at);
         let Some(StateKind::Question(question)) = here.map(|state| &state.kind) else {
             // The whole step is gone, which says it.
             return;
@@ -217,7 +217,7 @@ impl Impact {
 
 /// The question takes fewer of the answers that it took, and the others mean what they meant.
 fn only_lost_options(of: Option<&Earlier<'_>>, state: StateIx, waiting: &Waiting, new: &Machine) -> bool {
-    let (Some(of), Some(here)) = (of, state_of(new.program(), &waiting.at)) else {
+    let (Some(of), Some(here)) = (of, state_of(new, &waiting.at)) else {
         return false;
     };
     let old = of.machine.program();
@@ -230,13 +230,9 @@ fn only_lost_options(of: Option<&Earlier<'_>>, state: StateIx, waiting: &Waiting
 }
 
 /// A state by its name, or by the one it had before its step was renamed.
-fn state_of<'p>(program: &'p Program, name: &str) -> Option<&'p State> {
-    let states = &program.states;
-    let named = states.iter().find(|state| state.name == name);
-    named.or_else(|| {
-        let renamed = |state: &&State| old_name(program, state).is_some_and(|old| old == name);
-        states.iter().find(renamed)
-    })
+fn state_of<'m>(machine: &'m Machine, name: &str) -> Option<&'m State> {
+    let state = machine.state_named(name)?;
+    Some(&machine.program().states[state as usize])
 }
 
 fn label(program: &Program, at: &str, id: &str) -> Option<String> {
@@ -246,25 +242,6 @@ fn label(program: &Program, at: &str, id: &str) -> Option<String> {
     };
     let choice = question.options.iter().find(|choice| choice.id == id)?;
     Some(program.texts.get(choice.label as usize)?.source.clone())
-}
-
-fn old_name(program: &Program, state: &State) -> Option<String> {
-    let was = program.steps[state.step? as usize].was.as_ref()?;
-    let (flow, rest) = state.name.split_once('/')?;
-    let (_, value) = rest.split_once('.')?;
-    Some(format!("{flow}/{was}.{value}"))
-}
-
-fn step_named(program: &Program, flow: u32, name: &str) -> Option<StepIx> {
-    let of_flow = || {
-        (0..)
-            .zip(&program.steps)
-            .filter(move |(_, step)| step.flow == flow)
-    };
-    of_flow()
-        .find(|(_, step)| step.name == name)
-        .or_else(|| of_flow().find(|(_, step)| step.was.as_deref() == Some(name)))
-        .map(|(ix, _)| ix)
 }
 
 /// `flow/step.value` as flow and step.
@@ -303,11 +280,8 @@ fn moved(waiting: &Waiting, of: Option<&Earlier<'_>>, state: Option<StateIx>, ne
     let program = new.program();
     let (flow, step) = words(waiting, of);
     let (_, slug) = slugs(&waiting.at);
-    let there = program
-        .flows
-        .iter()
-        .position(|one| one.name == waiting.flow)
-        .and_then(|flow| step_named(program, flow as u32, slug));
+    let flow_ix = new.flow_named(&waiting.flow);
+    let there = flow_ix.and_then(|flow| step_in(new, flow, slug));
     let same = program
         .states
         .iter()
@@ -320,7 +294,7 @@ fn moved(waiting: &Waiting, of: Option<&Earlier<'_>>, state: Option<StateIx>, ne
     };
     let joins = of
         .zip(state)
-        .map(|(of, state)| joins(of.machine.program(), state, program))
+        .map(|(of, state)| joins(of.machine.program(), state, new))
         .unwrap_or_default();
     Moved {
         code: "F801",
@@ -368,7 +342,7 @@ fn renamed(waiting: &Waiting, of: Option<&Earlier<'_>>, new: &Program) -> Option
 }
 
 /// Steps of the new version to which arrows lead from a state of the old one, the nearest first.
-fn joins(old: &Program, state: StateIx, new: &Program) -> Vec<String> {
+fn joins(old: &Program, state: StateIx, new: &Machine) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut next: Vec<Pc> = exits(old, state);
     next.reverse();
@@ -382,13 +356,11 @@ fn joins(old: &Program, state: StateIx, new: &Program) -> Vec<String> {
                 let described = &old.steps[*step as usize];
                 let flow = &old.flows[described.flow as usize].name;
                 let here = new
-                    .flows
-                    .iter()
-                    .position(|one| one.name == *flow)
-                    .and_then(|flow| step_named(new, flow as u32, &described.name));
+                    .flow_named(flow)
+                    .and_then(|flow| step_in(new, flow, &described.name));
                 match here {
                     Some(here) => {
-                        let words = &new.steps[here as usize].words;
+                        let words = &new.program().steps[here as usize].words;
                         if !found.contains(words) {
                             found.push(words.clone());
                         }

@@ -234,17 +234,19 @@ impl Flows {
 
     /// What is published answers from now on. What can't be used is said, and the version before stays.
     async fn catch_up_published(&self) {
-        let Some(now) = self.published(|version, _| version.clone()) else {
+        let Some(now) = self.published(|version, _| version.number) else {
             return;
         };
         let door = Door::Here(self.store.clone());
-        match versions::list(&door).await {
-            Ok(listed) if listed.published() == Some(&now) || listed.published().is_none() => return,
-            Ok(_) => {}
+        let version = match versions::list(&door).await {
+            Ok(listed) => match listed.published() {
+                Some(newest) if self.published(|own, _| own == newest) != Some(true) => newest.clone(),
+                Some(_) | None => return,
+            },
             Err(why) => return tracing::debug!(%why, "the published version could not be asked for"),
-        }
-        match versions::published(&door).await {
-            Ok(Some((version, program))) => {
+        };
+        match version.program(&door).await {
+            Ok(program) => {
                 tracing::info!(
                     version = version.number,
                     program = program.hash,
@@ -260,9 +262,8 @@ impl Flows {
                 let published = Some((version, machine));
                 *self.published.write().unwrap_or_else(PoisonError::into_inner) = published;
             }
-            Ok(None) => {}
             Err(why) => {
-                tracing::error!(version = now.number, %why, "what was published can't be used; the version before stays");
+                tracing::error!(version = now, %why, "what was published can't be used; the version before stays");
             }
         }
     }
@@ -398,7 +399,7 @@ pub(super) fn look_at_knowledge(folder: &Path, program: &Program) -> Result<(), 
 }
 
 /// A path that stays in the folder.
-fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
+pub(in crate::server) fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
     let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
     Path::new(path).components().all(plain).then(|| folder.join(path))
 }
@@ -417,6 +418,18 @@ fn text_of(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "it is no text in UTF-8".to_owned())
 }
 
+fn unreadable(place: &Path, why: std::io::Error) -> FlowsError {
+    FlowsError::Unreadable {
+        place: place.to_owned(),
+        why,
+    }
+}
+
+/// A file as people name it, whatever folder the server was started in.
+fn shown(folder: &Path, path: &Path) -> String {
+    path.strip_prefix(folder).unwrap_or(path).display().to_string()
+}
+
 /// Files of the business that flows name.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
@@ -428,15 +441,13 @@ pub(super) struct Beside {
 
 /// Files in the folder whose path stands in some text. What a text puts together is not found.
 pub(super) fn beside(folder: &Path, sources: &Sources) -> Result<Beside, FlowsError> {
-    let unreadable = |place: &Path, why| FlowsError::Unreadable {
-        place: place.to_owned(),
-        why,
-    };
     let mut beside = Beside::default();
     for path in all_files(folder).map_err(|why| unreadable(folder, why))? {
-        let shown = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
-        let named = sources.files.iter().any(|file| file.text.contains(&shown));
-        if is_read(&path) || !named {
+        if is_read(&path) {
+            continue;
+        }
+        let shown = shown(folder, &path);
+        if !sources.files.iter().any(|file| file.text.contains(&shown)) {
             continue;
         }
         let size = std::fs::metadata(&path)
@@ -454,16 +465,10 @@ pub(super) fn beside(folder: &Path, sources: &Sources) -> Result<Beside, FlowsEr
 
 /// The texts of a folder, named as people name them.
 pub(super) fn sources(folder: &Path) -> Result<Sources, FlowsError> {
-    let unreadable = |place: &Path, why| FlowsError::Unreadable {
-        place: place.to_owned(),
-        why,
-    };
     let mut sources = Sources::default();
     for path in files(folder).map_err(|why| unreadable(folder, why))? {
         let text = std::fs::read_to_string(&path).map_err(|why| unreadable(&path, why))?;
-        // As people name it, whatever folder the server was started in.
-        let shown = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
-        sources.add(shown, text);
+        sources.add(shown(folder, &path), text);
     }
     if !sources.files.iter().any(|file| is_flow(Path::new(&file.path))) {
         return Err(FlowsError::Empty {

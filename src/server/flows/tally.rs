@@ -169,18 +169,24 @@ impl Tally {
     }
 
     fn add_plan(&mut self, more: Planned) {
-        let alike = |one: &&mut Planned| {
-            let people = one.people;
-            **one
-                == Planned {
-                    people,
-                    ..more.clone()
-                }
-        };
-        match self.plans.iter_mut().find(alike) {
+        match self.plans.iter_mut().find(|one| one.place() == more.place()) {
             Some(one) => one.people += more.people,
             None => self.plans.push(more),
         }
+    }
+}
+
+impl Planned {
+    /// All but how many it is planned for.
+    fn place(&self) -> (&str, &str, &str, Option<&str>, &str, &BTreeSet<Vec<String>>) {
+        (
+            &self.channel,
+            &self.name,
+            &self.flow,
+            self.step.as_deref(),
+            &self.program,
+            &self.known,
+        )
     }
 }
 

@@ -384,12 +384,12 @@ async fn changed_since(
     files: &BTreeMap<String, String>,
     media: &BTreeMap<String, String>,
 ) -> Result<Vec<String>, VersionError> {
-    let former = match seen.published() {
-        Some(version) => kept(door, version).await?.files,
-        None => BTreeMap::new(),
+    let (former_files, former_media) = match seen.published() {
+        Some(version) => (kept(door, version).await?.files, version.media.clone()),
+        None => Default::default(),
     };
-    let mut changed = changes(&former, files);
-    changed.extend(changes(&media_of(seen), media));
+    let mut changed = changes(&former_files, files);
+    changed.extend(changes(&former_media, media));
     Ok(changed)
 }
 
@@ -399,7 +399,7 @@ async fn changed_since(
 /// If it is not kept, or can't be read.
 pub async fn numbered(door: &Door, number: u32) -> Result<(Version, Program), VersionError> {
     let version = list(door).await?.known(number)?.clone();
-    let program = kept(door, &version).await?.program()?;
+    let program = version.program(door).await?;
     Ok((version, program))
 }
 
@@ -482,13 +482,6 @@ fn hash_of(bytes: &[u8]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn media_of(listed: &Versions) -> BTreeMap<String, String> {
-    listed
-        .published()
-        .map(|version| version.media.clone())
-        .unwrap_or_default()
-}
-
 /// A file that is kept with a version.
 pub(in crate::server) async fn file(store: &dyn Store, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
     store.setting(&place_of_file(hash)).await
@@ -509,6 +502,13 @@ fn changes(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) ->
     lines
 }
 
+impl Version {
+    /// What it answers with.
+    pub(in crate::server) async fn program(&self, door: &Door) -> Result<Program, VersionError> {
+        Ok(kept(door, self).await?.program()?)
+    }
+}
+
 async fn kept(door: &Door, version: &Version) -> Result<Kept, VersionError> {
     let what = || format!("version {}", version.number);
     let bytes = door.get(&place_of(&version.hash)).await?;
@@ -524,12 +524,11 @@ async fn kept(door: &Door, version: &Version) -> Result<Kept, VersionError> {
 
 /// The published version with its program. `None`: nothing is published.
 pub(in crate::server) async fn published(door: &Door) -> Result<Option<(Version, Program)>, VersionError> {
-    let listed = list(door).await?;
-    let Some(version) = listed.published() else {
+    let Some(version) = list(door).await?.published().cloned() else {
         return Ok(None);
     };
-    let kept = kept(door, version).await?;
-    Ok(Some((version.clone(), kept.program()?)))
+    let program = version.program(door).await?;
+    Ok(Some((version, program)))
 }
 
 /// The program of a version by its hash, if it is kept and can be read.

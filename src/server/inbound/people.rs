@@ -141,16 +141,7 @@ pub async fn merged_with_wishes(
     }
     let merged = store.merge(from, into).await?;
     if let (true, Merged::Done, Some(channel)) = (wish, merged, channel) {
-        let letter = Ingest {
-            channel,
-            contact: into,
-            dedupe: format!("wish:{from}"),
-            payload: Item::OptedOut.to_bytes(),
-            said_at: None,
-            quiet: Duration::ZERO,
-            quiet_max: Duration::ZERO,
-            history: None,
-        };
+        let letter = Ingest::internal(channel, into, format!("wish:{from}"), Item::OptedOut.to_bytes());
         store.ingest(&[letter]).await?;
     }
     Ok(merged)

@@ -10,12 +10,13 @@ use serde_json::Value as Json;
 use url::Url;
 
 use super::guard::{Guard, Refused};
+use super::request;
+use crate::channel::told;
 use crate::engine::{Answer, Call};
 use crate::flow::tree::Method;
 use crate::server::config::{Config, ServiceConfig};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// Deepest nesting of an answer.
 const DEEPEST: usize = 32;
 
@@ -44,15 +45,7 @@ impl Caller {
     pub fn new(config: &Config) -> Result<Caller, reqwest::Error> {
         let allowed = config.services.values().flat_map(|service| service.allow.clone());
         let guard = Guard::new(allowed);
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(CONNECT_WITHIN)
-            .dns_resolver(guard.clone())
-            .user_agent(concat!("switchboard/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        let client = request::client().dns_resolver(guard.clone()).build()?;
         Ok(Caller {
             client,
             guard,
@@ -91,7 +84,7 @@ impl Caller {
             Method::Put => reqwest::Method::PUT,
             Method::Delete => reqwest::Method::DELETE,
         };
-        let mut request = self
+        let mut asked = self
             .client
             .request(method, url)
             .timeout(Duration::from_millis(call.timeout_ms))
@@ -104,23 +97,18 @@ impl Caller {
                     "the secret {name} is not set; add it to [secrets] in switchboard.toml"
                 ))
             })?;
-            request = request.bearer_auth(secret.expose_secret());
+            asked = asked.bearer_auth(secret.expose_secret());
         }
         if let Some(body) = &call.body {
-            request = request.json(body);
+            asked = asked.json(body);
         }
-        let mut response = request.send().await.map_err(failure)?;
+        let response = asked.send().await.map_err(failure)?;
         let status = response.status().as_u16();
-        let mut raw = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            if raw.len() + chunk.len() > self.answer_bytes {
-                return Err(Failed::Never(format!(
-                    "its answer is larger than {} bytes",
-                    self.answer_bytes
-                )));
-            }
-            raw.extend_from_slice(&chunk);
-        }
+        let raw = request::body_within(response, self.answer_bytes)
+            .await
+            .map_err(failure)?;
+        let raw = raw
+            .ok_or_else(|| Failed::Never(format!("its answer is larger than {} bytes", self.answer_bytes)))?;
         body_of(status, &raw).map(|body| Answer::Status { status, body })
     }
 
@@ -148,12 +136,7 @@ fn failure(error: reqwest::Error) -> Failed {
     if error.is_timeout() {
         return Failed::Timeout("it did not answer in time".to_owned());
     }
-    let mut why = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        why = format!("{why}: {cause}");
-        source = cause.source();
-    }
+    let why = told(&error);
     if error.is_builder() {
         Failed::Never(why)
     } else {

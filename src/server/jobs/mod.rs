@@ -5,6 +5,7 @@ pub(super) mod ai;
 pub(super) mod calls;
 pub(super) mod guard;
 pub(super) mod listen;
+mod request;
 pub(super) mod work;
 
 use std::sync::Arc;

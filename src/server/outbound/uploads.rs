@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::channel::{EncodeError, HttpRequest, SendClass, SendError, Step, Upload};
-use crate::server::flows::versions;
+use crate::server::flows::{self, versions};
 use crate::server::parts::{Number, Shared, lock};
 
 /// Meta keeps an upload for 30 days.
@@ -102,16 +102,8 @@ fn fault(says: String) -> SendError {
 
 /// A file beside the flows; never one outside their folder.
 async fn read(folder: &Path, path: &str) -> Result<Upload, SendError> {
-    let inside = Path::new(path).components().all(|part| {
-        matches!(
-            part,
-            std::path::Component::Normal(_) | std::path::Component::CurDir
-        )
-    });
-    if !inside {
-        return Err(fault(format!("{path} is not a file beside the flows")));
-    }
-    let found = folder.join(path);
+    let found = flows::inside(folder, path);
+    let found = found.ok_or_else(|| fault(format!("{path} is not a file beside the flows")))?;
     let bytes = tokio::fs::read(&found)
         .await
         .map_err(|why| fault(format!("the file {} can't be read: {why}", found.display())))?;

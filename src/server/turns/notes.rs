@@ -1,7 +1,5 @@
 //! Lines for the thread that no turn writes: what became of a message, of a job, of an event.
 
-use std::time::Duration;
-
 use super::thread::{Line, NoteKind};
 use crate::channel::{Show, Step};
 use crate::engine::{Answer, Says};
@@ -20,14 +18,8 @@ pub(in crate::server) async fn write(
     line: &Line,
 ) {
     let letter = Ingest {
-        channel: channel.to_owned(),
-        contact,
-        dedupe: format!("note:{name}"),
-        payload: Item::Noted.to_bytes(),
-        said_at: None,
-        quiet: Duration::ZERO,
-        quiet_max: Duration::ZERO,
         history: Some(line.to_bytes()),
+        ..Ingest::internal(channel, contact, format!("note:{name}"), Item::Noted.to_bytes())
     };
     match shared.store.ingest(&[letter]).await {
         Ok(_) => shared.ring(contact),
@@ -62,16 +54,12 @@ pub(in crate::server) async fn template_sent(
         template,
         message_id: message_id.to_owned(),
     };
-    let letter = Ingest {
-        channel: claim.channel.clone(),
-        contact: claim.contact,
-        dedupe: format!("sent:{}", claim.entry.id),
-        payload: item.to_bytes(),
-        said_at: None,
-        quiet: Duration::ZERO,
-        quiet_max: Duration::ZERO,
-        history: None,
-    };
+    let letter = Ingest::internal(
+        claim.channel.clone(),
+        claim.contact,
+        format!("sent:{}", claim.entry.id),
+        item.to_bytes(),
+    );
     if let Err(why) = shared.store.ingest(&[letter]).await {
         tracing::warn!(contact = %Masked(claim.contact), %why, "who quotes this template will be taken for writing anything");
     }
@@ -95,16 +83,12 @@ pub(in crate::server) async fn parked(
     let Some(instead) = stand_in(payload) else {
         return;
     };
-    let letter = Ingest {
-        channel: channel.to_owned(),
+    let letter = Ingest::internal(
+        channel,
         contact,
-        dedupe: format!("instead:parked.{seq}"),
-        payload: instead.to_bytes(),
-        said_at: None,
-        quiet: Duration::ZERO,
-        quiet_max: Duration::ZERO,
-        history: None,
-    };
+        format!("instead:parked.{seq}"),
+        instead.to_bytes(),
+    );
     match shared.store.ingest(&[letter]).await {
         Ok(_) => shared.ring(contact),
         Err(why) => {

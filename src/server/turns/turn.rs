@@ -417,6 +417,9 @@ impl Table<'_> {
     /// A message that nothing but a topic might fit waits until its topic was looked for. The turn that said so is not
     /// carried out.
     fn message(&mut self, incoming: Incoming) {
+        if !self.rules.sorts {
+            return self.advance(EventKind::Message(incoming));
+        }
         let event = Event {
             at: self.at,
             kind: EventKind::Message(incoming.clone()),
@@ -426,7 +429,7 @@ impl Table<'_> {
             Log::TopicWanted { topics } => Some(topics.clone()),
             _ => None,
         });
-        let Some(topics) = wanted.filter(|_| self.rules.sorts) else {
+        let Some(topics) = wanted else {
             return self.carry_out(turn);
         };
         let note = format!("{}/{TOPIC}{}", self.contact, self.seq);

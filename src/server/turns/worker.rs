@@ -164,7 +164,7 @@ async fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<
         quiet: number
             .config
             .burst_quiet
-            .unwrap_or_else(|| shared.flows.burst_quiet(runs)),
+            .unwrap_or_else(|| Duration::from_millis(live.program().business.burst_quiet_ms)),
         timezone: &live.program().business.timezone,
     };
     let arrived = acts::arrived(&claim.events, rules.quiet, &live.program().business.opt_out);

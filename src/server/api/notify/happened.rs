@@ -2,7 +2,6 @@
 //! the chat is free. It is checked against the flows that answer this number before anything is queued.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -12,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::refused::Refused;
-use super::{Asked, By, LONGEST_KEY, number, recipient};
-use crate::server::api::handle::{Handle, unique};
+use super::{By, Whom, hashed, is_repeated, key_of, number, recipient};
+use crate::server::api::handle::Handle;
 use crate::server::api::masked::Masked;
 use crate::server::inbound::mailbox::Item;
 use crate::server::turns::session::Session;
 use crate::server::turns::thread::{Line, NoteKind};
-use crate::store::{ContactId, Ingest, Ingested};
+use crate::store::{ContactId, Ingest};
 
 /// What happened, as it is written.
 #[derive(Debug, Clone, Deserialize)]
@@ -51,26 +50,14 @@ pub(super) async fn happened(
 ) -> Result<(StatusCode, Json<Taken>), Refused> {
     let told: Happened = serde_json::from_slice(&body)
         .map_err(|why| Refused::Malformed(format!("the body can't be read: {why}")))?;
-    let key = told.key.or_else(|| {
-        let key = headers.get("idempotency-key")?.to_str().ok()?;
-        Some(key.to_owned())
-    });
-    if let Some(key) = key.as_deref()
-        && (key.trim().is_empty() || key.chars().count() > LONGEST_KEY)
-    {
-        let why = format!("`key` is empty or has more than {LONGEST_KEY} characters");
-        return Err(Refused::Malformed(why));
-    }
-    let asked = Asked {
-        channel: told.channel,
-        to: told.to,
-        contact: told.contact,
-        template: None,
-        text: None,
-        key: None,
+    let key = key_of(told.key, &headers)?;
+    let whom = Whom {
+        channel: told.channel.as_deref(),
+        to: told.to.as_deref(),
+        contact: told.contact.as_deref(),
     };
-    let to = recipient(&handle, &asked).await?;
-    let number = number(&handle, to.channel(&asked))?;
+    let to = recipient(&handle, whom).await?;
+    let number = number(&handle, to.channel(whom))?;
     let shared = &handle.shared;
     let machine = shared.flows.machine(number.config.runs());
     machine
@@ -83,34 +70,24 @@ pub(super) async fn happened(
             return Err(Refused::OptedOut);
         }
     }
-    let key = match key {
-        Some(key) => blake3::hash(key.as_bytes()).to_hex()[..24].to_owned(),
-        None => unique("e"),
-    };
+    let key = hashed(key, "e");
     let line = Line::note(NoteKind::Kept, format!("{} happened ({by}).", told.event), None);
     let letter = Ingest {
-        channel: number.config.id.clone(),
-        contact,
-        dedupe: format!("event:{key}"),
-        payload: Item::Happened {
-            event: told.event,
-            values: told.values,
-        }
-        .to_bytes(),
-        said_at: None,
-        quiet: Duration::ZERO,
-        quiet_max: Duration::ZERO,
         history: Some(line.to_bytes()),
+        ..Ingest::internal(
+            number.config.id.clone(),
+            contact,
+            format!("event:{key}"),
+            Item::Happened {
+                event: told.event,
+                values: told.values,
+            }
+            .to_bytes(),
+        )
     };
     let outcome = shared.store.ingest(&[letter]).await?;
     shared.ring(contact);
-    let repeated = match outcome.first() {
-        Some(Ingested::New(_)) => false,
-        Some(Ingested::Duplicate) => true,
-        Some(Ingested::MailboxFull) | None => {
-            return Err(Refused::Later("the mailbox of this contact is full".to_owned()));
-        }
-    };
+    let repeated = is_repeated(outcome.first())?;
     tracing::info!(channel = number.config.id, contact = %Masked(contact), by, repeated, "an event was taken");
     let taken = Taken {
         contact,

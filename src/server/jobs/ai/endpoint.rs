@@ -9,9 +9,10 @@ use serde_json::{Value as Json, json};
 use url::Url;
 
 use super::{Model, Prompt, Silent};
+use crate::channel::told;
 use crate::server::config::AiConfig;
+use crate::server::jobs::request;
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// Largest answer in bytes.
 const LARGEST: usize = 256 * 1024;
 /// Tokens of a reply: enough for the longest message and the JSON around it.
@@ -28,14 +29,7 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub fn new(config: &AiConfig) -> Result<Endpoint, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(CONNECT_WITHIN)
-            .user_agent(concat!("switchboard/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        let client = request::client().build()?;
         let mut url = config.url.clone();
         let path = format!("{}/chat/completions", url.path().trim_end_matches('/'));
         url.set_path(&path);
@@ -63,28 +57,23 @@ impl Model for Endpoint {
             "stream": false,
             "response_format": { "type": "json_object" },
         });
-        let mut request = self
+        let mut post = self
             .client
             .post(self.url.clone())
             .timeout(self.timeout)
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .json(&body);
         if let Some(key) = &self.key {
-            request = request.bearer_auth(key.expose_secret());
+            post = post.bearer_auth(key.expose_secret());
         }
-        let mut response = request.send().await.map_err(failure)?;
+        let response = post.send().await.map_err(failure)?;
         let status = response.status();
         if !status.is_success() {
             // What it says of it may repeat the prompt.
             return Err(Silent::Down(format!("it answered {}", status.as_u16())));
         }
-        let mut raw = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            if raw.len() + chunk.len() > LARGEST {
-                return Err(Silent::Down(format!("its answer is larger than {LARGEST} bytes")));
-            }
-            raw.extend_from_slice(&chunk);
-        }
+        let raw = request::body_within(response, LARGEST).await.map_err(failure)?;
+        let raw = raw.ok_or_else(|| Silent::Down(format!("its answer is larger than {LARGEST} bytes")))?;
         written(&raw).ok_or_else(|| Silent::Down("its answer is no chat completion".to_owned()))
     }
 }
@@ -100,11 +89,5 @@ fn failure(error: reqwest::Error) -> Silent {
     if error.is_timeout() {
         return Silent::TimedOut;
     }
-    let mut why = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        why = format!("{why}: {cause}");
-        source = cause.source();
-    }
-    Silent::Down(why)
+    Silent::Down(told(&error))
 }

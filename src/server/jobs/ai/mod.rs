@@ -62,7 +62,8 @@ impl Mind {
             Ok(written) => written,
             Err(why) => return Says::Problem { why: why.to_string() }.into(),
         };
-        let known = prompt.known();
+        // What a reply may repeat.
+        let known = &prompt.data;
         // What can't be read is no reply: better a person than a guess.
         let mut reply = reply::read(&written).unwrap_or_else(|| Says::NotSure.into());
         if let Says::Text(text) | Says::Finished(Some(text)) = &reply.says {

@@ -16,13 +16,6 @@ pub(in crate::server) struct Prompt {
     pub data: String,
 }
 
-impl Prompt {
-    /// What a reply may repeat.
-    pub(super) fn known(&self) -> &str {
-        &self.data
-    }
-}
-
 /// What the customer asks, with what they said just before: "and for wide feet?" alone finds nothing.
 pub(super) fn question_of(talk: &[Spoken]) -> String {
     let mut said: Vec<&str> = talk
