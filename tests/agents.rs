@@ -6,6 +6,7 @@
 
 mod bot;
 mod double;
+mod thread;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use switchboard::server::config::Config;
 use switchboard::server::door::Door;
 use switchboard::server::impact::{self, Earlier, How};
 use switchboard::server::versions::{self, Candidate, Said as Note};
-use switchboard::server::{FlowsError, Handle, Line, Parts, Running, Said, Server, StartError};
+use switchboard::server::{FlowsError, Handle, Line, Parts, Running, Said, Server, StartError, ThreadEntry};
 use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore, Store};
 use tempfile::TempDir;
 
@@ -92,27 +93,11 @@ impl Office {
 async fn says(handle: &Handle, channel: &str, text: &str, wanted: &str) -> ContactId {
     let said = Said::Text(text.to_owned());
     let contact = handle.say(channel, SARI, None, said).await.unwrap();
-    let mut changes = handle.subscribe();
-    let heard = async {
-        loop {
-            let thread = handle.thread(contact, 100).await.unwrap();
-            let last = thread.iter().rev().find_map(|entry| match &entry.line {
-                Some(Line::Ours(ours)) => serde_json::to_value(&ours.step).ok(),
-                _ => None,
-            });
-            let last = last.map(|step| step["show"]["body"].as_str().unwrap_or_default().to_owned());
-            if last.is_some_and(|last| last.starts_with(wanted)) {
-                return;
-            }
-            let _ = tokio::time::timeout(Duration::from_millis(200), changes.recv()).await;
-        }
+    let heard = |thread: &[ThreadEntry]| {
+        let last = thread::bodies(thread).pop();
+        last.is_some_and(|last| last.starts_with(wanted))
     };
-    if tokio::time::timeout(bot::PATIENCE, heard).await.is_err() {
-        panic!(
-            "waited in vain for {wanted:?} on {channel}: {:#?}",
-            handle.thread(contact, 100).await
-        );
-    }
+    thread::until(handle, contact, &format!("{wanted:?} on {channel}"), heard).await;
     contact
 }
 

@@ -6,9 +6,11 @@
 
 mod loopback;
 mod oracle;
+mod thread;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -17,7 +19,7 @@ use oracle::{Oracle, Writes};
 use serde_json::{Value, json};
 use switchboard::engine::Mode;
 use switchboard::server::config::Config;
-use switchboard::server::{Conversation, Handle, Line, NoteKind, Parts, Running, Said, Server};
+use switchboard::server::{Conversation, Handle, NoteKind, Parts, Running, Said, Server, ThreadEntry};
 use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -71,44 +73,28 @@ impl Desk {
         self.handle.say("sim", SARI, Some("Sari"), said).await.unwrap()
     }
 
-    /// Waits until the customer has got `count` messages; gives them.
-    async fn hears(&self, contact: ContactId, count: usize) -> Vec<String> {
-        let mut changes = self.handle.subscribe();
-        let wait = async {
-            loop {
-                let heard = self.heard(contact).await;
-                if heard.len() >= count {
-                    return heard;
-                }
-                let _ = tokio::time::timeout(std::time::Duration::from_millis(200), changes.recv()).await;
+    /// Says "Nothing" and waits until that was answered: what comes in the same moment is one message with it.
+    async fn ends(&self) {
+        let contact = self.says("Nothing").await;
+        let ended = async {
+            while self.stands(contact).await.waiting > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        match tokio::time::timeout(loopback::PATIENCE, wait).await {
-            Ok(heard) => heard,
-            Err(_) => panic!("waited in vain: {:#?}", self.handle.thread(contact, 100).await),
-        }
+        tokio::time::timeout(Duration::from_secs(30), ended)
+            .await
+            .expect("the customer is answered");
     }
 
-    async fn heard(&self, contact: ContactId) -> Vec<String> {
-        let thread = self.handle.thread(contact, 100).await.unwrap();
-        let ours = thread.iter().filter_map(|entry| match &entry.line {
-            Some(Line::Ours(ours)) => Some(ours),
-            _ => None,
-        });
-        ours.map(|ours| {
-            let step = serde_json::to_value(&ours.step).unwrap();
-            step["show"]["body"].as_str().unwrap_or_default().to_owned()
-        })
-        .collect()
+    /// Waits until the customer has got `count` messages; gives them.
+    async fn hears(&self, contact: ContactId, count: usize) -> Vec<String> {
+        let enough = |thread: &[ThreadEntry]| thread::bodies(thread).len() >= count;
+        let thread = thread::until(&self.handle, contact, &format!("{count} messages"), enough).await;
+        thread::bodies(&thread)
     }
 
     async fn notes(&self, contact: ContactId, wanted: NoteKind) -> Vec<String> {
-        let thread = self.handle.thread(contact, 100).await.unwrap();
-        let note = |line: &Option<Line>| match line {
-            Some(Line::Note { kind, text, .. }) if *kind == wanted => Some(text.clone()),
-            _ => None,
-        };
-        thread.iter().filter_map(|entry| note(&entry.line)).collect()
+        thread::notes(&self.handle.thread(contact, 100).await.unwrap(), wanted)
     }
 
     async fn stands(&self, contact: ContactId) -> Conversation {
@@ -296,7 +282,7 @@ async fn a_topic_is_looked_for_only_where_nothing_else_fits_and_only_a_declared_
     let desk = Desk::with(flows.path(), &ai(&oracle)).await;
     let contact = desk.says("hi").await;
     assert_eq!(desk.hears(contact, 1).await, ["What can I do?"]);
-    desk.says("Nothing").await;
+    desk.ends().await;
     oracle.sorts(Writes::Text(json!({ "topic": "returns" }).to_string()));
     desk.says("I want my money for these shoes").await;
     assert_eq!(desk.hears(contact, 2).await[1], "Let's send it back.");
@@ -307,7 +293,7 @@ async fn a_topic_is_looked_for_only_where_nothing_else_fits_and_only_a_declared_
     oracle.sorts(Writes::Text(json!({ "topic": "banking" }).to_string()));
     desk.says("What about my account?").await;
     assert_eq!(desk.hears(contact, 3).await[2], "What can I do?");
-    desk.says("Nothing").await;
+    desk.ends().await;
     oracle.sorts(Writes::Status(500));
     desk.says("And now?").await;
     assert_eq!(desk.hears(contact, 4).await[3], "What can I do?");

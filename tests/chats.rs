@@ -1,29 +1,13 @@
 //! The fixture businesses: each compiles without a mistake, and each of its conversations goes as written.
 
-use std::path::{Path, PathBuf};
+mod samples;
+
+use std::path::Path;
 
 use switchboard::chat::{parse, report, run};
 use switchboard::engine::Machine;
 use switchboard::flow::source::Sources;
 use switchboard::flow::{compile, format, render};
-
-/// Files of a folder and the folders in it, by ending, in order.
-fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("the folder is part of the project") {
-            let path = entry.expect("the folder can be read").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|own| own == ending) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
-}
 
 fn text(path: &Path) -> String {
     std::fs::read_to_string(path).expect("a text")
@@ -36,10 +20,7 @@ fn goes_as_written(business: &str) -> usize {
         .join("fixtures/flow")
         .join(business);
     let mut sources = Sources::default();
-    for path in files(&folder, "flow")
-        .into_iter()
-        .chain(files(&folder, "strings"))
-    {
+    for path in samples::below([&folder], &["flow", "strings"]) {
         let name = path.file_name().expect("a file").to_string_lossy().into_owned();
         let written = text(&path);
         assert_eq!(
@@ -57,7 +38,7 @@ fn goes_as_written(business: &str) -> usize {
     );
     let machine = Machine::load(compiled.program.expect("no mistakes, so a program"));
     let mut count = 0;
-    for path in files(&folder, "chat") {
+    for path in samples::below([&folder], &["chat"]) {
         let written = text(&path);
         let name = path.display().to_string();
         let stories = parse::parse(&name, &written).unwrap_or_else(|mistakes| {

@@ -6,6 +6,7 @@
 
 mod bot;
 mod double;
+mod thread;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use switchboard::server::config::Config;
 use switchboard::server::{Handle, Line, NoteKind, Parts, Running, Said, Server, ThreadEntry};
 use switchboard::store::{Caps, ContactId, Due, Ingest, MovableClock, Owner, SqliteStore, Store, StoreError};
 use tempfile::TempDir;
+use thread::notes;
 
 const SARI: &str = "6281100000011";
 const HELLO: &str = "Hello! What can I do for you?";
@@ -95,24 +97,7 @@ impl Office {
         what: &str,
         wanted: impl Fn(&[ThreadEntry]) -> bool,
     ) -> Vec<ThreadEntry> {
-        let mut changes = self.handle.subscribe();
-        let wait = async {
-            loop {
-                let thread = self.handle.thread(contact, 100).await.unwrap();
-                if wanted(&thread) {
-                    return thread;
-                }
-                // A status of the double rings no bell of ours: look again now and then.
-                let _ = tokio::time::timeout(Duration::from_millis(200), changes.recv()).await;
-            }
-        };
-        match tokio::time::timeout(bot::PATIENCE, wait).await {
-            Ok(thread) => thread,
-            Err(_) => panic!(
-                "waited in vain for {what}: {:#?}",
-                self.handle.thread(contact, 100).await
-            ),
-        }
+        thread::until(&self.handle, contact, what, wanted).await
     }
 
     /// Waits until the simulated customer has read `count` messages.
@@ -159,27 +144,11 @@ impl Office {
 
 /// What reached the customer, in words.
 fn said(thread: &[ThreadEntry]) -> Vec<String> {
-    let ours = thread
-        .iter()
-        .filter_map(|entry| match (&entry.line, &entry.status) {
-            (Some(Line::Ours(ours)), Some((_, state))) if state == "delivered" || state == "read" => {
-                Some(ours)
-            }
-            _ => None,
-        });
-    ours.map(|ours| {
-        let step = serde_json::to_value(&ours.step).unwrap();
-        step["show"]["body"].as_str().unwrap_or_default().to_owned()
-    })
-    .collect()
-}
-
-fn notes(thread: &[ThreadEntry], wanted: NoteKind) -> Vec<String> {
-    let note = |entry: &ThreadEntry| match &entry.line {
-        Some(Line::Note { kind, text, .. }) if *kind == wanted => Some(text.clone()),
-        _ => None,
+    let read = |entry: &&ThreadEntry| {
+        let status = entry.status.as_ref();
+        status.is_some_and(|(_, state)| state == "delivered" || state == "read")
     };
-    thread.iter().filter_map(note).collect()
+    thread.iter().filter(read).filter_map(thread::body).collect()
 }
 
 fn state_of(thread: &[ThreadEntry], at: usize) -> String {

@@ -1,7 +1,8 @@
 //! The fuzz targets' bodies over bounded inputs: every sample, its prefixes, and a fixed number of mutations of each.
 //! The same every time; `fuzz/` looks further.
 
-use std::path::Path;
+mod samples;
+
 use std::time::{Duration, Instant};
 
 #[path = "../fuzz/bodies.rs"]
@@ -15,23 +16,8 @@ const PREFIXES: usize = 16;
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// Texts of the project with this ending, from these folders.
-fn samples(ending: &str) -> Vec<String> {
-    let mut folders: Vec<_> = ["flows", "fixtures/flow", "tests/flow"]
-        .iter()
-        .map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
-        .collect();
-    let mut paths = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("the folder is part of the project") {
-            let path = entry.expect("it can be read").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|own| own == ending) {
-                paths.push(path);
-            }
-        }
-    }
-    paths.sort();
+fn texts(ending: &str) -> Vec<String> {
+    let paths = samples::below(["flows", "fixtures/flow", "tests/flow"], &[ending]);
     assert!(paths.len() >= 4, "there are samples");
     paths
         .iter()
@@ -116,17 +102,17 @@ fn over(samples: &[String], body: fn(&[u8])) {
 
 #[test]
 fn any_flow_file_is_explained_or_compiled() {
-    over(&samples("flow"), bodies::grammar);
+    over(&texts("flow"), bodies::grammar);
 }
 
 #[test]
 fn any_flow_file_that_can_be_read_has_one_layout_that_says_the_same() {
-    over(&samples("flow"), bodies::formatter);
+    over(&texts("flow"), bodies::formatter);
 }
 
 #[test]
 fn any_transcript_is_read_or_refused_with_its_line() {
-    over(&samples("chat"), bodies::chat);
+    over(&texts("chat"), bodies::chat);
 }
 
 #[test]

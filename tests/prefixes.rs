@@ -1,7 +1,9 @@
 //! Whatever stands in the files of a business, there are explained mistakes or a program, and soon: while somebody
 //! types (every beginning of every file), and after a text went through a chat or a word processor.
 
-use std::path::{Path, PathBuf};
+mod samples;
+
+use std::path::Path;
 use std::time::Duration;
 
 use switchboard::chat;
@@ -32,24 +34,11 @@ fn businesses() -> Vec<Vec<(String, String)>> {
 }
 
 fn files(folder: &Path) -> Vec<(String, String)> {
-    let mut found: Vec<(PathBuf, String)> = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("the folder is part of the project") {
-            let path = entry.expect("the folder can be read").path();
-            let ending = path.extension().and_then(|ending| ending.to_str());
-            if path.is_dir() {
-                folders.push(path);
-            } else if matches!(ending, Some("flow" | "strings" | "chat")) {
-                let text = std::fs::read_to_string(&path).expect("a text");
-                found.push((path, text));
-            }
-        }
-    }
-    found.sort();
+    let found = samples::below([folder], &["flow", "strings", "chat"]);
     found
         .into_iter()
-        .map(|(path, text)| {
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).expect("a text");
             let name = path.strip_prefix(folder).expect("it was found there");
             (name.display().to_string(), text)
         })

@@ -6,18 +6,19 @@
 
 mod bot;
 mod double;
+mod thread;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bot::{PATIENCE, root};
+use bot::root;
 use double::{Double, Face, Fault, Faulty, Sent, Setup};
 use serde_json::{Value, json};
 use switchboard::server::channels::{self, Secrets, State};
 use switchboard::server::config::Config;
 use switchboard::server::doctor::Level;
-use switchboard::server::{Handle, Parts, Running, Server};
+use switchboard::server::{Handle, Parts, Running, Server, ThreadEntry};
 use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore};
 use tempfile::TempDir;
 
@@ -115,23 +116,12 @@ impl Way {
 
     /// Waits until it is written that nobody knows of a message.
     async fn uncertain(&self, contact: ContactId) {
-        let mut changes = self.handle.subscribe();
-        let written = async {
-            loop {
-                let thread = self.handle.thread(contact, 50).await.unwrap();
-                let in_doubt = |(_, state): &(_, String)| state.starts_with("uncertain");
-                if thread
-                    .iter()
-                    .any(|entry| entry.status.as_ref().is_some_and(in_doubt))
-                {
-                    return;
-                }
-                let _ = tokio::time::timeout(Duration::from_millis(200), changes.recv()).await;
-            }
+        let in_doubt = |entry: &ThreadEntry| {
+            let status = entry.status.as_ref();
+            status.is_some_and(|(_, state)| state.starts_with("uncertain"))
         };
-        tokio::time::timeout(PATIENCE, written)
-            .await
-            .expect("the message is in doubt");
+        let written = |thread: &[ThreadEntry]| thread.iter().any(in_doubt);
+        thread::until(&self.handle, contact, "a message in doubt", written).await;
     }
 }
 

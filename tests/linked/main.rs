@@ -13,6 +13,8 @@ mod ear;
 mod qontak;
 mod serve;
 mod shop;
+#[path = "../thread/mod.rs"]
+mod thread;
 mod ways;
 
 use cloud::loopback;

@@ -7,13 +7,14 @@ use std::time::Duration;
 use switchboard::server::channels;
 use switchboard::server::config::Config;
 use switchboard::server::link::LinkView;
-use switchboard::server::{Handle, Line, NoteKind, Running};
+use switchboard::server::{Handle, Line, NoteKind, Running, ThreadEntry};
 use switchboard::store::ContactId;
 use tempfile::TempDir;
 
 use super::double::{Double, KEY, SESSION};
 use super::ear::{Ear, listening};
 use super::loopback::PATIENCE;
+use crate::thread;
 
 /// The planned number.
 pub const OURS: &str = "6281100000011";
@@ -123,27 +124,10 @@ impl Shop {
         all[0]
     }
 
-    pub async fn notes(&self, contact: ContactId, kind: NoteKind) -> Vec<String> {
-        let thread = self.handle.thread(contact, 300).await.unwrap();
-        let note = |line: Option<Line>| match line {
-            Some(Line::Note { kind: of, text, .. }) if of == kind => Some(text),
-            _ => None,
-        };
-        thread.into_iter().filter_map(|entry| note(entry.line)).collect()
-    }
-
     /// Waits until the team has so many notes of a kind.
     pub async fn noted(&self, contact: ContactId, kind: NoteKind, count: usize) {
-        let mut changes = self.handle.subscribe();
-        let enough = async {
-            while self.notes(contact, kind).await.len() < count {
-                // A change may have been missed: look again now and then.
-                let _ = tokio::time::timeout(Duration::from_millis(200), changes.recv()).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, enough)
-            .await
-            .expect("the team has a note");
+        let enough = |thread: &[ThreadEntry]| thread::notes(thread, kind).len() >= count;
+        thread::until(&self.handle, contact, "a note for the team", enough).await;
     }
 
     /// Waits until so many replies wait to be sent.

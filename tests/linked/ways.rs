@@ -11,7 +11,7 @@ use switchboard::channel::Step;
 use switchboard::message::MediaKind;
 use switchboard::server::channels;
 use switchboard::server::config::Config;
-use switchboard::server::{Handle, Line, NoteKind, Running, Said};
+use switchboard::server::{Handle, Line, NoteKind, Running, Said, ThreadEntry};
 use switchboard::store::ContactId;
 use tempfile::TempDir;
 
@@ -20,6 +20,7 @@ use super::ear::{Ear, listening};
 use super::loopback::PATIENCE;
 use super::qontak::double as inbox;
 use super::{double, shop};
+use crate::thread;
 
 const SARI: &str = "6281100000022";
 const SECRET: &str = "sixteen-or-more-of-these";
@@ -415,28 +416,13 @@ impl Way {
     }
 
     async fn notes(&self, contact: ContactId, kind: NoteKind) -> Vec<String> {
-        let thread = self.handle.thread(contact, 300).await.unwrap();
-        let note = |line: Option<Line>| match line {
-            Some(Line::Note { kind: of, text, .. }) if of == kind => Some(text),
-            _ => None,
-        };
-        thread.into_iter().filter_map(|entry| note(entry.line)).collect()
+        thread::notes(&self.handle.thread(contact, 300).await.unwrap(), kind)
     }
 
     async fn noted(&self, contact: ContactId, kind: NoteKind, count: usize) -> Vec<String> {
-        let mut changes = self.handle.subscribe();
-        let enough = async {
-            loop {
-                let notes = self.notes(contact, kind).await;
-                if notes.len() >= count {
-                    return notes;
-                }
-                let _ = tokio::time::timeout(Duration::from_millis(200), changes.recv()).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, enough)
-            .await
-            .expect("the team has a note")
+        let enough = |thread: &[ThreadEntry]| thread::notes(thread, kind).len() >= count;
+        let thread = thread::until(&self.handle, contact, "a note for the team", enough).await;
+        thread::notes(&thread, kind)
     }
 
     /// Text, menu, voice note, hand-off, return, an end, silence, the session's end. Gives what the customer was shown.

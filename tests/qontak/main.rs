@@ -12,6 +12,8 @@ mod office;
 mod refuse;
 mod serve;
 mod signed;
+#[path = "../thread/mod.rs"]
+mod thread;
 
 use double::{AGENTS, Double, INTEGRATION, SECOND, TEMPLATE};
 use office::{Auth, OTHER_SECRET, Office, SECRET, number};

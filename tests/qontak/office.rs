@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard::server::config::Config;
-use switchboard::server::{Handle, Line, NoteKind, Running};
+use switchboard::server::{Handle, NoteKind, Running, ThreadEntry};
 use switchboard::store::ContactId;
 use tempfile::TempDir;
 
 use super::double::{CLIENT_ID, CLIENT_SECRET, Double, INTEGRATION, PASSWORD, TEMPLATE, TOKEN, USERNAME};
 use super::ear::{Ear, listening};
-use super::loopback::PATIENCE;
+use crate::thread;
 
 pub const SECRET: &str = "sixteen-or-more-of-these";
 pub const OTHER_SECRET: &str = "another-path-another-secret";
@@ -141,34 +141,13 @@ impl Office {
         all[0]
     }
 
-    pub async fn notes(&self, contact: ContactId, kind: NoteKind) -> Vec<String> {
-        let thread = self.handle.thread(contact, 300).await.unwrap();
-        let note = |line: Option<Line>| match line {
-            Some(Line::Note { kind: of, text, .. }) if of == kind => Some(text),
-            _ => None,
-        };
-        thread.into_iter().filter_map(|entry| note(entry.line)).collect()
-    }
-
     /// Waits until the team has a note of this kind that holds `part`, so many times.
     pub async fn noted(&self, contact: ContactId, kind: NoteKind, part: &str, count: usize) {
-        let mut changes = self.handle.subscribe();
-        let enough = async {
-            loop {
-                let notes = self.notes(contact, kind).await;
-                if notes.iter().filter(|note| note.contains(part)).count() >= count {
-                    return;
-                }
-                // A change may have been missed: look again now and then.
-                let _ = tokio::time::timeout(Duration::from_millis(200), changes.recv()).await;
-            }
+        let enough = |thread: &[ThreadEntry]| {
+            let notes = thread::notes(thread, kind);
+            notes.iter().filter(|note| note.contains(part)).count() >= count
         };
-        if tokio::time::timeout(PATIENCE, enough).await.is_err() {
-            panic!(
-                "no note {part:?} in {:#?}",
-                self.handle.thread(contact, 300).await
-            );
-        }
+        thread::until(&self.handle, contact, &format!("a note {part:?}"), enough).await;
     }
 
     /// Time passes for both sides.
