@@ -21,6 +21,9 @@ const FAULTS: [(Faulty, bool); 9] = [
     (Faulty::Garbage, true),
 ];
 
+/// A message twice in doubt waits 45 s each time for a status before it leaves again, and 21 s for its pair's pace.
+const TWICE_IN_DOUBT: Duration = Duration::from_secs(120);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f8_a_provider_that_refuses_hangs_and_lies_gets_each_message_once() {
     let plan = Plan::asked();
@@ -28,6 +31,7 @@ async fn f8_a_provider_that_refuses_hangs_and_lies_gets_each_message_once() {
     let mut setting = Setting::on(Ground::Sqlite);
     setting.provider = Some(format!("http://{}", wire.address()));
     let mut world = World::start("F8 a provider that fails", plan, setting).await;
+    world.patience = TWICE_IN_DOUBT;
     wire.lead_to(vec![world.double.base_url().replace("http://", "")]);
     until("the first answers", Duration::from_secs(60), || {
         world.heard().count() > 10
