@@ -18,6 +18,10 @@ use switchboard::flow::{blocks, lower};
 mod generate;
 mod table;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SIZES: [usize; 3] = [100, 1_000, 10_000];
 /// Microseconds a turn.
 const BAR_US: f64 = 5.0;
