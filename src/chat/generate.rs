@@ -458,7 +458,7 @@ fn turn(what: Move) -> Turn {
 }
 
 fn says(act: Act) -> Turn {
-    turn(Move::Customer { act, topic: None })
+    turn(Move::does(act))
 }
 
 fn types(text: &str) -> Turn {

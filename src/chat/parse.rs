@@ -579,6 +579,11 @@ fn argument(pair: Pair<'_, Rule>) -> Result<(String, Json), String> {
     let mut inner = pair.into_inner();
     let name = inner.next().ok_or("a name is missing")?.as_str().to_owned();
     let value = inner.next().ok_or("a value is missing")?;
+    if value.as_str().starts_with(['[', '{']) {
+        let json = serde_json::from_str(value.as_str())
+            .map_err(|why| format!("the value of {name} is not JSON: {why}"))?;
+        return Ok((name, json));
+    }
     let value = strings(&value)
         .into_iter()
         .next()
@@ -732,6 +737,30 @@ check  contact.last_order is "A-12345"
         let lines: Vec<u32> = mistakes.iter().map(|mistake| mistake.line).collect();
         assert_eq!(lines, [1, 5, 6, 7, 8], "{mistakes:#?}");
         assert!(mistakes[1].message.contains("who is Pedro?"), "{}", mistakes[1]);
+    }
+
+    #[test]
+    fn what_an_event_brings_may_be_a_list_or_a_record() {
+        let stories = parse(
+            "t.chat",
+            "chat \"x\"\n(event order.shipped with items [\"a]\", {\"n\": 1}], place {\"name\":\"{x}\"}, big yes)\n",
+        )
+        .unwrap();
+        let wanted = BeatKind::Happens {
+            event: "order.shipped".to_owned(),
+            values: vec![
+                ("items".to_owned(), serde_json::json!(["a]", { "n": 1 }])),
+                ("place".to_owned(), serde_json::json!({ "name": "{x}" })),
+                ("big".to_owned(), serde_json::json!(true)),
+            ],
+        };
+        assert_eq!(stories[0].beats[0].kind, wanted);
+        let mistakes = parse("t.chat", "chat \"x\"\n(event a with b [1,])\n").unwrap_err();
+        assert!(
+            mistakes[0].message.contains("the value of b is not JSON"),
+            "{}",
+            mistakes[0]
+        );
     }
 
     proptest::proptest! {

@@ -1,5 +1,7 @@
 //! Lines of a transcript, written: what a customer does, and what a service answers. [`super::parse`] reads them.
 
+use serde_json::Value as Json;
+
 use super::story::{Act, Given, GivenAnswer};
 use super::transcript;
 use crate::engine::Says;
@@ -33,6 +35,21 @@ pub(super) fn quoted(text: &str) -> String {
         .replace('"', "\\\"")
         .replace('\n', "\\n");
     format!("\"{text}\"")
+}
+
+/// Values behind `flow …`, `(event …)` and the like: ` with number "A-1", big yes`, or nothing.
+pub(super) fn with_values(values: &[(String, Json)]) -> String {
+    let written = |(name, value): &(String, Json)| match value {
+        Json::String(text) => format!("{name} {}", quoted(text)),
+        Json::Bool(yes) => format!("{name} {}", if *yes { "yes" } else { "no" }),
+        Json::Null | Json::Number(_) | Json::Array(_) | Json::Object(_) => format!("{name} {value}"),
+    };
+    let values: Vec<String> = values.iter().map(written).collect();
+    if values.is_empty() {
+        String::new()
+    } else {
+        format!(" with {}", values.join(", "))
+    }
 }
 
 /// A `given` line that answers one call.

@@ -108,6 +108,7 @@ impl<'m> Run<'m> {
                 false
             }
         };
+        self.p.uninvited &= !active;
         if let Some(asked) = asked
             && self.p.open
             && self

@@ -223,12 +223,19 @@ impl<'m> Run<'m> {
         }
     }
 
+    /// Opens a session that the customer didn't ask for.
+    pub(super) fn open_uninvited(&mut self) {
+        self.open_session();
+        self.p.uninvited |= self.just_opened;
+    }
+
     /// Ends the session: the values of flows and `chat.*` go, the contact's memory stays.
     pub(super) fn close(&mut self, why: Closing) {
         self.only_templates_stay();
         self.bot_again();
         self.p.taken = None;
         self.p.chat.clear();
+        self.p.uninvited = false;
         if self.p.open {
             self.p.open = false;
             self.effects.push(Effect::Closed {

@@ -156,7 +156,7 @@ impl Run<'_> {
             Some((flow, step)) if self.is_free() && !self.memory.opted_out => {
                 let plan = name_of(&planned.name).to_owned();
                 self.log.push(Log::Followed { plan });
-                self.open_session();
+                self.open_uninvited();
                 self.idle();
                 self.push_frame(&self.m.program.flows[flow as usize].name, planned.values);
                 self.log.push(Log::Started { flow: planned.flow });

@@ -110,13 +110,13 @@ impl Run<'_> {
         let on =
             self.first_on(|index, allowed| index.on_window_closing().iter().copied().find(|on| allowed(*on)));
         if let Some(on) = on {
-            self.open_session();
+            self.open_uninvited();
             return self.interrupt(on);
         }
         if self.p.frames.is_empty()
             && let Some(start) = self.start_of(m.starts.on_window_closing())
         {
-            self.open_session();
+            self.open_uninvited();
             self.start(start);
         }
     }

@@ -19,6 +19,10 @@ pub struct Position {
     /// A session is open. It opens with a message and ends by `close`, silence, resolving or the host.
     #[serde(default, skip_serializing_if = "is_false")]
     pub open: bool,
+    /// The session was opened by a plan, an event or the window, and nobody has said anything in it: who is not there is
+    /// not asked whether they still are, and the 24-hour window may be closed for it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub uninvited: bool,
     /// Counts the events that were applied.
     pub seq: u64,
     /// Counts the questions that were asked; buttons and timers carry it.
@@ -201,6 +205,7 @@ impl Default for Position {
             mode: Mode::Autopilot,
             session: 0,
             open: false,
+            uninvited: false,
             seq: 0,
             visits: 0,
             frames: Vec::new(),

@@ -66,6 +66,7 @@ impl<'m> Run<'m> {
                 .collect(),
             // It may have come days after the customer's last words: the number's own questions could not be sent.
             Some(question) if matches!(question.prompt, Message::Template { .. }) => Vec::new(),
+            None if self.p.uninvited => Vec::new(),
             _ if !self.settings.silence_rules => Vec::new(),
             _ if self.settings.ask_before_end => {
                 let ask = self.settings.ask_after_seconds;

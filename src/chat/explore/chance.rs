@@ -167,7 +167,7 @@ impl Chance {
     }
 
     /// What a service gives for a field of this kind.
-    fn value(&mut self, kind: &Kind, words: &Words) -> Json {
+    pub(super) fn value(&mut self, kind: &Kind, words: &Words) -> Json {
         match kind {
             Kind::Text | Kind::TextLike(_) | Kind::TextMatching(_) => json!(words.one(self)),
             Kind::Email => json!("maria@example.com"),

@@ -1,11 +1,12 @@
-//! A customer who does anything: taps, typos, digits, old buttons, silence, photos, nonsense, while services fail and
-//! people come and go.
+//! A customer who does anything: taps, typos, digits, old buttons, silence, photos, forms, nonsense, while services fail,
+//! people come and go, and events of the business's own systems come in between.
 //!
 //! Everything is drawn from a seed, so a finding can be played again. What must hold after every move is in
 //! [`super::promises`]; what a business promises its customers beyond that is written in transcripts. A finding is told
 //! as the shortest transcript that was found to show it.
 
 mod chance;
+mod outside;
 mod shrink;
 mod way_out;
 mod words;
@@ -15,7 +16,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value as Json;
+
 pub(in crate::chat) use chance::{reply, serve};
+pub(in crate::chat) use outside::asked_form;
 pub(in crate::chat) use way_out::{is_out, way_out};
 pub(in crate::chat) use words::Words;
 pub(in crate::chat) use written::told;
@@ -24,7 +28,7 @@ use super::promises::{Broken, at};
 use super::rehearsal::{Improvise, Rehearsal, Stuck};
 use super::story::{Act, GivenAnswer};
 use super::written::is_writable;
-use crate::engine::{EventKind, Log, Machine, Mode, SessionSettings};
+use crate::engine::{self, CLOSING_BEFORE, EventKind, Log, Machine, Mode, SessionSettings};
 use crate::flow::program::StateKind;
 use crate::flow::tree::Kind;
 pub(in crate::chat) use chance::Chance;
@@ -73,11 +77,34 @@ pub(in crate::chat) struct Turn {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::chat) enum Move {
-    Customer { act: Act, topic: Option<String> },
+    Customer {
+        act: Act,
+        topic: Option<String>,
+        /// Code of the link or advertisement by which the customer came.
+        link: Option<String>,
+    },
     Silence(Duration),
+    /// Something happened in the business's own systems.
+    Happens {
+        event: String,
+        values: Vec<(String, Json)>,
+    },
+    WindowIsClosing,
+    WindowCloses,
     Takes,
     Writes,
     Returns,
+}
+
+impl Move {
+    /// The customer does this, and nothing else is known of it.
+    pub fn does(act: Act) -> Move {
+        Move::Customer {
+            act,
+            topic: None,
+            link: None,
+        }
+    }
 }
 
 /// Explores one machine; keep it for many seeds.
@@ -184,6 +211,9 @@ impl<'a> Explorer<'a> {
                 _ => {}
             }
         }
+        if let Some(outside) = self.words.outside.one(chance, &self.words, rehearsal) {
+            return outside;
+        }
         let options = rehearsal.options();
         let act = match chance.below(20) {
             0..=5 if !options.is_empty() => chance.of(&options).cloned().map(Act::Taps),
@@ -201,9 +231,10 @@ impl<'a> Explorer<'a> {
             12 => Some(chance.media()),
             13 => Some(Act::Types(chance.nonsense())),
             14 => Some(Act::Types(self.words.one(chance))),
-            _ => match wanted(rehearsal) {
-                [] => None,
-                kinds => chance
+            _ => match (asked_form(rehearsal), wanted(rehearsal)) {
+                (Some(form), _) => Some(chance.form(form, &self.words)),
+                (None, []) => None,
+                (None, kinds) => chance
                     .of(kinds)
                     .cloned()
                     .map(|kind| chance.answer(&kind, &self.words)),
@@ -218,7 +249,11 @@ impl<'a> Explorer<'a> {
             Act::Types(_) if chance.one_in(12) => chance.of(&self.words.topics).cloned(),
             _ => None,
         };
-        Move::Customer { act, topic }
+        Move::Customer {
+            act,
+            topic,
+            link: None,
+        }
     }
 }
 
@@ -242,8 +277,17 @@ pub(in crate::chat) fn play(rehearsal: &mut Rehearsal<'_>, turn: &Turn) -> Resul
     rehearsal.improvised.clear();
     rehearsal.imagined.clear();
     let outcome = match &turn.what {
-        Move::Customer { act, topic } => rehearsal.act(act, topic.clone()),
+        Move::Customer { act, topic, link } => {
+            rehearsal.links = link.iter().cloned().collect();
+            rehearsal.act(act, topic.clone())
+        }
         Move::Silence(by) => rehearsal.pass(*by),
+        Move::Happens { event, values } => rehearsal.apply(EventKind::Happened {
+            event: event.clone(),
+            values: values.iter().cloned().collect(),
+        }),
+        Move::WindowIsClosing => rehearsal.window_is(engine::WINDOW - CLOSING_BEFORE),
+        Move::WindowCloses => rehearsal.window_is(engine::WINDOW),
         Move::Takes => rehearsal.apply(EventKind::Taken {
             agent: PERSON.to_owned(),
         }),

@@ -160,6 +160,138 @@ fn what_a_model_replied_on_the_way_to_a_fault_stands_in_its_transcript() {
     assert!(finding.chat.contains("(ai is finished)"), "{}", finding.chat);
 }
 
+/// A business whose one text can't be said, behind a door of its own; the same without the fault; and what is found.
+#[track_caller]
+fn found_behind(business: &str, door: &str) -> Finding {
+    let mut sources = Sources::default();
+    sources.add("business.flow".to_owned(), business.to_owned());
+    sources.add("front.flow".to_owned(), FRONT.to_owned());
+    sources.add("door.flow".to_owned(), door.to_owned());
+    let compiled = compile(&sources);
+    assert!(compiled.diagnostics.is_empty(), "{:?}", compiled.diagnostics);
+    let sound = compiled.program.expect("no mistakes, so a program");
+    let mut program = sound.clone();
+    for text in &mut program.texts {
+        text.source = text
+            .source
+            .replace("{{ business.name }}", "{{ business.colour }}");
+    }
+    assert_ne!(program.texts, sound.texts, "the fault is planted");
+    let finding = found_in(program);
+    assert_eq!(finding.what.class(), "fault");
+    let machine = Machine::load(sound);
+    let mut explorer = Explorer::new(&machine);
+    for seed in 1..=50 {
+        if let Err(lost) = explorer.walk(seed, 60) {
+            panic!("{}", explorer.tell(&lost).chat);
+        }
+    }
+    let mended = failure(&machine, &finding.chat);
+    assert!(!mended.contains(&finding.what.to_string()), "{mended}");
+    finding
+}
+
+#[test]
+fn a_fault_behind_a_form_that_was_filled_in_is_found() {
+    let business = BUSINESS.replace(
+        "service shop",
+        "form delivery \"1234567890\"\n  gives street: text, floor: whole number, lift: yes or no, day: date\nend\n\nservice shop",
+    );
+    let door = "flow deliver\nstarts on \"deliver\"\n\nstep where\n  form details delivery \"Where to?\"\n    open \"Fill in\"\n    \
+                otherwise \"Use the button.\" up to 2 times, then -> handoff to support\n  end\n  if details.floor | default(0) > 20\n    \
+                say \"{{ business.name }} has no ladder that long.\"\n  end\n  done\n";
+    let finding = found_behind(&business, door);
+    assert!(finding.chat.contains("\nMaria: (form {"), "{}", finding.chat);
+    assert!(finding.moves <= 2, "it is not shrunk:\n{}", finding.chat);
+}
+
+#[test]
+fn a_form_with_a_field_of_another_type_is_among_what_customers_send() {
+    fn silent(event: &Event, turn: &mut Done) {
+        let form = matches!(&event.kind, EventKind::Message(message) if message.form.is_some());
+        let refused = |log: &Log| matches!(log, Log::Left { state, exit: crate::engine::Exit::Otherwise } if state == "front/where.details");
+        if form && turn.log.iter().any(refused) {
+            turn.outbox.clear();
+        }
+    }
+    let business = BUSINESS.replace(
+        "service shop",
+        "form delivery \"1234567890\"\n  gives floor: whole number\nend\n\nservice shop",
+    );
+    let front = FRONT.replace(
+        "\nstep bye",
+        "\nstep where\n  form details delivery \"Where to?\"\n    open \"Fill in\"\n  end\n  say \"Floor {{ details.floor | default('?') }}.\"\n  done\n\nstep bye",
+    );
+    let front = front.replace(
+        "\"Nothing\" -> bye",
+        "\"Bring it\" -> where\n    \"Nothing\" -> bye",
+    );
+    let machine = Machine::load(compiled(&business, &front));
+    let mut explorer = Explorer::new(&machine);
+    explorer.tamper = Some(silent);
+    let finding = found(&mut explorer);
+    assert_eq!(finding.what.class(), "unanswered");
+    assert!(
+        finding
+            .chat
+            .contains("Maria: (form {\"floor\":\"something else\"})"),
+        "{}",
+        finding.chat
+    );
+}
+
+#[test]
+fn a_fault_behind_an_event_of_the_business_s_own_systems_is_found() {
+    let door = "flow shipped\nstarts on event order.shipped\nneeds number: text, eta: date, late: yes or no, items: list of text, price: money\n\n\
+                step tell\n  if late and price > 20\n    notify support \"{{ business.name }}: {{ number }} is late, {{ items | count }}.\"\n  end\n  done\n";
+    let finding = found_behind(BUSINESS, door);
+    assert!(
+        finding.chat.contains("\n(event order.shipped with number \""),
+        "{}",
+        finding.chat
+    );
+    assert_eq!(finding.moves, 1, "it is not shrunk:\n{}", finding.chat);
+}
+
+#[test]
+fn a_fault_behind_a_link_is_found() {
+    let door = "flow spring\nstarts on link \"spring\"\n\nstep hello\n  say \"{{ business.name }} in spring!\"\n  done\n";
+    let finding = found_behind(BUSINESS, door);
+    assert!(finding.chat.contains("\n(link \"spring\")\n"), "{}", finding.chat);
+    assert_eq!(finding.moves, 1, "it is not shrunk:\n{}", finding.chat);
+}
+
+#[test]
+fn a_fault_behind_a_quoted_template_is_found() {
+    let business = BUSINESS.replace(
+        "service shop",
+        "template visit utility\n  en \"Your visit is tomorrow.\"\nend\n\nservice shop",
+    );
+    let door = "flow visit\nstarts on reply to visit\n\nstep hello\n  say \"{{ business.name }} changes your visit.\"\n  done\n";
+    let finding = found_behind(&business, door);
+    assert!(
+        finding.chat.contains("\nMaria: (reply to visit \""),
+        "{}",
+        finding.chat
+    );
+    assert_eq!(finding.moves, 1, "it is not shrunk:\n{}", finding.chat);
+}
+
+#[test]
+fn a_fault_at_the_end_of_the_window_is_found() {
+    let business =
+        format!("{BUSINESS}\non window closing\n  say \"{{{{ business.name }}}} is still here.\"\n");
+    let door = "flow more\nstarts on \"more\"\n\nstep hello\n  say \"More!\"\n  done\n";
+    let finding = found_behind(&business, door);
+    let told = ["\n(window is closing)\n", "\n(window closes)\n", " pass)\n"];
+    assert!(
+        told.iter().any(|line| finding.chat.contains(line)),
+        "{}",
+        finding.chat
+    );
+    assert_eq!(finding.moves, 2, "it is not shrunk:\n{}", finding.chat);
+}
+
 #[test]
 fn a_message_without_an_answer_is_found() {
     let mut program = program();

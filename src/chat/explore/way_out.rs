@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::chance::Chance;
 use super::words::Words;
-use super::{Move, Turn, wanted};
+use super::{Move, Turn, asked_form, wanted};
 use crate::chat::promises::{Broken, at, is_an_end};
 use crate::chat::rehearsal::{Happened, Improvise, Rehearsal};
 use crate::chat::story::Act;
@@ -97,7 +97,7 @@ fn key(position: &Position) -> String {
 
 pub(super) fn moves(rehearsal: &Rehearsal<'_>, words: &Words) -> Vec<Move> {
     let mut chance = Chance(7);
-    let says = |act| Move::Customer { act, topic: None };
+    let says = Move::does;
     let mut moves: Vec<Move> = rehearsal
         .options()
         .into_iter()
@@ -107,6 +107,9 @@ pub(super) fn moves(rehearsal: &Rehearsal<'_>, words: &Words) -> Vec<Move> {
         for _ in 0..3 {
             moves.push(says(chance.answer(kind, words)));
         }
+    }
+    if let Some(form) = asked_form(rehearsal) {
+        moves.extend((0..3).map(|_| says(chance.fitting_form(form, words))));
     }
     moves.push(says(Act::Types("qqq zzz".to_owned())));
     if let Some((id, due)) = rehearsal.next_timer()

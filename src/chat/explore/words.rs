@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::chance::Chance;
+use super::outside::Outside;
 use crate::chat::written::is_writable;
 use crate::flow::program::{Expr, Program, StateKind, Trigger};
 
@@ -20,6 +21,8 @@ pub(in crate::chat) struct Words {
     /// Fields that flows read of something: `x.time`.
     pub fields: Vec<String>,
     pub topics: Vec<String>,
+    /// What reaches the flows beside words.
+    pub outside: Outside,
 }
 
 impl Words {
@@ -63,6 +66,7 @@ impl Words {
                 .iter()
                 .map(|(name, _)| name.clone())
                 .collect(),
+            outside: Outside::of(program),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{Explorer, Lost, Move, PERSON, Turn, play};
 use crate::chat::promises::Broken;
 use crate::chat::rehearsal::{Happened, Rehearsal};
-use crate::chat::written::{act_lines, ai_line, given_line};
+use crate::chat::written::{act_lines, ai_line, given_line, quoted, with_values};
 
 pub(super) const CUSTOMER: &str = "Maria";
 pub(super) const PHONE: &str = "351910000001";
@@ -80,11 +80,15 @@ fn title(what: &Broken) -> &'static str {
 
 fn lines_of(what: &Move) -> Vec<String> {
     match what {
-        Move::Customer { act, topic } => {
+        Move::Customer { act, topic, link } => {
             let mut lines = act_lines(CUSTOMER, act);
             lines.extend(topic.as_ref().map(|topic| format!("(topic {topic})")));
+            lines.extend(link.as_ref().map(|code| format!("(link {})", quoted(code))));
             lines
         }
+        Move::Happens { event, values } => vec![format!("(event {event}{})", with_values(values))],
+        Move::WindowIsClosing => vec!["(window is closing)".to_owned()],
+        Move::WindowCloses => vec!["(window closes)".to_owned()],
         Move::Silence(by) if by.as_secs() % 60 == 0 => vec![format!("({} minutes pass)", by.as_secs() / 60)],
         Move::Silence(by) => vec![format!("({} seconds pass)", by.as_secs())],
         Move::Takes => vec![format!("({PERSON} takes the chat)")],

@@ -53,6 +53,20 @@ fn an_event_starts_its_flow_with_what_it_brings() {
 }
 
 #[test]
+fn who_was_written_to_because_of_an_event_is_not_asked_whether_they_are_still_there() {
+    let mut talk = shop();
+    talk.event(shipped()).skips().waits(24 * HOUR).sees(&[]);
+    assert!(!talk.position.open, "it resolves by itself");
+    // Once somebody was there, silence is silence again.
+    talk.event(shipped())
+        .event(EventKind::Taken { agent: String::new() })
+        .event(EventKind::Returned)
+        .skips()
+        .waits(300);
+    assert_eq!(talk.seen.len(), 1);
+}
+
+#[test]
 fn an_event_waits_while_a_question_is_open_and_comes_when_the_chat_is_free() {
     let mut talk = shop();
     talk.says("track").event(shipped()).event(shipped());
