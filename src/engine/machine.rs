@@ -39,6 +39,8 @@ pub struct Machine {
     pub(super) labels: HashMap<StateIx, Vec<OptionWords>>,
     /// The program's words in its further languages, as it lists them.
     pub(super) wordings: Vec<Spoken>,
+    /// Words that only one of those languages has, by its index.
+    pub(super) telling: TriggerIndex,
     pub(super) starts: TriggerIndex,
     pub(super) business_ons: TriggerIndex,
     pub(super) flow_ons: HashMap<FlowIx, TriggerIndex>,
@@ -147,6 +149,10 @@ impl Machine {
                 patterns.insert(boxed(source), regex);
             }
         }
+        let telling = TriggerIndex::new(program.wordings.iter().enumerate().flat_map(|(ix, wording)| {
+            let alone = wording.alone.iter();
+            alone.map(move |trigger| (ix, trigger))
+        }));
         let starts = TriggerIndex::new(
             program
                 .starts
@@ -191,6 +197,7 @@ impl Machine {
             teams: index(program.business.teams.iter().map(|team| team.name.as_str())),
             labels,
             wordings,
+            telling,
             starts,
             business_ons,
             flow_ons,

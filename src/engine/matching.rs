@@ -3,7 +3,8 @@
 //!  1. legal words: always, in every mode (`events`)
 //!  2. a person has the chat: nothing is matched (`events`)
 //!  3. a tap on an option, or the old-button rule (`old_buttons`)
-//!  4. an option by exact label, synonym (in the customer's language, then in the flow's own words) or number (by number
+//!  4. an option by exact label, synonym (in the customer's language, then in the flow's own words; while the customer's
+//!     language is not known, in any that has them for one option alone) or number (by number
 //!     only if the question takes no bare numbers), and by the
 //!     beginning of one label, cut with `…`: some providers tell of a tap by nothing but what stood on the button
 //!  5. an `on` phrase that *is* the message: the flow's, its callers', the business's; the code of a link
@@ -59,7 +60,12 @@ impl<'m> Run<'m> {
         if let Some(sent) = self.option_by_words(state, question, said) {
             return self.take(state, &sent);
         }
+        if let Some((sent, language)) = self.option_elsewhere(state, question, said) {
+            language.into_iter().for_each(|language| self.tells(language));
+            return self.take(state, &sent);
+        }
         if let Some(on) = self.on_exactly(said) {
+            self.told_by(said);
             return self.interrupt(on);
         }
         if let Some(on) = self.on_link(incoming) {
@@ -83,6 +89,7 @@ impl<'m> Run<'m> {
                 return self.take(state, &sent);
             }
             if let Some(on) = self.on_inside(said) {
+                self.told_by(said);
                 return self.interrupt(on);
             }
             self.want_topic(incoming, false);
@@ -135,12 +142,14 @@ impl<'m> Run<'m> {
             return;
         }
         if let Some(on) = self.on_exactly(said).or_else(|| self.on_link(incoming)) {
+            self.told_by(said);
             return self.interrupt(on);
         }
         if let Some(start) = self.start_by_link(incoming) {
             return self.start(start);
         }
         if let Some(start) = self.start_of(m.starts.exactly(said)) {
+            self.told_by(said);
             return self.start(start);
         }
         if let Some(template) = &incoming.template
@@ -149,12 +158,15 @@ impl<'m> Run<'m> {
             return;
         }
         if let Some(on) = self.on_inside(said) {
+            self.told_by(said);
             return self.interrupt(on);
         }
         let kind = incoming.file.as_ref().map(|file| file.kind);
         let inside = self.start_of(&m.starts.inside(said));
         if inside.is_none() {
             self.want_topic(incoming, true);
+        } else {
+            self.told_by(said);
         }
         let start = inside.or_else(|| self.start_of(m.starts.on_topic(incoming.topic.as_deref()?)));
         if let Some(start) = start {
@@ -303,7 +315,7 @@ impl<'m> Run<'m> {
         if said.whole.is_empty() {
             return None;
         }
-        for tongue in [Tongue::Spoken, Tongue::Flow] {
+        for tongue in self.tongues() {
             for sent in &frame.options {
                 if self.any_name_in(tongue, state, question, sent, |name| name == said.whole) {
                     return Some(sent.clone());
@@ -389,8 +401,43 @@ impl<'m> Run<'m> {
         sent: &SentOption,
         mut wanted: impl FnMut(&str) -> bool,
     ) -> bool {
-        self.any_name_in(Tongue::Spoken, state, question, sent, &mut wanted)
-            || self.any_name_in(Tongue::Flow, state, question, sent, wanted)
+        let mut tongues = self.tongues();
+        tongues.any(|tongue| self.any_name_in(tongue, state, question, sent, &mut wanted))
+    }
+
+    /// Whose words count: those of the customer's language, then the flow's.
+    fn tongues(&self) -> impl Iterator<Item = Tongue> + use<> {
+        let spoken = self.wording.map(Tongue::Further);
+        spoken.into_iter().chain([Tongue::Flow])
+    }
+
+    /// An option by exact label or synonym in a language of which the customer has shown nothing yet, and that language
+    /// if no other has these words. Where two languages mean different options by them, it is none.
+    fn option_elsewhere(
+        &self,
+        state: StateIx,
+        question: &Question,
+        said: &Said,
+    ) -> Option<(SentOption, Option<usize>)> {
+        if self.code.is_some() || said.whole.is_empty() {
+            return None;
+        }
+        let frame = self.p.frames.last()?;
+        let mut found: Option<(&SentOption, Option<usize>)> = None;
+        for language in 0..self.m.wordings.len() {
+            let named = |sent: &&SentOption| {
+                self.any_name_in(Tongue::Further(language), state, question, sent, |name| {
+                    name == said.whole
+                })
+            };
+            found = match (frame.options.iter().find(named), found) {
+                (None, before) => before,
+                (Some(sent), None) => Some((sent, Some(language))),
+                (Some(sent), Some((before, _))) if sent.id == before.id => Some((before, None)),
+                (Some(_), Some(_)) => return None,
+            };
+        }
+        found.map(|(sent, language)| (sent.clone(), language))
     }
 
     /// The same, in one language.
@@ -407,8 +454,8 @@ impl<'m> Run<'m> {
             options.position(|choice| choice.id == sent.choice())
         };
         let (words, as_sent) = match tongue {
-            Tongue::Spoken => {
-                let Some(spoken) = self.wording.and_then(|wording| self.m.wordings.get(wording)) else {
+            Tongue::Further(wording) => {
+                let Some(spoken) = self.m.wordings.get(wording) else {
                     return false;
                 };
                 let option = at().and_then(|at| spoken.labels.get(&state)?.get(at));
@@ -578,8 +625,8 @@ impl<'m> Run<'m> {
 /// Whose words an option is looked for by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tongue {
-    /// Those of the customer's language.
-    Spoken,
+    /// Those of a further language, by the index of its wording.
+    Further(usize),
     /// Those of the flow, which are always understood.
     Flow,
 }

@@ -67,7 +67,8 @@ pub struct Memory {
     /// Declared fields by name (without `contact.`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, Remembered>,
-    /// Facts of the channel: `contact.phone`, `contact.name` (the WhatsApp profile), `contact.language`.
+    /// Facts: `contact.phone`, `contact.name` (the WhatsApp profile), `contact.language` (what the customer's first
+    /// words of one language alone told; no provider tells it).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,6 +116,7 @@ impl Memory {
                 MemoryWrite::Forget { field } => {
                     self.fields.remove(field);
                 }
+                MemoryWrite::Language { code } => self.language = Some(code.clone()),
                 MemoryWrite::Tag { tag, on: true } => {
                     self.tags.insert(tag.clone());
                 }

@@ -79,7 +79,11 @@ impl Run<'_> {
                     field: own, value, ..
                 } if own == field => return Some(Cow::Borrowed(value)),
                 MemoryWrite::Forget { field: own } if own == field => return self.default_of(field),
+                MemoryWrite::Language { code } if field == "language" => {
+                    return Some(Cow::Owned(Value::text(code)));
+                }
                 MemoryWrite::Remember { .. }
+                | MemoryWrite::Language { .. }
                 | MemoryWrite::Forget { .. }
                 | MemoryWrite::Tag { .. }
                 | MemoryWrite::Subscribe { .. } => {}

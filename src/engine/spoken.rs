@@ -1,14 +1,19 @@
 //! In which language a customer is spoken to, and the program's words in it.
 //!
-//! `contact.language` says it: the field of memory that a flow wrote, else what the channel knows. A language that the
-//! business doesn't speak, and a text that nobody translated, is the business's first. What customers type is
+//! `contact.language` says it: the field of memory that a flow wrote, else what the customer's own words told. A language
+//! that the business doesn't speak, and a text that nobody translated, is the business's first. What customers type is
 //! understood in their language and, behind it, in the words of the flow.
+//!
+//! No provider tells a language, and the country of a number is none. So while nothing is known, words that only one
+//! of the further languages has (to start something, or for an option) are understood, and tell it. Words of the first
+//! language tell nothing: it is spoken anyway, and what comes later may still tell.
 
 use std::collections::HashMap;
 
 use super::Memory;
 use super::machine::{Compiled, OptionWords};
 use super::run::Run;
+use super::triggers::Said;
 use super::turn::MemoryWrite;
 use crate::flow::fold::fold;
 use crate::flow::locale::Language;
@@ -137,6 +142,40 @@ impl Run<'_> {
             _ => self.memory.language.clone(),
         };
         self.speak(code);
+    }
+
+    /// What was said starts or interrupts something: it may be in words that only one language has.
+    pub(super) fn told_by(&mut self, said: &Said) {
+        if self.code.is_some() {
+            return;
+        }
+        let m = self.m;
+        let exactly = m.telling.exactly(said);
+        let inside;
+        let languages = if exactly.is_empty() {
+            inside = m.telling.inside(said);
+            &inside
+        } else {
+            exactly
+        };
+        if let Some(first) = languages.first()
+            && languages.iter().all(|language| language == first)
+        {
+            self.tells(*first);
+        }
+    }
+
+    /// The customer speaks the language of this wording, it seems; of theirs nothing was known.
+    pub(super) fn tells(&mut self, wording: usize) {
+        if self.code.is_some() {
+            return;
+        }
+        let Some(wording) = self.m.program.wordings.get(wording) else {
+            return;
+        };
+        let code = wording.language.clone();
+        self.writes.push(MemoryWrite::Language { code: code.clone() });
+        self.speak(Some(code));
     }
 
     /// Goes on in the customer's language, as the version that speaks now has it.

@@ -203,6 +203,10 @@ pub enum MemoryWrite {
     Forget {
         field: String,
     },
+    /// The customer's own words told their language, of which nothing was known: [`super::Memory::language`].
+    Language {
+        code: String,
+    },
     Tag {
         tag: String,
         on: bool,

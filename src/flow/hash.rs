@@ -142,6 +142,7 @@ type WordingRow<'p> = (
     Vec<(TextIx, &'p str, bool)>,
     &'p BTreeMap<TextIx, Vec<String>>,
     &'p BTreeMap<u32, String>,
+    &'p [Trigger],
 );
 type OnRow<'p> = (Option<FlowIx>, &'p [Trigger], Option<ExprIx>, Pc);
 
@@ -234,6 +235,7 @@ impl<'p> Placeless<'p> {
                 texts,
                 also,
                 teams,
+                alone,
             } = wording;
             let texts = texts.iter().map(|(index, text)| {
                 let Worded {
@@ -243,7 +245,7 @@ impl<'p> Placeless<'p> {
                 } = text;
                 (*index, source.as_str(), *fixed)
             });
-            (language.as_str(), texts.collect(), also, teams)
+            (language.as_str(), texts.collect(), also, teams, alone.as_slice())
         };
         Placeless {
             business,

@@ -202,6 +202,10 @@ pub struct Wording {
     /// Titles of teams, by index.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub teams: BTreeMap<u32, String>,
+    /// Words that start or interrupt something in this language and in no other of the business: who writes them
+    /// speaks it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alone: Vec<Trigger>,
 }
 
 /// A text in another language; see [`Text`].

@@ -2,6 +2,7 @@
 
 mod gather;
 mod interrupts;
+mod languages;
 mod later;
 mod legal;
 mod lines;
