@@ -24,6 +24,11 @@ async fn open(double: &Double) -> Shop {
 
 /// The same, with further keys of the number.
 async fn open_with(double: &Double, keys: &str) -> Shop {
+    open_as(double, keys, "").await
+}
+
+/// The same, with further lines under `defaults` of the business.
+async fn open_as(double: &Double, keys: &str, defaults: &str) -> Shop {
     let account = double.setup().business_account_id.clone();
     let mut bot = Bot::new(double)
         .with(
@@ -32,6 +37,10 @@ async fn open_with(double: &Double, keys: &str) -> Shop {
         )
         .with_channel(double, &format!("waba_id = \"{account}\"\n{keys}"));
     bot.env("SHOP_NOTIFY", TOKEN);
+    let business = bot.flows().join("business.flow");
+    let text = std::fs::read_to_string(&business).unwrap();
+    let with = text.replace("defaults\n", &format!("defaults\n{defaults}"));
+    std::fs::write(&business, with).unwrap();
     double.has_template(shipped("APPROVED"));
     let base = bot.try_start(double, &[]).await.expect("it starts");
     double.point_at(format!("{base}/webhook/main"));
@@ -339,6 +348,35 @@ async fn what_is_queued_when_a_customer_opts_out_does_not_leave_any_more() {
     );
     double.settled().await;
     assert!(double.sent().iter().all(|sent| sent.kind != "template"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opt_out_word_of_the_business_s_own_counts_before_anybody_has_read_it() {
+    let double = Double::start().await;
+    // The quiet time is so long that no turn reads what is said during the test.
+    let shop = open_as(
+        &double,
+        "burst_quiet_ms = 60000\n",
+        "  opt out also \"no more news\"\n",
+    )
+    .await;
+    double.fault(Fault::once(Faulty::TooMany(5)));
+    let (_, taken) = shop.notify(under("1")).await;
+    double
+        .wait_for_log("the first try", |log| {
+            log.iter()
+                .any(|call| call.is_message() && call.json()["type"] == "template")
+        })
+        .await;
+    double.customer(SARI).says("No more news!");
+    let told = shop.comes_to(taken["id"].as_str().unwrap(), "dead").await;
+    assert!(told["why"].as_str().unwrap().contains("opted out"), "{told}");
+    double.settled().await;
+    assert_eq!(
+        double.sent().len(),
+        0,
+        "nothing left, and nothing was answered yet"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

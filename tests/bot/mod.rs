@@ -83,11 +83,16 @@ impl Bot {
 
     fn configure(&self, double: &Double) {
         let setup = double.setup();
+        // A test may set its own.
+        let quiet = match self.channel.contains("burst_quiet_ms") {
+            true => "",
+            false => "burst_quiet_ms = 50\n",
+        };
         let text = format!(
             "flows = \"flows\"\nstore = \"{}\"\nbind = \"127.0.0.1:0\"\n{}\n\
              [[channel]]\nid = \"main\"\nprovider = \"meta\"\nphone_number_id = \"{}\"\n\
              api_base = \"{}\"\naccess_token_env = \"TOKEN\"\napp_secret_env = \"SECRET\"\n\
-             verify_token_env = \"VERIFY\"\nburst_quiet_ms = 50\n{}\n",
+             verify_token_env = \"VERIFY\"\n{quiet}{}\n",
             self.store,
             self.extra,
             setup.phone_number_id,

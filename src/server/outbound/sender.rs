@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::uploads;
 use super::volume;
 use crate::channel::{SendClass, SendError, Show, Step};
-use crate::engine::is_opt_out;
+use crate::engine::{EventKind, is_opt_out};
 use crate::failpoint;
 use crate::message::{Address, InboundBody};
 use crate::server::agreed;
@@ -21,7 +21,7 @@ use crate::server::patience::repeated;
 use crate::server::turns::desk::Seat;
 use crate::server::turns::dispatch;
 use crate::server::turns::notes;
-use crate::server::turns::session::Session;
+use crate::server::turns::session::{Act, Session};
 use crate::server::turns::thread::{Line, NoteKind, Ours};
 use crate::server::watch::metrics::{Lease, Sent, observe};
 use crate::server::watch::traces::Span;
@@ -261,7 +261,7 @@ async fn bot_may_speak(shared: &Shared, claim: &SendClaim) -> bool {
 
 /// What becomes of a message that nobody asked for, if it may not leave now.
 async fn unwanted(shared: &Shared, number: &Number, claim: &SendClaim, ours: &Ours) -> Option<SendOutcome> {
-    if let Some(outcome) = opted_out(shared, claim).await {
+    if let Some(outcome) = opted_out(shared, number, claim).await {
         return Some(outcome);
     }
     // A notification was counted when it was taken. Whoever has written since is in a conversation, and what comes behind
@@ -297,28 +297,46 @@ async fn over_volume(
 }
 
 /// What becomes of a message that nobody asked for, if its customer wants none: looked at in the last moment, and a word
-/// that nobody has read yet counts. A store that is away keeps it back: it can wait.
-async fn opted_out(shared: &Shared, claim: &SendClaim) -> Option<SendOutcome> {
+/// that nobody has read yet counts, or that waits until a service has answered: the shipped ones, and the own ones of the
+/// business in the version that this number runs. A store that is away keeps it back: it can wait.
+async fn opted_out(shared: &Shared, number: &Number, claim: &SendClaim) -> Option<SendOutcome> {
     let now = match shared.store.peek(claim.contact).await {
         Ok(now) => now?,
         Err(why) => return Some(not_yet(shared.store.now(), PATIENT, why.to_string())),
     };
-    let (_, memory) = match Session::of(&now) {
+    let (session, memory) = match Session::of(&now) {
         Ok(known) => known,
         Err(why) => return Some(not_yet(shared.store.now(), PATIENT, why.to_string())),
     };
-    let unread = now.events.iter().any(|event| {
-        let item = serde_json::from_slice(&event.payload);
-        matches!(item, Ok(Item::Inbound(inbound)) if says_stop(&inbound.body))
-    });
-    (memory.opted_out || unread)
+    let machine = shared.flows.machine(number.config.runs());
+    let also = &machine.program().business.opt_out;
+    let unread = now
+        .events
+        .iter()
+        .any(|event| match serde_json::from_slice(&event.payload) {
+            Ok(Item::Inbound(inbound)) => says_stop(&inbound.body, also),
+            Ok(Item::OptedOut) => true,
+            Ok(_) | Err(_) => false,
+        });
+    let held = session.held.iter().any(|held| held_stop(&held.act, also));
+    (memory.opted_out || unread || held)
         .then(|| dead("the customer wants no more messages on the business's own account (opted out)"))
 }
 
-fn says_stop(body: &InboundBody) -> bool {
+fn held_stop(act: &Act, also: &[String]) -> bool {
+    match act {
+        Act::Event(EventKind::Message(incoming)) => is_opt_out(&incoming.text, also),
+        Act::Event(EventKind::Tap { title, .. }) => is_opt_out(title, also),
+        // The customer does nothing else, and a voice note has no words yet.
+        Act::Event(_) | Act::Listen(_) => false,
+    }
+}
+
+/// `also`: the business's own words, folded.
+fn says_stop(body: &InboundBody, also: &[String]) -> bool {
     match body {
-        InboundBody::Text { body } => is_opt_out(body, &[]),
-        InboundBody::Choice { title, .. } => is_opt_out(title, &[]),
+        InboundBody::Text { body } => is_opt_out(body, also),
+        InboundBody::Choice { title, .. } => is_opt_out(title, also),
         InboundBody::Preference { marketing } => !marketing,
         InboundBody::Media(_)
         | InboundBody::Location(_)
@@ -474,4 +492,31 @@ fn not_yet(now: Timestamp, wait: Duration, why: impl Into<String>) -> SendOutcom
 fn jittered(wait: Duration) -> Duration {
     let share = getrandom::u32().map_or(0.0, |n| f64::from(n) / f64::from(u32::MAX));
     wait.mul_f64(1.0 + share / 4.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Incoming;
+
+    #[test]
+    fn what_waits_for_a_service_s_answer_says_stop_as_what_nobody_has_read_does() {
+        let own = ["no more news".to_owned()];
+        for (text, also, stops) in [
+            ("STOP", &[][..], true),
+            ("No more news!", &own[..], true),
+            ("No more news!", &[][..], false),
+            ("no more news today?", &own[..], false),
+        ] {
+            let held = Act::Event(EventKind::Message(Incoming {
+                text: text.to_owned(),
+                ..Incoming::default()
+            }));
+            assert_eq!(held_stop(&held, also), stops, "{text}");
+            let unread = InboundBody::Text {
+                body: text.to_owned(),
+            };
+            assert_eq!(says_stop(&unread, also), stops, "{text}");
+        }
+    }
 }
