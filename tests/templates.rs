@@ -7,8 +7,10 @@
 mod bot;
 mod double;
 
-use bot::{Bot, heard};
-use double::{Double, Sent};
+use std::time::Duration;
+
+use bot::{Bot, heard, texts};
+use double::{Double, Sent, Setup};
 use serde_json::{Value, json};
 
 const SARI: &str = "6281100000011";
@@ -58,6 +60,11 @@ step about it
 
 /// A server with these flows, and an account that has their template.
 async fn open(double: &Double) -> Bot {
+    open_until(double, "").await
+}
+
+/// The same, which dies where the failpoint says.
+async fn open_until(double: &Double, failpoint: &str) -> Bot {
     let mut bot = Bot::new(double);
     std::fs::remove_dir_all(bot.flows()).unwrap();
     std::fs::create_dir_all(bot.flows()).unwrap();
@@ -68,6 +75,7 @@ async fn open(double: &Double) -> Bot {
             { "type": "BODY", "text": "Your visit is on {{1}}." },
             { "type": "BUTTONS", "buttons": [
                 { "type": "QUICK_REPLY", "text": "I'll be there" }, { "type": "QUICK_REPLY", "text": "Change it" } ] } ] }));
+    bot.env("SWITCHBOARD_FAILPOINT", failpoint);
     bot.start(double).await;
     bot
 }
@@ -110,4 +118,39 @@ async fn a_template_is_answered_by_its_buttons_and_by_quoting_it() {
     );
     let answered = heard(&double, SARI, 3).await;
     assert_eq!(answered.last().unwrap(), "About your visit: Is there parking?");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_template_is_known_by_its_quote_although_the_process_died_when_it_was_accepted() {
+    let double = Double::with(Setup {
+        retry_after: Duration::from_millis(100),
+        ..Setup::default()
+    })
+    .await;
+    // What became of the message is not written yet.
+    let mut bot = open_until(&double, "before_send_done:abort").await;
+    let sari = double.customer(SARI);
+    sari.says("remind me");
+    bot.ended_in_time().await;
+    let sent = double.sent();
+    let reminder = template(&sent).expect("it was accepted").clone();
+
+    bot.env("SWITCHBOARD_FAILPOINT", "");
+    bot.env("SWITCHBOARD_CLOCK_AHEAD", "100");
+    bot.start(&double).await;
+    sari.says("I'll be there");
+    double
+        .wait_until("the answer", |sent| {
+            texts(sent, SARI).contains(&"See you on Friday.".to_owned())
+        })
+        .await;
+    sari.sends_raw(
+        "text",
+        json!({ "text": { "body": "Is there parking?" }, "context": { "id": reminder.id } }),
+    );
+    double
+        .wait_until("what was quoted", |sent| {
+            texts(sent, SARI).contains(&"About your visit: Is there parking?".to_owned())
+        })
+        .await;
 }

@@ -79,6 +79,15 @@ pub(in crate::server) async fn send_on(shared: &Arc<Shared>, seat: &Seat, first:
         span.end(sent.word(), sent == Sent::Dead);
         let series = shared.metrics.channel(&claim.channel);
         series.sends.of(sent).increment(1);
+        // Before it is settled: whoever dies in between has it settled again, and nobody would tell this again.
+        if let SendOutcome::Accepted {
+            message_id: Some(message_id),
+            ..
+        } = &outcome
+            && let Some(number) = shared.numbers.get(&claim.channel)
+        {
+            notes::template_sent(shared, number, &claim, message_id).await;
+        }
         failpoint!("before_send_done");
         report(shared, &claim, &outcome).await;
         left -= 1;
@@ -88,14 +97,6 @@ pub(in crate::server) async fn send_on(shared: &Arc<Shared>, seat: &Seat, first:
         let asked = Instant::now();
         let following = settle(shared, &claim, &outcome, goes_on).await;
         next = following.map(|claim| (claim, asked));
-        if let SendOutcome::Accepted {
-            message_id: Some(message_id),
-            ..
-        } = &outcome
-            && let Some(number) = shared.numbers.get(&claim.channel)
-        {
-            notes::template_sent(shared, number, &claim, message_id).await;
-        }
         failpoint!("after_send_done");
         shared.ring(claim.contact);
     }

@@ -211,7 +211,7 @@ fn act(body: InboundBody) -> Option<Act> {
             place: Some(place),
             ..Incoming::default()
         }),
-        InboundBody::Media(media) if media.media == MediaKind::Voice => Some(Act::Listen(media)),
+        InboundBody::Media(media) if media.media == MediaKind::Voice => Some(Act::Listen(media.into())),
         InboundBody::Media(media) => {
             let caption = media.caption.clone().unwrap_or_default();
             message(with_file(&media, caption, None, Heard::NotVoice))

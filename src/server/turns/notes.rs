@@ -57,7 +57,8 @@ pub(in crate::server) async fn template_sent(
     let letter = Ingest::internal(
         claim.channel.clone(),
         claim.contact,
-        format!("sent:{}", claim.entry.id),
+        // One that was sent twice is quoted under either id.
+        format!("sent:{}:{message_id}", claim.entry.id),
         item.to_bytes(),
     );
     if let Err(why) = shared.store.ingest(&[letter]).await {

@@ -71,6 +71,28 @@ pub struct Listening {
     /// Name of the job.
     pub note: String,
     pub media: Media,
+    /// The template that it quotes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+}
+
+/// A voice note.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ToHear {
+    #[serde(flatten)]
+    pub media: Media,
+    /// The template that it quotes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+}
+
+impl From<Media> for ToHear {
+    fn from(media: Media) -> ToHear {
+        ToHear {
+            media,
+            template: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,7 +115,7 @@ pub struct Held {
 pub enum Act {
     Event(EventKind),
     /// A voice note that nobody has listened to yet.
-    Listen(Media),
+    Listen(ToHear),
 }
 
 impl Default for Session {
@@ -155,7 +177,11 @@ impl Session {
                     ..Incoming::default()
                 }))
             }
-            Act::Event(_) | Act::Listen(_) => act,
+            Act::Listen(note) => Act::Listen(ToHear {
+                template: Some(template.clone()),
+                ..note
+            }),
+            Act::Event(_) => act,
         }
     }
 

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::acts::{self, Arrived, What};
-use super::session::{Act, Handed, Held, Listening, Session, Sorting};
+use super::session::{Act, Handed, Held, Listening, Session, Sorting, ToHear};
 use super::thread::{Line, NoteKind, Ours};
 use crate::channel::{Channel, Outbound, Show, Step};
 use crate::engine::{
@@ -373,18 +373,22 @@ impl Table<'_> {
         match act {
             Act::Event(EventKind::Message(incoming)) => self.message(incoming),
             Act::Event(kind) => self.advance(kind),
-            Act::Listen(media) if self.rules.listens => {
+            Act::Listen(ToHear { media, template }) if self.rules.listens => {
                 let note = format!("{}/voice/{}", self.contact, self.seq);
                 let work = Work::Listen {
                     note: note.clone(),
                     media: media.clone(),
                 };
                 self.out.jobs.push(job(note.clone(), &work));
-                self.out.session.listening = Some(Listening { note, media });
+                self.out.session.listening = Some(Listening {
+                    note,
+                    media,
+                    template,
+                });
             }
-            Act::Listen(media) => {
+            Act::Listen(ToHear { media, template }) => {
                 let incoming = acts::with_file(&media, String::new(), None, Heard::Nothing);
-                self.message(incoming);
+                self.message(Incoming { template, ..incoming });
             }
         }
     }
@@ -411,7 +415,10 @@ impl Table<'_> {
             Hearing::Nothing { .. } => (String::new(), None, Heard::Nothing),
         };
         let incoming = acts::with_file(&listening.media, text, seconds, heard);
-        self.message(incoming);
+        self.message(Incoming {
+            template: listening.template,
+            ..incoming
+        });
     }
 
     /// A message that nothing but a topic might fit waits until its topic was looked for. The turn that said so is not

@@ -235,6 +235,70 @@ fn the_words_of_a_voice_note_become_the_message_and_later_messages_wait_for_them
 }
 
 #[test]
+fn a_voice_note_that_quotes_a_template_is_a_reply_to_it_also_after_waiting() {
+    let quoting = |id: &str| {
+        let mut note = voice();
+        if let Item::Inbound(inbound) = &mut note {
+            inbound.reply_to = Some(id.to_owned());
+        }
+        note
+    };
+    let mut session = Session::default();
+    session.template_sent("visit_reminder".to_owned(), "wamid.1".to_owned());
+    // The first is held behind a call, the second is of nothing that we know.
+    let (first, _) = played(
+        &claim(
+            Owner::Bot,
+            vec![text("ask"), quoting("wamid.1"), quoting("wamid.2")],
+        ),
+        session,
+        true,
+    );
+    let result = Item::Answered {
+        key: "desk/ask#1".into(),
+        answer: Answer::Down { why: "x".into() },
+    };
+    let mut session = first.session;
+    let mut next = result;
+    let mut heard = Vec::new();
+    for words in ["about the first", "about nothing"] {
+        // As a store would: through its bytes.
+        let bytes = session.to_bytes();
+        let kept = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(session, kept);
+        let (asked, _) = played(&claim(Owner::Bot, vec![next]), kept, true);
+        let note = asked.session.listening.clone().expect("it is listened to").note;
+        let hearing = Hearing::Words {
+            text: words.into(),
+            seconds: None,
+        };
+        next = Item::Heard { note, hearing };
+        session = asked.session;
+        let (_, told) = played(&claim(Owner::Bot, vec![next.clone()]), session.clone(), true);
+        heard.extend(told.into_iter().filter_map(|kind| match kind {
+            EventKind::Message(incoming) => Some((incoming.text, incoming.template)),
+            _ => None,
+        }));
+    }
+    assert_eq!(
+        heard,
+        [
+            ("about the first".to_owned(), Some("visit_reminder".to_owned())),
+            ("about nothing".to_owned(), None)
+        ]
+    );
+}
+
+#[test]
+fn a_voice_note_that_an_earlier_version_kept_waiting_is_read() {
+    let kept = r#"{"listen":{"media":"voice","handle":{"id":{"id":"v1"}}}}"#;
+    let Ok(Act::Listen(note)) = serde_json::from_str(kept) else {
+        panic!("{kept} is not read");
+    };
+    assert_eq!((note.media.media, note.template), (MediaKind::Voice, None));
+}
+
+#[test]
 fn a_person_who_takes_over_during_a_call_frees_what_waited_and_the_bot_says_nothing() {
     let (first, _) = played(
         &claim(Owner::Bot, vec![text("ask"), text("hello?")]),
