@@ -372,6 +372,23 @@ async fn publishing_reaches_a_server_that_holds_the_store() {
     bot.line("published flows are live version=1")
         .await
         .expect("it goes back");
+    let (_, said) = run(&["versions", "list"]);
+    assert!(
+        said.contains("over 2  ana  it was better") && said.contains("   1  published"),
+        "{said}"
+    );
+    // Who publishes for somebody else says so, and going back and forth is kept of each version.
+    for (arguments, listed) in [
+        (["versions", "rollback", "2", "--by", "budi"], "over 1  budi"),
+        (["versions", "rollback", "1", "--as", "sari"], "over 2  sari"),
+    ] {
+        let (code, said) = run(&arguments);
+        assert_eq!(code, Some(0), "{said}");
+        let (_, said) = run(&["versions", "list"]);
+        assert!(said.contains(listed), "{said}");
+    }
+    let (_, said) = run(&["versions", "list"]);
+    assert_eq!(said.matches("  again  ").count(), 3, "{said}");
     let (code, said) = run(&["versions", "rollback", "9"]);
     assert_eq!(code, Some(2), "{said}");
     let (status, _) = bot.stop();

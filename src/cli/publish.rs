@@ -20,7 +20,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
     /// Who publishes it, for the list [default: you, as this machine knows you]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, alias = "as", value_name = "NAME")]
     by: Option<String>,
     /// Publish although the conversations were not played; the list says so
     #[arg(long)]
@@ -60,9 +60,8 @@ async fn work(args: &Args, written: &Written, door: &Door) -> anyhow::Result<Exi
         }
     };
     let said = Said {
-        by: args.by.clone().unwrap_or_else(publishing::whoever),
-        note: args.note.clone(),
         chats,
+        ..publishing::said(args.by.as_ref(), &args.note)
     };
     let ask = Ask::of(args.dry_run, args.yes);
     publishing::publish(candidate, &said, written, door, ask, args.format).await

@@ -77,6 +77,15 @@ pub(super) fn whoever() -> String {
     named("USER").or_else(|| named("LOGNAME")).unwrap_or_default()
 }
 
+/// Who publishes and why, for the list of versions.
+pub(super) fn said(by: Option<&String>, note: &str) -> Said {
+    Said {
+        by: by.cloned().unwrap_or_else(whoever),
+        note: note.to_owned(),
+        chats: None,
+    }
+}
+
 /// Shows what publishing means, asks where it touches somebody, and does it.
 pub(super) async fn publish(
     candidate: Candidate,
@@ -426,6 +435,7 @@ mod tests {
                 note: String::new(),
                 chats: Some(4),
                 media: BTreeMap::new(),
+                again: Vec::new(),
             },
             new: true,
             before: 12,

@@ -22,6 +22,8 @@ use crate::store::{Store, StoreError};
 const LISTED: &str = "flows/versions";
 /// So many versions can be gone back to.
 const KEPT: usize = 50;
+/// Of a version, so many of the times that it was gone back to are kept.
+const KEPT_AGAIN: usize = 20;
 
 /// A version as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +45,23 @@ pub struct Version {
     /// The hashes of the files that its texts name, by path in the folder.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub media: BTreeMap<String, String>,
+    /// The times that it was gone back to, the latest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<Again>,
+}
+
+/// A version was published again, after another had answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Again {
+    pub at: Timestamp,
+    /// Who went back to it; empty: nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// The number of the one that answered before; 0: none did.
+    #[serde(default)]
+    pub over: u32,
 }
 
 impl Version {
@@ -283,7 +302,18 @@ impl Candidate {
 
     fn version(&self, listed: &Versions, at: Timestamp, said: &Said) -> Version {
         match &self.from {
-            From::Version(version) => version.clone(),
+            From::Version(version) => {
+                let mut version = listed.numbered(version.number).unwrap_or(version).clone();
+                version.again.push(Again {
+                    at,
+                    by: said.by.clone(),
+                    note: said.note.clone(),
+                    over: listed.published,
+                });
+                let surplus = version.again.len().saturating_sub(KEPT_AGAIN);
+                version.again.drain(..surplus);
+                version
+            }
             From::Folder { hashes, .. } => Version {
                 number: listed.next(),
                 hash: self.program.hash.clone(),
@@ -292,6 +322,7 @@ impl Candidate {
                 note: said.note.clone(),
                 chats: said.chats,
                 media: hashes.clone(),
+                again: Vec::new(),
             },
         }
     }
@@ -357,8 +388,10 @@ impl Candidate {
                 }
                 let version = self.version(&listed, door.now(), said);
                 listed.published = version.number;
-                if listed.numbered(version.number).is_none() {
-                    listed.versions.push(version.clone());
+                let mut numbered = listed.versions.iter_mut();
+                match numbered.find(|kept| kept.number == version.number) {
+                    Some(kept) => *kept = version.clone(),
+                    None => listed.versions.push(version.clone()),
                 }
                 let dropped = forget(&mut listed);
                 let published = self.told(version, before, true);
