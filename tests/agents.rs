@@ -8,7 +8,9 @@ mod bot;
 mod double;
 mod thread;
 
+use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -367,7 +369,7 @@ async fn publishing_reaches_a_server_that_holds_the_store() {
         said.contains("- Hello! What's your name?") && said.contains("+ Good day! What's your name?"),
         "{said}"
     );
-    let (code, said) = run(&["versions", "rollback", "1"]);
+    let (code, said) = run(&["versions", "rollback", "1", "--note", "it was better"]);
     assert_eq!(code, Some(0), "{said}");
     bot.line("published flows are live version=1")
         .await
@@ -531,6 +533,111 @@ async fn a_script_publishes_over_people_only_with_a_yes() {
     let (code, said, why) = run(&["publish"]);
     assert_eq!(code, Some(0), "{said}{why}");
     assert!(!said.contains("F801") && !said.contains("can go"), "{said}");
+}
+
+/// A terminal of its own, as somebody sits at one; what is typed is read when it is asked for.
+fn terminal(command: &str) -> std::process::Command {
+    let mut terminal = std::process::Command::new("script");
+    terminal
+        .args([
+            "--quiet",
+            "--return",
+            "--flush",
+            "--command",
+            command,
+            "/dev/null",
+        ])
+        .env("SHELL", "/bin/sh")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    terminal
+}
+
+/// Types into a command's terminal. Its exit code, and what stood on the screen.
+fn typed(command: &str, keys: &str) -> (Option<i32>, String) {
+    let mut process = terminal(command)
+        .spawn()
+        .expect("script(1) is part of every Debian");
+    let mut input = process.stdin.take().unwrap();
+    input.write_all(keys.as_bytes()).unwrap();
+    drop(input);
+    let done = process.wait_with_output().unwrap();
+    (done.status.code(), String::from_utf8(done.stdout).unwrap())
+}
+
+/// Somebody waits in a step that goes, and a person sits at the terminal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_a_terminal_the_answer_to_the_question_decides_and_whoever_hangs_up_publishes_nothing() {
+    let office = Office::new();
+    office.publish().await;
+    let running = office.start().await.unwrap();
+    says(&running.handle(), PUBLISHED, "hi", "Hello! What's your name?").await;
+    running.shutdown().await;
+    let config = office.folder.path().join("switchboard.toml");
+    let text = format!("flows = \"flows\"\nbind = \"127.0.0.1:0\"\nstore = \"sqlite:store.db\"\n{NUMBERS}");
+    std::fs::write(&config, text).unwrap();
+    let desk = office.flows().join("desk.flow");
+    let flow = std::fs::read_to_string(&desk).unwrap();
+    std::fs::write(&desk, flow.replace("step hello", "step welcome")).unwrap();
+    let switchboard = format!("'{}'", env!("CARGO_BIN_EXE_switchboard"));
+    let publish = format!("exec {switchboard} publish --config '{}'", config.display());
+    let published = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        command.args(["versions", "list", "--config"]).arg(&config);
+        let listed = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        let line = listed.lines().find(|line| line.contains("  published  "));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        (number.map(str::to_owned), listed)
+    };
+
+    for keys in ["n\n", "c\n", "hm\nNo\n"] {
+        let (code, screen) = typed(&publish, keys);
+        assert!(screen.contains("Publish version 2 over 1?"), "{screen}");
+        assert!(
+            screen.contains("[p]ublish   [l]ist the one   [c]ancel"),
+            "{screen}"
+        );
+        assert!(screen.contains("Nothing is published."), "{screen}");
+        assert_eq!(code, Some(1), "{screen}");
+        let (number, listed) = published();
+        assert_eq!(number.as_deref(), Some("1"), "{listed}");
+    }
+
+    // The line breaks while it is asked.
+    let mut process = terminal(&format!("echo pid $$ pid; {publish}")).spawn().unwrap();
+    let (mut screen, mut output) = (String::new(), process.stdout.take().unwrap());
+    let mut some = [0; 1024];
+    while !screen.contains("[c]ancel") {
+        let read = output.read(&mut some).unwrap();
+        assert_ne!(read, 0, "{screen}");
+        screen.push_str(&String::from_utf8_lossy(&some[..read]));
+    }
+    let asks = screen
+        .split_whitespace()
+        .skip_while(|word| *word != "pid")
+        .nth(1)
+        .unwrap();
+    let place = Path::new("/proc").join(asks);
+    assert!(place.exists(), "{screen}");
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let gone = async {
+        while place.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(bot::PATIENCE, gone)
+        .await
+        .expect("it ends with its terminal");
+    let (number, listed) = published();
+    assert_eq!(number.as_deref(), Some("1"), "{listed}");
+
+    let (code, screen) = typed(&publish, "l\ny\n");
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(screen.contains("\"desk / hello\""), "{screen}");
+    let (number, listed) = published();
+    assert_eq!(number.as_deref(), Some("2"), "{listed}");
 }
 
 /// A worker that never compiled the folder of before.

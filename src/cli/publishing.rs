@@ -191,8 +191,8 @@ fn answered(input: &mut impl BufRead, output: &mut impl Write, impact: &Impact) 
             return Ok(false);
         }
         match line.trim().to_lowercase().as_str() {
-            "p" | "publish" => return Ok(true),
-            "c" | "cancel" => return Ok(false),
+            "p" | "publish" | "y" | "yes" => return Ok(true),
+            "c" | "cancel" | "n" | "no" => return Ok(false),
             "l" | "list" if moved > 0 => {
                 for one in &impact.steps {
                     writeln!(output, "  \"{} / {}\"", one.flow, one.step)?;
@@ -554,6 +554,6 @@ Publish version 13 over 12?   draft 9c1e · 3 flows changed
             said.contains("    0123\n    and 13 more\n") && said.contains("  p, l or c\n"),
             "{said}"
         );
-        assert!(!ask("c\n").0 && !ask("").0);
+        assert!(!ask("c\n").0 && !ask("").0 && !ask("No\n").0 && ask("y\n").0);
     }
 }
