@@ -19,6 +19,7 @@ use switchboard::engine::{Machine, Mode};
 use switchboard::server::config::Config;
 use switchboard::server::door::Door;
 use switchboard::server::impact::{self, Earlier, How};
+use switchboard::server::tally::Kinds;
 use switchboard::server::versions::{self, Candidate, Said as Note};
 use switchboard::server::{FlowsError, Handle, Line, Parts, Running, Said, Server, StartError, ThreadEntry};
 use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore, Store};
@@ -406,7 +407,7 @@ async fn publishing_says_whom_it_touches_and_waits_for_a_yes_and_they_finish_whe
     let handle = running.handle();
     let contact = says(&handle, PUBLISHED, "hi", "Hello! What's your name?").await;
     let door = Door::Here(office.store.clone());
-    let tally = door.tally(|_| {}).await.unwrap();
+    let tally = door.tally(&Kinds::new(), |_| {}).await.unwrap();
     assert_eq!((tally.chats, tally.unread), (1, 0));
     let waiting = &tally.waiting[0];
     assert_eq!((waiting.channel.as_str(), waiting.people), (PUBLISHED, 1));

@@ -14,6 +14,7 @@ use crate::server::config::{ChannelConfig, Config, Runs};
 use crate::server::door::{Door, DoorError};
 use crate::server::impact::{self, Earlier, How, Impact, Moved};
 use crate::server::stored::Written;
+use crate::server::tally::Held;
 use crate::server::versions::{self, Candidate, Published, Said, VersionError};
 
 /// Whether somebody is asked before it is done.
@@ -136,8 +137,15 @@ async fn impact_of(
     channels: &BTreeSet<String>,
     door: &Door,
 ) -> anyhow::Result<Impact> {
+    let live = candidate.seen().published().map(|version| version.hash.clone());
+    let now = versions::programs(door, &live).await.map_err(explained)?;
+    let kinds = now
+        .values()
+        .next()
+        .map(|live| impact::retyped_kinds(live, &candidate.program))
+        .unwrap_or_default();
     let watched = std::io::stderr().is_terminal();
-    let tally = door.tally(|chats| {
+    let tally = door.tally(&kinds, |chats| {
         if watched && chats > crate::server::tally::STEP {
             eprint!("\rLooking at who is where: {chats} chats …");
         }
@@ -146,7 +154,6 @@ async fn impact_of(
     if watched && tally.chats > crate::server::tally::STEP {
         eprintln!();
     }
-    let live = candidate.seen().published().map(|version| version.hash.clone());
     let mut hashes: BTreeSet<String> = tally.waiting.iter().map(|one| one.program.clone()).collect();
     hashes.extend(live.clone());
     let machines: BTreeMap<String, Machine> = versions::programs(door, &hashes)
@@ -334,11 +341,27 @@ fn told_impact(impact: &Impact, would: &Published) -> String {
         row(&mut text, option.people, &says, option.code);
     }
     for field in &impact.fields {
-        let says = format!(
-            "     {} was {} and is {}: what can't be read so is unknown",
-            field.field, field.before, field.now
-        );
-        text.push_str(&format!("{says:<72}{}\n", field.code));
+        let retyped = format!("{} was {} and is {}", field.field, field.before, field.now);
+        let all = match field.held {
+            None => "what can't be read so is unknown",
+            Some(Held { people: 0, .. }) => "nobody has one yet",
+            Some(Held { unfit: 0, .. }) => "every value can be read so",
+            Some(Held { people, unfit }) => {
+                let (has, it) = match unfit {
+                    1 => ("has", "it counts"),
+                    _ => ("have", "they count"),
+                };
+                let says = format!("of {people} {has} a {} that is no {}", field.field, field.now);
+                row(&mut text, unfit, &says, field.code);
+                text.push_str(&format!(
+                    "       It was {}; {it} as unknown from then on.\n",
+                    field.before
+                ));
+                continue;
+            }
+        };
+        let says = format!("     {retyped}: {all}");
+        text.push_str(&format!("{says:<71} {}\n", field.code));
     }
     for plan in &impact.plans {
         let place = match &plan.step {
@@ -373,7 +396,7 @@ fn row(text: &mut String, people: usize, says: &str, code: &str) {
     let one = format!("{people:>4} {says}");
     text.push_str(&match code {
         "" => format!("{one}\n"),
-        code => format!("{one:<72}{code}\n"),
+        code => format!("{one:<71} {code}\n"),
     });
 }
 
@@ -508,12 +531,21 @@ Publish version 13 over 12?   draft 9c1e · 3 flows changed
                 option: "No".to_owned(),
                 people: 1,
             }],
-            fields: vec![Retyped {
+            fields: [
+                None,
+                Some(Held { people: 12, unfit: 3 }),
+                Some(Held { people: 2, unfit: 1 }),
+                Some(Held { people: 5, unfit: 0 }),
+                Some(Held::default()),
+            ]
+            .map(|held| Retyped {
                 code: "F804",
                 field: "contact.size".to_owned(),
                 before: "text".to_owned(),
                 now: "number".to_owned(),
-            }],
+                held,
+            })
+            .to_vec(),
             settled: vec![Settled {
                 flow: "desk".to_owned(),
                 step: "which order".to_owned(),
@@ -527,6 +559,10 @@ Publish version 13 over 12?   draft 9c1e · 3 flows changed
             "       The person finishes this one question in version 12, then joins 13",
             "   1 has [No] of \"desk / ask\" on the screen, which is gone",
             "     contact.size was text and is number: what can't be read so is unknown",
+            "   3 of 12 have a contact.size that is no number                        F804\n       It was text; they count as unknown from then on.\n",
+            "   1 of 2 has a contact.size that is no number                          F804\n       It was text; it counts as unknown from then on.\n",
+            "     contact.size was text and is number: every value can be read so",
+            "     contact.size was text and is number: nobody has one yet",
             "     hint: nobody waits under the old name of \"desk / which order\": (was ask) can go.",
         ] {
             assert!(text.contains(line), "{line}\n{text}");

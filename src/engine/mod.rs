@@ -38,6 +38,7 @@ mod talk;
 mod triggers;
 mod turn;
 
+pub use answers::fits;
 pub use choice_id::is_ours;
 pub(crate) use crossing::step_in;
 pub use crossing::{Crossing, Rest, crossing};

@@ -90,6 +90,11 @@ pub(crate) fn converted<'v>(kind: &Kind, value: &'v Value) -> Option<Cow<'v, Val
     }
 }
 
+/// Whether what is remembered can be read as the kind that its field has now.
+pub fn fits(kind: &Kind, value: &Value) -> bool {
+    converted(kind, value).is_some()
+}
+
 fn as_number(value: &Value) -> Option<Decimal> {
     match value {
         Value::Number(number) => Some(*number),

@@ -18,6 +18,7 @@ use crate::flow::tree::Kind;
 use crate::flow::value::{Record, Value};
 use crate::message::MediaKind;
 
+pub use fitting::fits;
 pub(super) use fitting::{converted, fit};
 
 /// A value read from a message.

@@ -226,7 +226,7 @@ async fn walk(store: &dyn Store, stop: &CancellationToken) -> Result<Option<Tall
     let mut tally = Tally::default();
     let mut after = None;
     loop {
-        let (more, next) = tally::step(store, after, tally::STEP).await?;
+        let (more, next) = tally::step(store, after, tally::STEP, &tally::Kinds::new()).await?;
         tally.add(more);
         after = next;
         if after.is_none() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::tally::{self, Tally, Waiting};
+use super::tally::{self, Held, Kinds, Tally, Waiting};
 use crate::engine::{Crossing, Machine, Rest, crossing, step_in};
 use crate::flow::hash;
 use crate::flow::program::{Emit, Jump, Op, Pc, Program, State, StateIx, StateKind};
@@ -74,6 +74,9 @@ pub struct Retyped {
     pub field: String,
     pub before: String,
     pub now: String,
+    /// Who remembers one, and of them those whose value can't be read as the new kind. `None`: it was not counted.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
 }
 
 /// Follow-ups that are due later.
@@ -97,7 +100,9 @@ pub struct Settled {
 impl Impact {
     /// Somebody ought to look at it before it is done.
     pub fn is_worth_asking(&self) -> bool {
-        !self.steps.is_empty() || !self.options.is_empty() || !self.fields.is_empty()
+        // A field of which every value can be read anew touches nobody.
+        let loses = |field: &Retyped| field.held.is_none_or(|held| held.unfit > 0);
+        !self.steps.is_empty() || !self.options.is_empty() || self.fields.iter().any(loses)
     }
 }
 
@@ -138,7 +143,9 @@ pub fn of(
         }
         impact.options_of(waiting, of, new);
     }
-    impact.fields = live.map(|live| retyped(live, program)).unwrap_or_default();
+    impact.fields = live
+        .map(|live| retyped(live, program, tally, channels))
+        .unwrap_or_default();
     for planned in tally.plans.iter().filter(|one| channels.contains(&one.channel)) {
         let unchanged = new
             .flow_named(&planned.flow)
@@ -433,21 +440,30 @@ fn exits(program: &Program, state: StateIx) -> Vec<Pc> {
     }
 }
 
-fn retyped(old: &Program, new: &Program) -> Vec<Retyped> {
-    let fields = |program: &Program| program.business.contact_fields.clone();
-    let now = fields(new);
-    fields(old)
-        .into_iter()
-        .filter_map(|(name, before)| {
-            let now = now.get(&name)?;
-            (before.kind != now.kind).then(|| Retyped {
-                code: "F804",
-                field: format!("contact.{name}"),
-                before: spell::kind(&before.kind),
-                now: spell::kind(&now.kind),
-            })
-        })
+/// The kinds of the fields that have another one in `new`: what [`Tally::held`] is to be counted of.
+pub fn retyped_kinds(old: &Program, new: &Program) -> Kinds {
+    let before = &old.business.contact_fields;
+    let fields = new.business.contact_fields.iter();
+    let retyped =
+        fields.filter(|(name, now)| before.get(*name).is_some_and(|before| before.kind != now.kind));
+    retyped
+        .map(|(name, now)| (name.clone(), now.kind.clone()))
         .collect()
+}
+
+fn retyped(old: &Program, new: &Program, tally: &Tally, channels: &BTreeSet<String>) -> Vec<Retyped> {
+    let kinds = retyped_kinds(old, new).into_iter();
+    let fields = kinds.filter_map(|(name, now)| {
+        let before = old.business.contact_fields.get(&name)?;
+        Some(Retyped {
+            code: "F804",
+            before: spell::kind(&before.kind),
+            now: spell::kind(&now),
+            held: tally.held(channels, &name),
+            field: format!("contact.{name}"),
+        })
+    });
+    fields.collect()
 }
 
 /// `(was …)` notes whose old name nobody's position has.

@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Frame, Mode, Position};
+use crate::engine::{Frame, Memory, Mode, Position, fits};
+use crate::flow::tree::Kind;
 use crate::flow::value::{Record, Value};
 use crate::server::turns::session::Session;
 use crate::store::{ContactId, Store, StoreError};
@@ -29,7 +31,22 @@ pub struct Tally {
     pub places: BTreeSet<String>,
     /// Chats that name a program anywhere in their position, by its hash.
     pub programs: BTreeMap<String, usize>,
+    /// Of the fields that were asked for, who remembers one: by channel and field. `None`: none was asked for, or the
+    /// server that was asked doesn't count them yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<BTreeMap<String, BTreeMap<String, Held>>>,
 }
+
+/// People who remember a field.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub people: usize,
+    /// Of them, those whose value can't be read as the kind that was asked for.
+    pub unfit: usize,
+}
+
+/// Kinds that fields of contacts shall have, by name: values are held against them.
+pub type Kinds = BTreeMap<String, Kind>;
 
 /// People at one place of one version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,9 +86,14 @@ pub async fn step(
     store: &dyn Store,
     after: Option<ContactId>,
     limit: usize,
+    kinds: &Kinds,
 ) -> Result<(Tally, Option<ContactId>), StoreError> {
     let contacts = store.contacts_after(after, limit).await?;
-    let mut tally = Tally::default();
+    let now = store.now();
+    let mut tally = Tally {
+        held: (!kinds.is_empty()).then(BTreeMap::new),
+        ..Tally::default()
+    };
     for contact in &contacts {
         let claim = match store.peek(*contact).await {
             Ok(Some(claim)) => claim,
@@ -85,7 +107,10 @@ pub async fn step(
         };
         tally.chats += 1;
         match Session::of(&claim) {
-            Ok((session, _)) => tally.count(&claim.channel, *contact, &session.position),
+            Ok((session, memory)) => {
+                tally.count(&claim.channel, *contact, &session.position);
+                tally.hold(&claim.channel, &memory, kinds, now);
+            }
             Err(_) => tally.unread += 1,
         }
     }
@@ -139,8 +164,46 @@ impl Tally {
         }
     }
 
+    /// One more memory.
+    fn hold(&mut self, channel: &str, memory: &Memory, kinds: &Kinds, now: Timestamp) {
+        for (field, kind) in kinds {
+            let kept = memory.fields.get(field);
+            let Some(kept) = kept.filter(|kept| kept.forget_at.is_none_or(|end| end > now)) else {
+                continue;
+            };
+            let held = self.held.get_or_insert_default();
+            let held = held.entry(channel.to_owned()).or_default();
+            let held = held.entry(field.clone()).or_default();
+            held.people += 1;
+            held.unfit += usize::from(!fits(kind, &kept.value));
+        }
+    }
+
+    /// Who of these channels remembers a field. `None`: nobody looked.
+    pub fn held(&self, channels: &BTreeSet<String>, field: &str) -> Option<Held> {
+        let held = self.held.as_ref()?;
+        let of = held.iter().filter(|(channel, _)| channels.contains(*channel));
+        let of = of.filter_map(|(_, fields)| fields.get(field));
+        Some(of.fold(Held::default(), |all, one| Held {
+            people: all.people + one.people,
+            unfit: all.unfit + one.unfit,
+        }))
+    }
+
     /// Adds what another step of the walk counted.
     pub fn add(&mut self, other: Tally) {
+        if other.held.is_some() {
+            self.held.get_or_insert_default();
+        }
+        for (channel, fields) in other.held.into_iter().flatten() {
+            for (field, more) in fields {
+                let held = self.held.get_or_insert_default();
+                let held = held.entry(channel.clone()).or_default();
+                let held = held.entry(field).or_default();
+                held.people += more.people;
+                held.unfit += more.unfit;
+            }
+        }
         self.chats += other.chats;
         self.unread += other.unread;
         self.places.extend(other.places);
@@ -235,7 +298,7 @@ pub(in crate::server) fn known(names: &BTreeSet<Vec<String>>) -> Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::SentOption;
+    use crate::engine::{Remembered, SentOption};
 
     fn waits(program: &str, at: &str, options: &[&str]) -> Position {
         let option = |id: &&str| SentOption {
@@ -291,5 +354,46 @@ mod tests {
             one.programs,
             BTreeMap::from([("a".to_owned(), 3), ("b".to_owned(), 1)])
         );
+    }
+
+    #[test]
+    fn values_that_can_t_be_read_as_another_kind_are_counted_by_channel_and_forgotten_ones_are_not() {
+        let now: Timestamp = "2026-03-02T10:00:00Z".parse().unwrap();
+        let kinds = Kinds::from([("size".to_owned(), Kind::Number { from: None, to: None })]);
+        let remembers = |size: &str, forget_at: Option<&str>| {
+            let mut memory = Memory::default();
+            let kept = Remembered {
+                value: Value::text(size),
+                forget_at: forget_at.map(|at| at.parse().unwrap()),
+            };
+            memory.fields.insert("size".to_owned(), kept);
+            memory
+        };
+        let mut tally = Tally::default();
+        let mut other = Tally::default();
+        tally.hold("shop", &remembers("44", None), &kinds, now);
+        tally.hold("shop", &remembers("large", None), &kinds, now);
+        tally.hold(
+            "shop",
+            &remembers("gone", Some("2026-03-01T10:00:00Z")),
+            &kinds,
+            now,
+        );
+        tally.hold("shop", &Memory::default(), &kinds, now);
+        other.hold(
+            "shop",
+            &remembers("small", Some("2026-04-01T10:00:00Z")),
+            &kinds,
+            now,
+        );
+        other.hold("other", &remembers("wide", None), &kinds, now);
+        tally.add(other);
+        // What a running server tells is the same.
+        let told = serde_json::to_string(&tally).unwrap();
+        let tally: Tally = serde_json::from_str(&told).unwrap();
+        let shop = BTreeSet::from(["shop".to_owned()]);
+        assert_eq!(tally.held(&shop, "size"), Some(Held { people: 3, unfit: 2 }));
+        assert_eq!(tally.held(&shop, "colour"), Some(Held::default()));
+        assert_eq!(Tally::default().held(&shop, "size"), None, "nobody looked");
     }
 }

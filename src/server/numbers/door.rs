@@ -1,6 +1,7 @@
 //! The settings of a store for commands that change them: straight, or through the server that holds an embedded store,
 //! by its operators' API. Either way a change is one swap, and a running server hears of it.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::server::agreed;
 use crate::server::config::Config;
-use crate::server::flows::tally::{self, Tally};
+use crate::server::flows::tally::{self, Kinds, Tally};
 use crate::store::{self, Bytes, Caps, ContactId, Store, StoreError};
 
 /// What may be changed through a server: nothing of a customer is among it.
@@ -65,6 +66,9 @@ pub(in crate::server) enum Ask {
     Tally {
         after: Option<String>,
         limit: usize,
+        /// Fields of contacts whose values are held against these kinds.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        kinds: Kinds,
     },
 }
 
@@ -182,20 +186,22 @@ impl Door {
         }
     }
 
-    /// Counts who is where in all chats, in steps; `on_the_way` hears how many were looked at.
+    /// Counts who is where in all chats, in steps, and whose values of these fields don't fit these kinds; `on_the_way`
+    /// hears how many were looked at.
     ///
     /// # Errors
     /// If the store can't be asked.
-    pub async fn tally(&self, mut on_the_way: impl FnMut(usize)) -> Result<Tally, DoorError> {
+    pub async fn tally(&self, kinds: &Kinds, mut on_the_way: impl FnMut(usize)) -> Result<Tally, DoorError> {
         let mut tally = Tally::default();
         let mut after: Option<ContactId> = None;
         loop {
             let (more, next) = match self {
-                Door::Here(store) => tally::step(store.as_ref(), after, tally::STEP).await?,
+                Door::Here(store) => tally::step(store.as_ref(), after, tally::STEP, kinds).await?,
                 Door::There(server) => {
                     let limit = tally::STEP;
                     let after = after.map(|contact| contact.to_string());
-                    let told = server.ask(&Ask::Tally { after, limit }).await?;
+                    let kinds = kinds.clone();
+                    let told = server.ask(&Ask::Tally { after, limit, kinds }).await?;
                     let next = told.next.and_then(|contact| contact.parse().ok());
                     (told.tally.unwrap_or_default(), next)
                 }
@@ -281,9 +287,9 @@ pub(in crate::server) async fn answer(store: Arc<dyn Store>, ask: Ask) -> Option
         Ask::Get { key } => (key, SHOWN.iter().any(|shown| key.starts_with(shown))),
         Ask::Swap { key, .. } => (key, false),
         Ask::List { prefix } => (prefix, false),
-        Ask::Tally { after, limit } => {
+        Ask::Tally { after, limit, kinds } => {
             let after = after.as_ref().and_then(|contact| contact.parse().ok());
-            let step = tally::step(store.as_ref(), after, (*limit).min(tally::STEP)).await;
+            let step = tally::step(store.as_ref(), after, (*limit).min(tally::STEP), kinds).await;
             return Some(step.map_err(DoorError::from).map(|(tally, next)| Told {
                 tally: Some(tally),
                 next: next.map(|contact| contact.to_string()),
