@@ -8,7 +8,9 @@ use pest::Parser;
 use pest::iterators::Pair;
 use serde_json::Value as Json;
 
-use super::story::{Act, Beat, BeatKind, Customer, Expected, Given, GivenAnswer, SessionRules, Setup, Story};
+use super::story::{
+    Act, Beat, BeatKind, Customer, Draft, Expected, Given, GivenAnswer, SessionRules, Setup, Story,
+};
 use super::transcript;
 use crate::engine::Says;
 use crate::message::MediaKind;
@@ -109,7 +111,7 @@ fn unreadable(text: &str) -> String {
             "no stage direction reads like {text}. There are: (10 minutes pass), (time is 2026-03-02 10:00), (silence), \
              (service.action is called with a \"…\"), (handed to team), (team is told \"…\"), (the chat closes), \
              (topic name), (link \"code\"), (event name with a \"…\"), (window is closing), (window closes), (ai answers \"…\"), (ai is not sure), (ai is off topic), (ai is finished), (ai sees topic name), \
-             (ai uses service.action with a \"…\"), (ai remembers contact.field value), (ai is down), (Ana takes the chat), (Ana returns the chat)"
+             (ai uses service.action with a \"…\"), (ai remembers contact.field value), (ai is down), (ai drafts \"…\"), (Ana takes the chat), (Ana returns the chat)"
         );
     }
     if let Some(word) = ["given", "time", "customer", "contact", "session"]
@@ -265,6 +267,14 @@ fn read_line(story: &mut Story, number: u32, text: &str, pair: Pair<'_, Rule>) -
         Rule::ai => {
             let (says, remember) = ai(pair)?;
             story.beats.push(beat(BeatKind::Ai { says, remember }));
+        }
+        Rule::drafts => {
+            let text = strings(&pair).into_iter().next().unwrap_or_default();
+            let knowledge = pair.into_inner().find(|part| part.as_rule() == Rule::name);
+            story.beats.push(beat(BeatKind::Drafts(Draft {
+                text,
+                knowledge: knowledge.map(|name| name.as_str().to_owned()),
+            })));
         }
         Rule::takes => story.beats.push(beat(BeatKind::Takes {
             name: first(pair)?.as_str().to_owned(),

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use super::explore::{self, Words};
 use super::promises::Watch;
-use super::story::{Act, Given, GivenAnswer};
+use super::story::{Act, Draft, Given, GivenAnswer};
 use super::transcript::{self, Shown};
 use crate::engine::{
     Answer, Asked, Call, Closing, Effect, Event, EventKind, Fault, File, HandedOver, Heard, Incoming, Log,
@@ -51,6 +51,8 @@ pub struct Rehearsal<'a> {
     pub(super) tamper: Option<fn(&Event, &mut crate::engine::Turn)>,
     /// What the model replies when it is asked, in order.
     pub replies: VecDeque<Reply>,
+    /// What it drafts for people when it is asked, in order; without one it has nothing useful.
+    pub drafts: VecDeque<Draft>,
     /// Codes of the link by which the customer comes with the next message.
     pub links: Vec<String>,
     /// When the customer last did something.
@@ -121,6 +123,8 @@ pub enum Stuck {
          (ai answers \"…\")    or    (ai is not sure)"
     )]
     NoReply,
+    #[error("the draft {text:?} is not shown: {why}")]
+    DraftRefused { text: String, why: String },
     #[error("[{label}] is not on the customer's screen{hint}")]
     NoSuchButton { label: String, hint: String },
     #[error("the clock can't go back: it is {now} already")]
@@ -165,6 +169,7 @@ impl<'a> Rehearsal<'a> {
             #[cfg(test)]
             tamper: None,
             replies: VecDeque::new(),
+            drafts: VecDeque::new(),
             links: Vec::new(),
             spoke: None,
             said: VecDeque::new(),
@@ -200,6 +205,7 @@ impl<'a> Rehearsal<'a> {
             #[cfg(test)]
             tamper: self.tamper,
             replies: VecDeque::new(),
+            drafts: VecDeque::new(),
             links: Vec::new(),
             spoke: self.spoke,
             said: VecDeque::new(),
@@ -508,6 +514,7 @@ impl<'a> Rehearsal<'a> {
                             reply,
                         });
                     }
+                    Effect::Draft(drafting) => self.draft(&drafting.asked)?,
                     Effect::Notify { team, text, .. } => self.happened.push(Happened::Told { team, text }),
                     Effect::Handoff(handed) => self.happened.push(Happened::Handed(handed)),
                     Effect::Closed { why, .. } => self.happened.push(Happened::Closed(why)),
@@ -545,6 +552,30 @@ impl<'a> Rehearsal<'a> {
             };
             self.said.push_back(said);
         }
+    }
+
+    /// As the server does: what is refused is asked for once more.
+    fn draft(&mut self, asked: &Asked) -> Result<(), Stuck> {
+        let Some(first) = self.drafts.pop_front() else {
+            return Ok(());
+        };
+        let refused = |draft: &Draft| asked.refusal(&draft.text);
+        let shown = match (refused(&first), self.drafts.front()) {
+            (Some(_), Some(_)) => self.drafts.pop_front().unwrap_or(first),
+            (Some(_) | None, _) => first,
+        };
+        let unknown = |name: &String| asked.knowledge.iter().all(|(own, _)| own != name);
+        let why = match refused(&shown) {
+            Some(why) => why,
+            None => match shown.knowledge.filter(unknown) {
+                None => return Ok(()),
+                Some(name) => format!("there is no knowledge {name}"),
+            },
+        };
+        Err(Stuck::DraftRefused {
+            text: shown.text,
+            why,
+        })
     }
 
     /// What a model replies to whom nobody has given a reply.

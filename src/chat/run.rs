@@ -186,7 +186,7 @@ impl<'a> Player<'a> {
                 return Ok(());
             }
             // Taken with the event that it follows.
-            BeatKind::Ai { .. } => return Ok(()),
+            BeatKind::Ai { .. } | BeatKind::Drafts(_) => return Ok(()),
             BeatKind::Link(code) => {
                 self.rehearsal.links.push(code.clone());
                 return Ok(());
@@ -199,7 +199,11 @@ impl<'a> Player<'a> {
             self.ai_ahead(Some(index));
         }
         match &beat.kind {
-            BeatKind::Customer(_) | BeatKind::Topic(_) | BeatKind::Ai { .. } | BeatKind::Link(_) => {}
+            BeatKind::Customer(_)
+            | BeatKind::Topic(_)
+            | BeatKind::Ai { .. }
+            | BeatKind::Drafts(_)
+            | BeatKind::Link(_) => {}
             BeatKind::Happens { event, values } => {
                 let values = values.iter().cloned().collect();
                 self.rehearsal
@@ -386,8 +390,13 @@ impl<'a> Player<'a> {
         let beats = all[next..].iter().map(|beat| &beat.kind);
         let mut wishes = BTreeMap::new();
         for kind in beats.take_while(|kind| !is_event(kind) && !matches!(kind, BeatKind::Customer(_))) {
-            let BeatKind::Ai { says, remember } = kind else {
-                continue;
+            let (says, remember) = match kind {
+                BeatKind::Ai { says, remember } => (says, remember),
+                BeatKind::Drafts(draft) => {
+                    self.rehearsal.drafts.push_back(draft.clone());
+                    continue;
+                }
+                _ => continue,
             };
             wishes.extend(remember.clone());
             if let Some(says) = says {
@@ -404,13 +413,22 @@ impl<'a> Player<'a> {
 
     /// A line of the model that nobody asked for is a mistake of the story, or of the flow.
     fn ai_unused(&mut self) -> Result<(), Different> {
-        match self.rehearsal.replies.pop_front() {
-            None => Ok(()),
-            Some(reply) => Err(Different::Untrue {
-                line: format!("{:?}", reply.says),
-                why: "the model was not asked".to_owned(),
-            }),
-        }
+        let unused = match (
+            self.rehearsal.replies.pop_front(),
+            self.rehearsal.drafts.pop_front(),
+        ) {
+            (None, None) => return Ok(()),
+            (Some(reply), _) => (format!("{:?}", reply.says), "the model was not asked"),
+            (None, Some(draft)) => (
+                format!("(ai drafts {:?})", draft.text),
+                "no draft was wanted: people must have the chat by a handoff with `assist on`, and the business needs \
+                 knowledge",
+            ),
+        };
+        Err(Different::Untrue {
+            line: unused.0,
+            why: unused.1.to_owned(),
+        })
     }
 
     fn bot(&mut self, expected: &Expected) -> Result<(), Different> {

@@ -181,6 +181,8 @@ pub enum BeatKind {
         says: Option<Says>,
         remember: BTreeMap<String, Json>,
     },
+    /// What the model drafts for the people who have the chat.
+    Drafts(Draft),
     /// The topic recognised in the customer's last message.
     Topic(String),
     /// The code of the link or advertisement by which the customer came with the last message.
@@ -205,6 +207,13 @@ pub enum BeatKind {
     Check(String),
     /// `given` between beats: from here on.
     Given(Given),
+}
+
+/// A draft for people, with the name of the knowledge that it follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    pub text: String,
+    pub knowledge: Option<String>,
 }
 
 /// What the customer does.

@@ -83,6 +83,7 @@ fn config(args: &Args, store: PathBuf, shop: SocketAddr) -> anyhow::Result<Confi
         pace: None,
         volume: Volume::default(),
         shortcuts: Some(Duration::from_mins(60)),
+        assist: true,
         session: SessionSettings::default(),
         agent: None,
         stored: false,

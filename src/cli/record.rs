@@ -140,7 +140,8 @@ fn fact(at: Timestamp, line: Line, next: Option<&Line>) -> Option<Fact> {
             }) => return None,
             _ => What::Returned,
         },
-        Line::Heard { .. } | Line::Note { .. } => return None,
+        // Nobody has said what was drafted.
+        Line::Heard { .. } | Line::Draft { .. } | Line::Note { .. } => return None,
     };
     Some(Fact { at, what })
 }

@@ -163,6 +163,9 @@ impl<'m> Run<'m> {
         self.open_session();
         if self.p.mode == Mode::Human {
             // The message goes to the team.
+            if let Input::Words(incoming, _) = input {
+                self.draft_for_people(&incoming.text);
+            }
             return;
         }
         match (self.standing(), input) {

@@ -38,7 +38,9 @@ impl<'m> Run<'m> {
         }
         self.commit_pending();
         self.note_left();
+        let talk = self.talk_for_drafts(human);
         self.rest_at(state);
+        self.top().talk = talk;
         self.people_have_it();
         if let Some(opens) = opens {
             // Nobody can take it before.

@@ -10,6 +10,7 @@ mod calls;
 mod check;
 mod choice_id;
 mod crossing;
+mod draft;
 mod event;
 mod events;
 mod expressions;
@@ -51,8 +52,8 @@ pub use position::{Frame, Mode, OldQuestion, Planned, Position, SentOption};
 pub use rows::MORE;
 pub use talk::Talk;
 pub use turn::{
-    Asked, Call, Closing, Effect, Exit, Fault, Found, HandedOver, Log, MemoryWrite, Noted, Outgoing, Spoken,
-    TimerChange, Turn,
+    Asked, Call, Closing, Drafting, Effect, Exit, Fault, Found, HandedOver, Log, MemoryWrite, Noted,
+    Outgoing, Spoken, TimerChange, Turn,
 };
 
 use std::collections::{BTreeMap, BTreeSet};

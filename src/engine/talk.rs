@@ -17,7 +17,7 @@ use super::run::{Next, Run};
 use super::sentences::sentences;
 use super::turn::{Asked, Effect, Exit, Found, Log, Spoken};
 use crate::flow::fold::fold;
-use crate::flow::program::{Answer, StateIx, StateKind};
+use crate::flow::program::{Answer, Business, StateIx, StateKind};
 use crate::flow::tree::Method;
 use crate::flow::value::Value;
 use crate::message::OutboundBody;
@@ -63,17 +63,31 @@ impl Talk {
     }
 
     fn says(&mut self, customer: bool, text: &str) {
+        Spoken::add(&mut self.spoken, customer, text);
+    }
+}
+
+impl Spoken {
+    /// Adds what was said now. What a model is told is bounded: the oldest goes first.
+    pub fn add(spoken: &mut Vec<Spoken>, customer: bool, text: &str) {
         let text: String = text.chars().take(TOLD).collect();
-        self.spoken.push(Spoken { customer, text });
+        spoken.push(Spoken { customer, text });
         let bytes = |spoken: &[Spoken]| spoken.iter().map(|one| one.text.len()).sum::<usize>();
-        while self.spoken.len() > KEPT || (self.spoken.len() > 1 && bytes(&self.spoken) > KEPT_BYTES) {
-            self.spoken.remove(0);
+        while spoken.len() > KEPT || (spoken.len() > 1 && bytes(spoken) > KEPT_BYTES) {
+            spoken.remove(0);
         }
     }
 }
 
+impl Asked {
+    /// Why a text can't be what was asked for, in words for the model.
+    pub fn refusal(&self, text: &str) -> Option<String> {
+        refusal(self.at_most, &self.never, text)
+    }
+}
+
 impl<'m> Run<'m> {
-    fn answer_at(&self, state: StateIx) -> Result<&'m Answer, Failed> {
+    pub(super) fn answer_at(&self, state: StateIx) -> Result<&'m Answer, Failed> {
         match &self.m.program.states[state as usize].kind {
             StateKind::Answer(answer) => Ok(answer),
             StateKind::Question(_) | StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) => {
@@ -145,13 +159,6 @@ impl<'m> Run<'m> {
         let business = &m.program.business;
         let visit = self.rest_at(state);
         let name = &m.program.states[state as usize].name;
-        let described = |topic: &String| {
-            let known = business.topics.iter().find(|(name, _)| name == topic);
-            (
-                topic.clone(),
-                known.map(|(_, about)| about.clone()).unwrap_or_default(),
-            )
-        };
         let uses = answer.uses.iter().filter_map(|(service, action)| {
             let service = business.services.get(*service as usize)?;
             let action = service.actions.get(*action as usize)?;
@@ -175,13 +182,13 @@ impl<'m> Run<'m> {
         let asked = Asked {
             key: self.key(visit, name),
             business: business.name.clone(),
-            language: self.code.clone().unwrap_or_else(|| self.language.code.to_owned()),
+            language: self.spoken_code(),
             knowledge: knowledge.collect(),
-            about: answer.about.iter().map(described).collect(),
+            about: described(business, answer.about.iter()),
             never: answer.never.clone(),
             style: answer.style.clone(),
             at_most: answer.at_most,
-            topics: answer.topics.iter().map(|(topic, _)| described(topic)).collect(),
+            topics: described(business, answer.topics.iter().map(|(topic, _)| topic)),
             remembers: remembers.collect(),
             uses: uses.collect(),
             talk: self.talk().spoken.clone(),
@@ -191,6 +198,11 @@ impl<'m> Run<'m> {
         };
         self.effects.push(Effect::Ask(Box::new(asked)));
         Ok(())
+    }
+
+    /// The language that a model is to write in, as a code.
+    pub(super) fn spoken_code(&self) -> String {
+        self.code.clone().unwrap_or_else(|| self.language.code.to_owned())
     }
 
     /// A reply came. One that nobody waits for (any more) does nothing.
@@ -214,28 +226,30 @@ impl<'m> Run<'m> {
                 let run = answer.problem.ok_or_else(|| self.failed(what))?;
                 Ok(Next::At(run))
             }
-            Says::Text(text) | Says::Finished(Some(text)) => match refusal(answer, text) {
-                Some(why) => self.refuse(state, why),
-                None => {
-                    self.remember_of_model(answer, &reply.remember);
-                    self.say_reply(answer, text);
-                    if matches!(reply.says, Says::Finished(_)) {
-                        self.log_left(state, Exit::Finished);
-                        return Ok(Next::At(answer.finished));
-                    }
-                    match answer.up_to {
-                        Some((most, run)) if self.talk().replies >= most => {
-                            self.log_left(state, Exit::RepliesUsedUp);
-                            Ok(Next::At(run))
+            Says::Text(text) | Says::Finished(Some(text)) => {
+                match refusal(answer.at_most, &answer.never, text) {
+                    Some(why) => self.refuse(state, why),
+                    None => {
+                        self.remember_of_model(answer, &reply.remember);
+                        self.say_reply(answer, text);
+                        if matches!(reply.says, Says::Finished(_)) {
+                            self.log_left(state, Exit::Finished);
+                            return Ok(Next::At(answer.finished));
                         }
-                        Some(_) | None => {
-                            self.log_left(state, Exit::Ok);
-                            self.note_asked(answer.reply);
-                            Ok(Next::Rest)
+                        match answer.up_to {
+                            Some((most, run)) if self.talk().replies >= most => {
+                                self.log_left(state, Exit::RepliesUsedUp);
+                                Ok(Next::At(run))
+                            }
+                            Some(_) | None => {
+                                self.log_left(state, Exit::Ok);
+                                self.note_asked(answer.reply);
+                                Ok(Next::Rest)
+                            }
                         }
                     }
                 }
-            },
+            }
             Says::Finished(None) => {
                 self.remember_of_model(answer, &reply.remember);
                 self.rest_at(answer.reply);
@@ -426,20 +440,32 @@ fn is_short(value: &Value) -> bool {
     value.to_json().to_string().len() <= 500
 }
 
+/// Topics with their descriptions.
+pub(super) fn described<'a>(
+    business: &Business,
+    topics: impl Iterator<Item = &'a String>,
+) -> Vec<(String, String)> {
+    let of = |topic: &String| {
+        let known = business.topics.iter().find(|(name, _)| name == topic);
+        known.map(|(_, about)| about.clone()).unwrap_or_default()
+    };
+    topics.map(|topic| (topic.clone(), of(topic))).collect()
+}
+
 /// Why a reply can't be sent, in words for the model.
-fn refusal(answer: &Answer, text: &str) -> Option<String> {
+fn refusal(at_most: Option<u32>, never: &[String], text: &str) -> Option<String> {
     let text = text.trim();
     if text.is_empty() {
         return Some("the reply is empty".to_owned());
     }
-    let (length, most) = (text.chars().count(), answer.at_most.unwrap_or(LONGEST));
+    let (length, most) = (text.chars().count(), at_most.unwrap_or(LONGEST));
     if length > most as usize {
         return Some(format!(
             "the reply has {length} characters; at most {most} are allowed"
         ));
     }
     let folded = fold(text);
-    if let Some(never) = answer.never.iter().find(|never| folded.contains(&fold(never))) {
+    if let Some(never) = never.iter().find(|never| folded.contains(&fold(never))) {
         return Some(format!(
             "the reply talks about \"{never}\", which is never allowed"
         ));

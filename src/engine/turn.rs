@@ -38,6 +38,9 @@ pub enum Effect {
     Call(Call),
     /// Ask a model for a reply; it comes back as [`super::EventKind::Replied`] with this key.
     Ask(Box<Asked>),
+    /// Let a model draft what the people who have the chat might answer to what the customer wrote now. What comes of it is
+    /// for them alone and never comes back here; a newer message of the customer or an answer of theirs makes it void.
+    Draft(Box<Drafting>),
     /// Tell a team, the bot keeps the chat.
     Notify {
         team: String,
@@ -130,6 +133,16 @@ pub struct Asked {
     /// Why its last reply can't be sent, in words for it.
     pub refused: Option<String>,
     pub said_at: SourceLine,
+}
+
+/// A draft that is wanted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Drafting {
+    /// With the fence of the `answer` that gave the chat to people, if one did. Nothing is looked up or remembered for a
+    /// draft. `talk` ends with what the customer wrote now; the host knows what people have said and puts it before that.
+    pub asked: Asked,
+    /// What was said before people had the chat holds no private answers: the model may be told that, too.
+    pub from_the_beginning: bool,
 }
 
 /// Something that was said while a model answers.

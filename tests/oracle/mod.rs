@@ -34,6 +34,9 @@ struct Said {
     /// The same of questions for a topic; without one of these it knows none.
     sorts: VecDeque<Writes>,
     sorted: Vec<Value>,
+    /// The same of drafts; without one of these it has nothing useful.
+    drafts: VecDeque<Writes>,
+    drafted: Vec<Value>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -82,6 +85,23 @@ impl Oracle {
         self.said.lock().expect("whole").sorted.clone()
     }
 
+    /// What it writes when it is asked for a draft.
+    pub fn drafts(&self, writes: Writes) {
+        self.said.lock().expect("whole").drafts.push_back(writes);
+    }
+
+    /// What it was asked for the `n`th draft, from 0.
+    pub async fn drafted(&self, n: usize) -> Value {
+        let look = || self.said.lock().expect("whole").drafted.get(n).cloned();
+        loopback::comes(&self.changed, look)
+            .await
+            .unwrap_or_else(|| panic!("it was asked for only {} drafts", self.drafts_asked()))
+    }
+
+    pub fn drafts_asked(&self) -> usize {
+        self.said.lock().expect("whole").drafted.len()
+    }
+
     /// What it was asked the `n`th time, from 0: the bearer token and the body.
     pub async fn asked(&self, n: usize) -> (Option<String>, Value) {
         let look = || self.said.lock().expect("whole").asked.get(n).cloned();
@@ -107,6 +127,10 @@ async fn complete(State(oracle): State<Oracle>, headers: HeaderMap, Json(body): 
             said.sorted.push(body);
             let none = || Writes::Text(json!({ "topic": null }).to_string());
             Some(said.sorts.pop_front().unwrap_or_else(none))
+        } else if rules.starts_with("You draft") {
+            said.drafted.push(body);
+            let none = || Writes::Text(json!({ "kind": "nothing" }).to_string());
+            Some(said.drafts.pop_front().unwrap_or_else(none))
         } else {
             said.asked.push((token, body));
             said.next.pop_front()

@@ -305,6 +305,7 @@ pub(in crate::chat) fn play(rehearsal: &mut Rehearsal<'_>, turn: &Turn) -> Resul
             | Stuck::ClockBack { .. }
             | Stuck::NoMock { .. }
             | Stuck::NoReply
+            | Stuck::DraftRefused { .. }
             | Stuck::NoWindow,
         ) => {}
     }

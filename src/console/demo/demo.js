@@ -121,6 +121,7 @@ function drawLine(entry) {
     }
     case "heard": return el("li", { class: "note heard", title: "What Switchboard heard in the voice note" }, `heard: “${line.text}”`);
     case "note": return el("li", { class: "note", title: "The customer does not see this" }, line.text);
+    case "draft": return el("li", { class: "note", title: "The customer does not see this" }, `draft: “${line.text}”`);
     default: return null;
   }
 }

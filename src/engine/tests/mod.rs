@@ -1,5 +1,6 @@
 //! Conversations with small businesses, rule by rule. `Talk` plays the customer, the services and the clock.
 
+mod draft;
 mod gather;
 mod interrupts;
 mod languages;

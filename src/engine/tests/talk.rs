@@ -2,7 +2,7 @@
 
 use super::*;
 
-const KNOWLEDGE: &str = r#"
+pub(super) const KNOWLEDGE: &str = r#"
 business "Pedal & Co"
 timezone "Europe/Lisbon"
 languages en, pt
@@ -34,7 +34,7 @@ end
 on "agent" -> handoff to support
 "#;
 
-const ADVICE: &str = r#"
+pub(super) const ADVICE: &str = r#"
 flow advice
 starts on any message
 
@@ -56,7 +56,7 @@ fn advice() -> Talk {
 }
 
 #[track_caller]
-fn asked(talk: &Talk) -> Asked {
+pub(super) fn asked(talk: &Talk) -> Asked {
     let found = talk.effects().iter().find_map(|effect| match effect {
         Effect::Ask(asked) => Some((**asked).clone()),
         _ => None,

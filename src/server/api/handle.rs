@@ -276,7 +276,19 @@ impl Handle {
             status: line.status,
         };
         let shown = |entry: &ThreadEntry| !matches!(entry.line, Some(Line::Answered { .. }));
-        Ok(lines.into_iter().map(entry).filter(shown).collect())
+        let mut lines: Vec<ThreadEntry> = lines.into_iter().map(entry).filter(shown).collect();
+        let drafts = |entry: &ThreadEntry| matches!(entry.line, Some(Line::Draft { .. }));
+        if lines.iter().any(drafts) {
+            // One that was used, or that the customer has not waited for, helps nobody any more.
+            let now = self.conversation(contact).await.ok().flatten();
+            let now = now.and_then(|conversation| conversation.session.draft);
+            let shown = now.filter(|draft| draft.text.is_some()).map(|draft| draft.id);
+            lines.retain(|entry| match &entry.line {
+                Some(Line::Draft { id, .. }) => shown.as_ref() == Some(id),
+                _ => true,
+            });
+        }
+        Ok(lines)
     }
 
     /// Where a conversation stands; `None` for a contact that is not known.
@@ -319,6 +331,17 @@ impl Handle {
     /// A person writes to the customer, and has the chat from then on. `.0`, `.00` and `.1` are for the bot: the customer
     /// is not sent them.
     pub async fn say_as_person(&self, contact: ContactId, agent: &str, text: &str) -> Result<(), StoreError> {
+        self.say_from_draft(contact, agent, text, None).await
+    }
+
+    /// The same with the id of the draft that it was made of. One that is not shown any more says nothing.
+    pub async fn say_from_draft(
+        &self,
+        contact: ContactId,
+        agent: &str,
+        text: &str,
+        draft: Option<&str>,
+    ) -> Result<(), StoreError> {
         let store = &self.shared.store;
         let claim = store.peek(contact).await?;
         let number = claim
@@ -336,8 +359,8 @@ impl Handle {
             (_, None) | (None, _) => Owner::Human,
         };
         store.set_owner(contact, owner).await?;
-        let (agent, text) = (agent.to_owned(), text.to_owned());
-        self.post(contact, Item::Said { agent, text }).await
+        let (agent, text, draft) = (agent.to_owned(), text.to_owned(), draft.map(str::to_owned));
+        self.post(contact, Item::Said { agent, text, draft }).await
     }
 
     /// People give the chat back to the bot.

@@ -235,8 +235,12 @@ async fn summary(handle: &Handle, contact: ContactId) -> Result<Option<Body>, St
             json!({ "team": handed.team, "note": handed.note, "priority": handed.priority, "assist": handed.assist,
                     "since": handed.since.to_string(), "taken_by": taken })
         });
+        let draft = conversation.session.draft.as_ref().filter(|draft| draft.text.is_some());
+        let draft = draft.map(|draft| {
+            json!({ "id": draft.id, "text": draft.text, "at": draft.at.to_string(), "knowledge": draft.knowledge })
+        });
         json!({ "contact": contact, "channel": conversation.channel, "aliases": conversation.aliases,
-                "owner": owner, "handoff": handoff, "at": at, "waiting": conversation.waiting })
+                "owner": owner, "handoff": handoff, "draft": draft, "at": at, "waiting": conversation.waiting })
     }))
 }
 
@@ -261,12 +265,14 @@ async fn take(
 struct Saying {
     agent: String,
     text: String,
+    /// The id of the draft that it was made of.
+    draft: Option<String>,
 }
 
 async fn say(
     State(handle): State<Handle>,
     Path(contact): Path<String>,
-    Json(Saying { agent, text }): Json<Saying>,
+    Json(Saying { agent, text, draft }): Json<Saying>,
 ) -> Result<Json<Body>, Refused> {
     let contact = existing(&handle, &contact).await?;
     if text.trim().is_empty() {
@@ -276,7 +282,8 @@ async fn say(
         let why = format!("the text has {} bytes, {LONGEST_TEXT} at most", text.len());
         return Err(Refused(StatusCode::PAYLOAD_TOO_LARGE, why));
     }
-    handle.say_as_person(contact, &agent, &text).await?;
+    let draft = draft.as_deref();
+    handle.say_from_draft(contact, &agent, &text, draft).await?;
     done()
 }
 

@@ -294,6 +294,8 @@ pub(super) struct Channel {
     pub shortcuts: bool,
     #[serde(default = "an_hour")]
     pub shortcut_pause_minutes: u32,
+    #[serde(default = "yes")]
+    pub assist: bool,
     #[serde(default)]
     pub session: SessionSettings,
 }

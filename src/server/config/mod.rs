@@ -146,6 +146,8 @@ pub struct ChannelConfig {
     pub volume: Volume,
     /// How long `.0` pauses a chat; `None`: what staff type into chats is text.
     pub shortcuts: Option<Duration>,
+    /// Whether a model drafts answers for people where a flow says `assist on`.
+    pub assist: bool,
     pub session: SessionSettings,
     /// `None`: it stands alone.
     pub agent: Option<AgentOf>,

@@ -414,6 +414,7 @@ impl Reader<'_> {
             shortcuts: channel
                 .shortcuts
                 .then(|| Duration::from_mins(u64::from(channel.shortcut_pause_minutes))),
+            assist: channel.assist,
             session: channel.session.clone(),
             agent: agent.cloned(),
             stored: false,

@@ -126,6 +126,7 @@ fn every_key_is_explained_in_the_reference_with_its_default() {
     assert_eq!(written.media_hosts, least.media_hosts);
     assert_eq!(written.shortcuts, least.shortcuts);
     assert_eq!(written.shortcut_pause_minutes, least.shortcut_pause_minutes);
+    assert_eq!(written.assist, least.assist);
 }
 
 #[test]

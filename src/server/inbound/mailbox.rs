@@ -22,12 +22,20 @@ pub enum Item {
     Replied { key: String, reply: Reply },
     /// The topic of a message was looked for; `None`: it is about none of those that were asked for.
     Topic { note: String, topic: Option<String> },
+    /// An answer was drafted for the people who have the chat, or not.
+    Drafted { id: String, drafted: Drafted },
     /// A voice note was listened to.
     Heard { note: String, hearing: Hearing },
     /// A person took the chat.
     Taken { agent: String },
     /// A person wrote to the customer from a page of ours.
-    Said { agent: String, text: String },
+    Said {
+        agent: String,
+        text: String,
+        /// The id of the draft that it was made of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        draft: Option<String>,
+    },
     /// People gave the chat back.
     Returned,
     /// A person ended the session.
@@ -58,6 +66,22 @@ impl Item {
         // Names of fields and strings only: nothing in it can fail to be written.
         serde_json::to_vec(self).unwrap_or_default()
     }
+}
+
+/// What became of a draft that was wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drafted {
+    Text {
+        text: String,
+        /// Name of the knowledge that it follows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        knowledge: Option<String>,
+    },
+    /// The model has nothing useful to say, or nobody wants it any more.
+    Nothing,
+    /// There is no telling; `why` is for the team.
+    Failed { why: String },
 }
 
 /// What became of a voice note.

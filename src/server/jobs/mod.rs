@@ -3,6 +3,7 @@
 
 pub(super) mod ai;
 pub(super) mod calls;
+mod drafts;
 pub(super) mod guard;
 pub(super) mod listen;
 mod request;
@@ -14,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use self::work::{REPLY, TOPIC, Work};
+use self::work::{DRAFT, REPLY, TOPIC, Work};
 use crate::engine::{Reply, Says};
 use crate::failpoint;
 use crate::server::api::masked::{Masked, unreadable};
 use crate::server::failpoint::hasty;
-use crate::server::inbound::mailbox::{Hearing, Item};
+use crate::server::inbound::mailbox::{Drafted, Hearing, Item};
 use crate::server::parts::{Shared, lock};
 use crate::server::patience::repeated;
 use crate::server::watch::metrics::{Called, Lease, Noted};
@@ -177,6 +178,10 @@ fn unreadable_result(claim: &JobClaim) -> Item {
             note: name.to_owned(),
             topic: None,
         },
+        Some(rest) if rest.starts_with(DRAFT) => Item::Drafted {
+            id: rest[DRAFT.len()..].to_owned(),
+            drafted: Drafted::Failed { why },
+        },
         Some(rest) if rest.starts_with(REPLY) => Item::Replied {
             key: rest[REPLY.len()..].to_owned(),
             reply: Says::Problem { why }.into(),
@@ -291,6 +296,24 @@ async fn result(shared: &Shared, claim: &JobClaim, work: Work) -> Item {
                 note,
                 topic: found.unwrap_or_default(),
             }
+        }
+        Work::Draft { id, drafting } => {
+            let began = Instant::now();
+            let place = drafting.asked.said_at.clone();
+            let drafted = if worn_out {
+                let why = "Switchboard stopped several times meanwhile".to_owned();
+                Drafted::Failed { why }
+            } else {
+                drafts::draft(shared, claim, &id, *drafting).await
+            };
+            let outcome = match &drafted {
+                Drafted::Text { .. } => "a draft",
+                Drafted::Nothing => "none",
+                Drafted::Failed { why } => why.as_str(),
+            };
+            let milliseconds = began.elapsed().as_millis();
+            tracing::info!(channel, %contact, outcome, milliseconds, %place, "drafted an answer for people");
+            Item::Drafted { id, drafted }
         }
         Work::Listen { note, media } => {
             let hearing = match (&shared.ear, shared.numbers.get(channel)) {

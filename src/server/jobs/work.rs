@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Asked, Call};
+use crate::engine::{Asked, Call, Drafting};
 use crate::message::Media;
 
 /// What the name of a model's job begins with, behind the contact.
 pub const REPLY: &str = "reply/";
 /// The same of one that recognises a topic.
 pub const TOPIC: &str = "topic/";
+/// The same of one that drafts an answer for people; the draft's id follows.
+pub const DRAFT: &str = "draft/";
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "work", rename_all = "snake_case")]
@@ -22,6 +24,12 @@ pub enum Work {
         note: String,
         text: String,
         topics: Vec<String>,
+    },
+    /// What people might answer to what the customer wrote.
+    Draft {
+        /// Comes back in [`crate::server::inbound::mailbox::Item::Drafted`].
+        id: String,
+        drafting: Box<Drafting>,
     },
     Listen {
         /// Comes back in [`crate::server::inbound::mailbox::Item::Heard`].
@@ -37,6 +45,7 @@ impl Work {
             Work::Call(_) => "call",
             Work::Reply(_) => "reply",
             Work::Topic { .. } => "topic",
+            Work::Draft { .. } => "draft",
             Work::Listen { .. } => "listen",
         }
     }

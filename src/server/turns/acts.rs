@@ -149,6 +149,7 @@ fn read(item: Item) -> What {
         return What::Item(Item::Said {
             agent: String::new(),
             text: String::new(),
+            draft: None,
         });
     }
     if inbound.who.role != Role::User || !inbound.body.starts_a_turn() {

@@ -124,6 +124,8 @@ fn stand_in(payload: &[u8]) -> Option<Item> {
         | Item::Notify { .. }
         | Item::Happened { .. }
         | Item::OptedOut
+        // Nothing waits for a draft.
+        | Item::Drafted { .. }
         | Item::Sent { .. }
         | Item::Noted => None,
     }

@@ -34,6 +34,9 @@ pub struct Session {
     /// For whom the chat waits, or who has it, since a flow gave it to people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handed: Option<Handed>,
+    /// What people might answer to what the customer wrote last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<Box<Draft>>,
     /// The machine was told that people have the chat because Autopilot is off for this number.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub autopilot_off: bool,
@@ -63,7 +66,26 @@ pub struct Handed {
     /// The bot drafts, people send.
     #[serde(default)]
     pub assist: bool,
+    /// The team knows that drafts fail.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drafts_fail: bool,
     pub since: Timestamp,
+}
+
+/// A draft for the people who have the chat. It is gone once the customer writes again, somebody answers, or the bot has
+/// the chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// Unique for the contact.
+    pub id: String,
+    /// `None`: it is being written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Name of the knowledge that it follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knowledge: Option<String>,
+    /// When it came, or was asked for.
+    pub at: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -129,6 +151,7 @@ impl Default for Session {
             held: Vec::new(),
             last_said: None,
             handed: None,
+            draft: None,
             autopilot_off: false,
             assigned: false,
             window_closed: false,

@@ -34,6 +34,15 @@ pub enum Line {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         answer: Option<Answer>,
     },
+    /// What a model would answer, for the people who have the chat. Nobody has said it: pages show it only while it is
+    /// [`super::session::Session::draft`].
+    Draft {
+        id: String,
+        text: String,
+        /// Name of the knowledge that it follows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        knowledge: Option<String>,
+    },
     /// For the team; the customer never sees it.
     Note {
         kind: NoteKind,
@@ -77,6 +86,9 @@ pub struct Ours {
     /// The person who wrote it; `None` is the bot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// The draft that they made it of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<String>,
     /// Nobody asked for it just now: a notification, or what a flow had planned. Those who opted out do not get it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unasked: bool,

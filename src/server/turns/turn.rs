@@ -8,17 +8,18 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::acts::{self, Arrived, What};
-use super::session::{Act, Handed, Held, Listening, Session, Sorting, ToHear};
+use super::session::{Act, Draft, Handed, Held, Listening, Session, Sorting, ToHear};
 use super::thread::{Line, NoteKind, Ours};
 use crate::channel::{Channel, Outbound, Show, Step};
 use crate::engine::{
-    self, Closing, Effect, Event, EventKind, Fault, HandedOver, Heard, Incoming, Log, Memory, Mode, Noted,
-    Outgoing, Position, TimerChange, Turn,
+    self, Closing, Drafting, Effect, Event, EventKind, Fault, HandedOver, Heard, Incoming, Log, Memory, Mode,
+    Noted, Outgoing, Position, TimerChange, Turn,
 };
 use crate::message::{Address, InboundBody, Keeper, OutboundBody, RoomNews, Window};
 use crate::server::inbound::identity;
-use crate::server::inbound::mailbox::{Hearing, Item};
-use crate::server::jobs::work::{REPLY, TOPIC, Work};
+use crate::server::inbound::mailbox::{Drafted, Hearing, Item};
+use crate::server::jobs::work::{DRAFT, REPLY, TOPIC, Work};
+use crate::server::watch::metrics::Draft as Counted;
 use crate::store::{Claim, ContactId, Job, JobId, OutboxEntry, Owner, Sender, Seq, TimerId};
 
 /// A short pause after a file, so that what follows arrives after it.
@@ -41,6 +42,8 @@ pub(in crate::server) struct Rules<'a> {
     pub listens: bool,
     /// Somebody can recognise topics.
     pub sorts: bool,
+    /// Somebody can draft answers for people, and may on this number.
+    pub drafts: bool,
     pub quiet: Duration,
     /// The business's, as an IANA name: times in notes are those of its people.
     pub timezone: &'a str,
@@ -68,6 +71,7 @@ pub(in crate::server) enum Told {
     Handoff { team: String, place: String },
     Unreadable(String),
     Unsendable(usize),
+    Draft(Counted),
 }
 
 /// Applies claimed events, as they were read and joined, in order.
@@ -93,6 +97,7 @@ pub(in crate::server) fn play(
         resolved: false,
         unasked: false,
         notification: None,
+        from_draft: None,
         out: Outcome {
             session,
             memory,
@@ -125,6 +130,8 @@ struct Table<'a> {
     /// What is said now nobody asked for.
     unasked: bool,
     notification: Option<String>,
+    /// The draft of which a person made what is said now.
+    from_draft: Option<String>,
     out: Outcome,
 }
 
@@ -132,7 +139,10 @@ impl Table<'_> {
     fn take(&mut self, arrived: Arrived) {
         (self.seq, self.index, self.at) = (arrived.seq, 0, arrived.at);
         self.hear_the_inbox(&arrived);
-        let aside = matches!(arrived.what, What::Item(Item::Notify { .. } | Item::Sent { .. }));
+        let aside = matches!(
+            arrived.what,
+            What::Item(Item::Notify { .. } | Item::Sent { .. } | Item::Drafted { .. })
+        );
         if !aside {
             self.settle_who_speaks();
         }
@@ -146,6 +156,8 @@ impl Table<'_> {
                 if message_id.is_some() {
                     self.out.session.last_said = message_id;
                 }
+                // It was meant for what the customer wrote before.
+                self.out.session.draft = None;
                 let act = self.out.session.with_quote(act, quotes.as_deref());
                 if name.is_some() {
                     self.out.memory.name = name;
@@ -258,14 +270,17 @@ impl Table<'_> {
             }
             Item::Heard { note, hearing } => self.heard(&note, hearing),
             Item::Topic { note, topic } => self.sorted(&note, topic),
+            Item::Drafted { id, drafted } => self.drafted(id, drafted),
             Item::Taken { agent } => {
                 self.let_go();
                 self.advance(EventKind::Taken { agent });
             }
-            Item::Said { agent, text } => {
+            Item::Said { agent, text, draft } => {
                 self.let_go();
                 self.advance(EventKind::PersonSaid { agent: agent.clone() });
-                self.person_says(agent, text);
+                let shown = self.out.session.draft.take().filter(|shown| shown.text.is_some());
+                let used = draft.filter(|id| shown.is_some_and(|shown| shown.id == *id));
+                self.person_says(agent, text, used);
             }
             Item::Returned => self.advance(EventKind::Returned),
             Item::Close => {
@@ -459,6 +474,59 @@ impl Table<'_> {
         }
     }
 
+    /// People have the chat and want a draft. Nothing waits for it.
+    fn draft(&mut self, drafting: Box<Drafting>) {
+        if !self.rules.drafts {
+            return;
+        }
+        let kind = format!("{}/{DRAFT}", self.contact);
+        // Of several messages that are answered at once only the last one needs a draft.
+        self.out.jobs.retain(|job| !job.id.0.starts_with(&kind));
+        let id = self.seq.to_string();
+        let work = Work::Draft {
+            id: id.clone(),
+            drafting,
+        };
+        self.out.jobs.push(job(format!("{kind}{id}"), &work));
+        self.out.session.draft = Some(Box::new(Draft {
+            id,
+            text: None,
+            knowledge: None,
+            at: self.at,
+        }));
+    }
+
+    fn drafted(&mut self, id: String, drafted: Drafted) {
+        let session = &mut self.out.session;
+        let wanted = session
+            .draft
+            .take_if(|draft| draft.id == id && draft.text.is_none());
+        let people = session.position.mode == Mode::Human;
+        let counted = match drafted {
+            _ if wanted.is_none() || !people => Counted::Outdated,
+            Drafted::Text { text, knowledge } => {
+                session.draft = Some(Box::new(Draft {
+                    id: id.clone(),
+                    text: Some(text.clone()),
+                    knowledge: knowledge.clone(),
+                    at: self.at,
+                }));
+                self.out.history.push(Line::Draft { id, text, knowledge });
+                Counted::Shown
+            }
+            Drafted::Nothing => Counted::Silent,
+            Drafted::Failed { why } => {
+                // Once is enough: whoever has the chat can't change it.
+                if let Some(handed) = session.handed.as_mut().filter(|handed| !handed.drafts_fail) {
+                    handed.drafts_fail = true;
+                    self.note(NoteKind::Handoff, format!("No answer could be drafted: {why}."));
+                }
+                Counted::Failed
+            }
+        };
+        self.out.told.push(Told::Draft(counted));
+    }
+
     fn advance(&mut self, kind: EventKind) {
         let event = Event { at: self.at, kind };
         let turn = (self.advance)(&self.out.session.position, &self.out.memory, &event);
@@ -523,6 +591,7 @@ impl Table<'_> {
                 let id = format!("{}/{REPLY}{}", self.contact, asked.key);
                 self.out.jobs.push(job(id, &Work::Reply(asked)));
             }
+            Effect::Draft(drafting) => self.draft(drafting),
             Effect::Notify { team, text, said_at } => {
                 let text = format!("For {team}: {text}");
                 self.out
@@ -532,6 +601,7 @@ impl Table<'_> {
             Effect::Handoff(handed) => self.hand_off(handed),
             Effect::BotAgain => {
                 self.out.session.handed = None;
+                self.out.session.draft = None;
                 self.owner = Owner::Bot;
                 self.out.owner = Some(Owner::Bot);
                 self.note(NoteKind::Returned, "The bot answers again.");
@@ -549,6 +619,7 @@ impl Table<'_> {
             Effect::Closed { session, why } => {
                 self.out.session.calls = BTreeSet::new();
                 self.out.session.sorting = None;
+                self.out.session.draft = None;
                 if !self.resolved && !self.out.session.assigned {
                     self.for_the_room = Some(OutboundBody::Resolve);
                 }
@@ -593,7 +664,7 @@ impl Table<'_> {
             let opens = opens.to_zoned(zone).strftime("%a %-d %b, %H:%M");
             text.push_str(&format!(" The team is closed until {opens}."));
         }
-        if handed.assist {
+        if handed.assist && self.rules.drafts {
             text.push_str(" The bot drafts answers.");
         }
         if let Some(priority) = &handed.priority {
@@ -607,6 +678,7 @@ impl Table<'_> {
             note: handed.note,
             priority: handed.priority,
             assist: handed.assist,
+            drafts_fail: false,
             since: self.at,
         });
         self.out.told.push(Told::Handoff {
@@ -618,7 +690,7 @@ impl Table<'_> {
             .push(Line::note(NoteKind::Handoff, text, Some(handed.said_at)));
     }
 
-    fn person_says(&mut self, agent: String, text: String) {
+    fn person_says(&mut self, agent: String, text: String, draft: Option<String>) {
         // What staff write on the phone has reached the customer already.
         if text.is_empty() {
             return;
@@ -632,7 +704,12 @@ impl Table<'_> {
             said_at: None,
             after_ms: 0,
         };
+        if draft.is_some() {
+            self.out.told.push(Told::Draft(Counted::Used));
+        }
+        self.from_draft = draft;
         self.pack(outgoing, Sender::Person, Some(agent));
+        self.from_draft = None;
     }
 
     /// Plans a message and queues each of its steps by itself, so that no crash repeats those that are through.
@@ -699,6 +776,7 @@ impl Table<'_> {
                 template: anytime,
                 queued_at: self.at,
                 agent: agent.clone(),
+                draft: self.from_draft.clone(),
                 unasked: self.unasked,
                 notify: self.notification.clone(),
                 said_at: outgoing.said_at.clone(),

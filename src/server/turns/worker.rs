@@ -161,6 +161,7 @@ async fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<
         autopilot: number.autopilot(),
         listens: shared.ear.is_some(),
         sorts: shared.mind.is_some(),
+        drafts: shared.mind.is_some() && number.config.assist,
         quiet: number
             .config
             .burst_quiet
@@ -244,7 +245,7 @@ async fn commit(shared: &Arc<Shared>, claim: &Claim, turn: TurnCommit, told: Vec
                 jobs = turn.jobs.len(), "turn"
             );
             for told in told {
-                tell(claim, told);
+                tell(shared, claim, told);
             }
             TurnEnd::Committed
         }
@@ -293,7 +294,7 @@ async fn write(shared: &Arc<Shared>, claim: &Claim, turn: &TurnCommit) -> Result
     Ok(committed)
 }
 
-fn tell(claim: &Claim, told: Told) {
+fn tell(shared: &Shared, claim: &Claim, told: Told) {
     let (channel, contact) = (claim.channel.as_str(), Masked(claim.contact));
     match told {
         Told::Fault(fault) => {
@@ -307,6 +308,7 @@ fn tell(claim: &Claim, told: Told) {
         Told::Unsendable(losses) => {
             tracing::error!(channel, %contact, losses, "a message could not be shown at all; the team has a note");
         }
+        Told::Draft(became) => shared.metrics.drafts.of(became).increment(1),
     }
 }
 

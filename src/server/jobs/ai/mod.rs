@@ -1,9 +1,10 @@
-//! Replies of a model for `answer`, and topics recognised in what customers write.
+//! Replies of a model for `answer`, drafts for people, and topics recognised in what customers write.
 //!
 //! A job asks, as jobs call services: outside the lease, with a limit of time, and with one result whatever happens. What
 //! the model is given is the author's rules and, as data, what was said and the sections of the knowledge that fit. What
 //! it gives back is read here and trusted nowhere: the machine checks it against the lines of the `answer`.
 
+mod draft;
 mod endpoint;
 mod knowledge;
 mod prompt;
@@ -18,7 +19,11 @@ use crate::engine::{Asked, Reply, Says};
 use crate::server::config::{AiConfig, Runs};
 use crate::server::flows::Flows;
 
+pub(in crate::server) use draft::Proposed;
 pub(in crate::server) use prompt::Prompt;
+
+/// So often a model may write a draft until it is within its fence.
+const TRIES: usize = 2;
 
 /// Somebody who completes prompts.
 #[async_trait]
@@ -74,6 +79,40 @@ impl Mind {
             }
         }
         reply
+    }
+
+    /// What people might answer; `None`: the model has nothing useful, twice nothing that may be shown, or there is nothing
+    /// to go by. `note` is what the flow wrote for them.
+    ///
+    /// # Errors
+    /// If the knowledge or the model can't be asked, in words for the team.
+    pub async fn draft(
+        &self,
+        flows: &Flows,
+        runs: Runs,
+        mut asked: Asked,
+        note: Option<&str>,
+    ) -> Result<Option<Proposed>, String> {
+        let texts = flows.knowledge(runs, &asked.knowledge).await?;
+        let chosen = knowledge::choose(&texts, &prompt::question_of(&asked.talk));
+        if chosen.is_empty() {
+            return Ok(None);
+        }
+        for _ in 0..TRIES {
+            let prompt = draft::prompt(&asked, &chosen, note);
+            let written = self.model.complete(&prompt).await;
+            let written = written.map_err(|why| format!("the model gave none: {why}"))?;
+            // What can't be read is no draft.
+            let Some(proposed) = draft::read(&written, &chosen) else {
+                return Ok(None);
+            };
+            match asked.refusal(&proposed.text) {
+                Some(why) => asked.refused = Some(why),
+                None if reply::invents_numbers(&proposed.text, &prompt.data) => return Ok(None),
+                None => return Ok(Some(proposed)),
+            }
+        }
+        Ok(None)
     }
 
     /// Which of these topics a text is about; `None`: none of them, or the model doesn't say.

@@ -69,6 +69,29 @@ fn rules(asked: &Asked) -> String {
              What comes of it will be in `found`. Actions:{actions}"
         ));
     }
+    rules.push_str(&fence(asked));
+    if !asked.remembers.is_empty() {
+        let fields: Vec<String> = asked
+            .remembers
+            .iter()
+            .map(|(name, kind)| format!("{name} ({})", spell::kind(kind)))
+            .collect();
+        rules.push_str(&format!(
+            "- If the customer tells one of these of themselves, add `remember`, an object with its name and value: {}.\n",
+            fields.join(", ")
+        ));
+    }
+    rules.push_str(&refused(asked));
+    rules
+}
+
+/// Within which a text for the customer stays, whoever sends it.
+pub(super) fn fence(asked: &Asked) -> String {
+    let mut rules = String::new();
+    let mut line = |text: String| {
+        rules.push_str(&text);
+        rules.push('\n');
+    };
     line("Rules:".to_owned());
     line(
         "- Say only what `knowledge` or `found` says. Invent nothing: no prices, dates, numbers or promises."
@@ -94,23 +117,14 @@ fn rules(asked: &Asked) -> String {
         "- Write in the customer's language; if you can't tell it, in \"{}\".",
         asked.language
     ));
-    if !asked.remembers.is_empty() {
-        let fields: Vec<String> = asked
-            .remembers
-            .iter()
-            .map(|(name, kind)| format!("{name} ({})", spell::kind(kind)))
-            .collect();
-        line(format!(
-            "- If the customer tells one of these of themselves, add `remember`, an object with its name and value: {}.",
-            fields.join(", ")
-        ));
-    }
-    if let Some(refused) = &asked.refused {
-        line(format!(
-            "Your last reply was refused: {refused}. Reply again within the rules, or be not_sure."
-        ));
-    }
     rules
+}
+
+/// Why it is asked again, if it is.
+pub(super) fn refused(asked: &Asked) -> String {
+    asked.refused.as_ref().map_or_else(String::new, |refused| {
+        format!("Your last reply was refused: {refused}. Reply again within the rules, or be not_sure.\n")
+    })
 }
 
 fn described(topics: &[(String, String)]) -> String {
@@ -118,7 +132,7 @@ fn described(topics: &[(String, String)]) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-fn data(asked: &Asked, knowledge: &[Section]) -> Json {
+pub(super) fn data(asked: &Asked, knowledge: &[Section]) -> Json {
     let said = |one: &Spoken| {
         let who = if one.customer { "customer" } else { "you" };
         json!({ who: one.text })

@@ -48,7 +48,7 @@ pub(super) fn read(written: &str) -> Option<Reply> {
 }
 
 /// Models like to put their JSON between fences.
-fn bare(written: &str) -> &str {
+pub(super) fn bare(written: &str) -> &str {
     let written = written.trim();
     let Some(inside) = written.strip_prefix("```") else {
         return written;

@@ -1,3 +1,4 @@
+mod drafts;
 mod rooms;
 
 use std::cell::RefCell;
@@ -167,6 +168,7 @@ fn played(claim: &Claim, session: Session, autopilot: bool) -> (Outcome, Vec<Eve
         autopilot,
         listens: true,
         sorts: false,
+        drafts: true,
         quiet: Duration::ZERO,
         timezone: "Europe/Lisbon",
     };

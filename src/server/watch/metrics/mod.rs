@@ -114,6 +114,22 @@ label! {
 }
 
 label! {
+    /// What became of drafts for the people who have a chat.
+    Draft as "result" {
+        /// It was still wanted when its turn came.
+        Asked = "asked",
+        Shown = "shown",
+        /// The model had nothing useful to say.
+        Silent = "silent",
+        /// The customer had written again, or somebody had answered.
+        Outdated = "outdated",
+        Failed = "failed",
+        /// A person sent it, as it was or changed.
+        Used = "used",
+    }
+}
+
+label! {
     /// Where work waits.
     Queue as "queue" { Mailbox = "mailbox", Outbox = "outbox", Timers = "timers", Jobs = "jobs" }
 }
@@ -141,6 +157,7 @@ pub(in crate::server) struct Metrics {
     unknown: OfChannel,
     pub lease_losses: Family<Lease, Counter>,
     pub voice: OfVoice,
+    pub drafts: Family<Draft, Counter>,
     gauges: Gauges,
 }
 
@@ -213,6 +230,7 @@ impl Metrics {
                 factor: make.histogram("switchboard_voice_real_time_factor", &[]),
                 seconds: make.histogram("switchboard_voice_seconds", &[]),
             },
+            drafts: make.counters("switchboard_drafts_total", &[]),
             gauges: Gauges {
                 uptime: make.gauge("switchboard_uptime_seconds", &[]),
                 up: make.gauge("switchboard_store_up", &[]),
@@ -441,6 +459,11 @@ fn explain(make: Maker<'_>) {
             "switchboard_voice_notes_total",
             None,
             "Voice notes by what was heard.",
+        ),
+        (
+            "switchboard_drafts_total",
+            None,
+            "Drafts for the people who have a chat, by what became of them.",
         ),
         (
             "switchboard_voice_seconds",

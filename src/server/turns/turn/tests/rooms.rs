@@ -32,6 +32,7 @@ fn inboxed(owner: Owner, items: Vec<Item>, session: Session) -> (Outcome, Vec<Ev
         autopilot: true,
         listens: true,
         sorts: false,
+        drafts: true,
         quiet: Duration::ZERO,
         timezone: "Europe/Lisbon",
     };
@@ -132,6 +133,7 @@ fn a_window_that_the_provider_calls_closed_lets_nothing_but_templates_out() {
     let (closed, _) = inboxed(Owner::Human, vec![late], Session::default());
     assert!(closed.session.window_closed);
     let person = Item::Said {
+        draft: None,
         agent: "Dewi".into(),
         text: "Are you there?".into(),
     };
