@@ -123,6 +123,10 @@ mod redis_killed {
 /// Each opening anew is a failover: the primary is killed, the replica takes over.
 mod redis_sentinel {
     conformance!(together crate::shared::open_on_sentinels, crate::shared::sentinels);
+
+    mod records {
+        conformance_of_records!(together crate::shared::open_on_sentinels, crate::shared::sentinels);
+    }
 }
 
 /// Three masters with a replica each; at each opening anew the master of the contact that the cases call ana is killed.

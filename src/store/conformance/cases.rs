@@ -181,6 +181,7 @@ macro_rules! conformance_of_records {
                 an_import_over_another_contact_is_refused,
                 what_is_in_work_goes_out_as_if_its_holder_had_died,
                 a_walk_in_steps_meets_every_contact_once,
+                a_walk_goes_on_after_reopening,
                 the_counts_are_of_what_is_there;
         }
     };

@@ -625,3 +625,25 @@ pub async fn a_walk_in_steps_meets_every_contact_once(open: Open) {
             .is_empty()
     );
 }
+
+pub async fn a_walk_goes_on_after_reopening(open: Open) {
+    let mut bed = bed(open).await;
+    let mut all = Vec::new();
+    for n in 0..12 {
+        all.push(bed.contact(&format!("62811000{n:04}")).await);
+    }
+    all.sort();
+    let mut met = bed.store.contacts_after(None, 5).await.unwrap();
+    assert_eq!(met.len(), 5);
+    // Whoever walks on knows nothing but the last one that was met.
+    bed.reopen().await;
+    loop {
+        let step = bed.store.contacts_after(met.last().copied(), 5).await.unwrap();
+        let last = step.len() < 5;
+        met.extend(step);
+        if last {
+            break;
+        }
+    }
+    assert_eq!(met, all);
+}
