@@ -358,3 +358,125 @@ Ana: parcel
         .code(0)
         .stdout_has("2 passed, 0 failed");
 }
+
+#[test]
+fn the_options_of_a_template_are_its_buttons_in_every_language_that_it_is_approved_in() {
+    const SHOP: &str = "\
+business \"Kinini Shoes\"
+languages en, pt
+starts with visits
+
+template visit_reminder utility
+  en \"Hi {{ name }}, your visit is tomorrow.\"
+  pt \"Olá {{ name }}, a sua visita é amanhã.\"
+  button \"I'll be there\", \"Change it\"
+  button pt \"Lá estarei\", \"Mudar\"
+end
+
+team support \"Customer care\"
+";
+    const VISITS: &str = "\
+flow visits
+starts on \"visit\"
+
+step remind
+  menu template visit_reminder with name = contact.name | default(\"there\")
+    \"I'll be there\" -> done
+    \"Change it\" -> handoff to support
+  end
+";
+    const TEXTS: &str = "\
+start#words.1 05531e63  \"visita\"
+remind#menu.1 5b624414  \"Lá estarei\"
+remind#menu.2 b9a92595  \"Mudar\"
+";
+    let found = |business: &str, texts: &str| {
+        let mut sources = Sources::default();
+        sources.add("business.flow", business);
+        sources.add("visits.flow", VISITS);
+        sources.add("visits.pt.strings", texts);
+        sources.add("business.pt.strings", "support#title.1 ebe808eb  \"Apoio\"\n");
+        let compiled = compile(&sources);
+        let told = compiled.diagnostics.iter().map(|told| {
+            let place = sources.place(told.span());
+            (told.code, place.file, place.line)
+        });
+        let told: Vec<_> = told.collect();
+        (told, compiled)
+    };
+    let at = |file: &str, line: u32| vec![(Code::F305, file.to_owned(), line)];
+    let (told, compiled) = found(SHOP, TEXTS);
+    assert_eq!(told, []);
+    let template = &compiled.program.expect("nothing to mend").business.templates[0];
+    assert_eq!(
+        template.further_buttons,
+        [("pt".to_owned(), vec!["Lá estarei".to_owned(), "Mudar".to_owned()])]
+    );
+
+    let strings = "visits.pt.strings";
+    // Another word, one that is nearly right, and the buttons in another order.
+    let (told, compiled) = found(SHOP, &TEXTS.replace("Mudar", "Alterar"));
+    assert_eq!(told, at(strings, 3));
+    assert_eq!(
+        compiled.diagnostics[0].message,
+        "the Portuguese options are not the template's buttons"
+    );
+    let (told, compiled) = found(SHOP, &TEXTS.replace("estarei", "estare"));
+    assert_eq!(told, at(strings, 2));
+    assert!(!compiled.diagnostics[0].fixes.is_empty());
+    let turned = TEXTS
+        .replace("Mudar", "x")
+        .replace("Lá estarei", "Mudar")
+        .replace("\"x\"", "\"Lá estarei\"");
+    assert_eq!(found(SHOP, &turned).0, at(strings, 2));
+    // Approved with the same buttons everywhere: translating them promises what nobody sees.
+    let plain = SHOP.replace("  button pt \"Lá estarei\", \"Mudar\"\n", "");
+    assert_eq!(found(&plain, TEXTS).0, at(strings, 2));
+    let english = TEXTS
+        .replace("Lá estarei", "I'll be there")
+        .replace("Mudar", "Change it");
+    assert_eq!(found(&plain, &english).0, []);
+    // It isn't approved in Portuguese: it goes out in English, whatever the flow's options are called.
+    let without = plain.replace("  pt \"Olá {{ name }}, a sua visita é amanhã.\"\n", "");
+    assert_eq!(found(&without, TEXTS).0, []);
+    // Buttons in a language without a text, and one too few.
+    let lost = SHOP.replace("  pt \"Olá {{ name }}, a sua visita é amanhã.\"\n", "");
+    assert_eq!(found(&lost, TEXTS).0, at("business.flow", 8));
+    let few = SHOP.replace("\"Lá estarei\", \"Mudar\"", "\"Lá estarei\"");
+    assert_eq!(found(&few, TEXTS).0, at("business.flow", 9));
+}
+
+#[test]
+fn a_button_of_a_template_has_its_limit_in_every_language() {
+    let shop = |label: &str| {
+        let mut sources = Sources::default();
+        sources.add(
+            "business.flow",
+            format!(
+                "business \"Shoes\"\nlanguages en, pt\nstarts with visits\n\ntemplate reminder utility\n  en \"Tomorrow.\"\n  pt \"Amanhã.\"\n  button \"I'll be there\"\n  button pt \"{label}\"\nend\n\nteam support \"Care\"\n\non \"agent\" -> handoff to support\n"
+            ),
+        );
+        sources.add(
+            "visits.flow",
+            "flow visits\nstarts on \"visit\"\n\nstep remind\n  menu template reminder\n    \"I'll be there\" -> done\n  end\n",
+        );
+        sources.add(
+            "visits.pt.strings",
+            format!("start#words.1 05531e63  \"visita\"\nremind#menu.1 5b624414  \"{label}\"\n"),
+        );
+        sources.add(
+            "business.pt.strings",
+            "support#title.1 00000000  \"Apoio\"\non_agent#words.1 ed461387  \"agente\"\n",
+        );
+        let compiled = compile(&sources);
+        let told = compiled.diagnostics.iter();
+        told.filter(|told| told.code != Code::F704)
+            .map(|told| (told.code, sources.place(told.span()).file))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        shop("Lá estarei de certeza, sim"),
+        [(Code::F302, "visits.pt.strings".to_owned())]
+    );
+    assert_eq!(shop("Lá estarei"), []);
+}

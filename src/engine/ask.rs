@@ -5,7 +5,7 @@ use super::faults::Failed;
 use super::position::SentOption;
 use super::run::{Next, Run};
 use super::turn::{Exit, Log, Outgoing};
-use crate::flow::program::{ExprIx, Form, Message, Place, Question, StateIx, StateKind, TextIx};
+use crate::flow::program::{ExprIx, Form, Message, Place, Question, StateIx, StateKind, Template, TextIx};
 use crate::flow::source::SourceLine;
 use crate::flow::template::shown;
 use crate::flow::value::Value;
@@ -69,14 +69,20 @@ impl<'m> Run<'m> {
                 Ok(())
             }
             Message::Template { template, args } => {
-                let buttons = self.m.program.business.templates.get(*template as usize);
-                let replies = buttons.iter().flat_map(|template| {
+                let declared = self.m.program.business.templates.get(*template as usize);
+                let replies = declared.into_iter().flat_map(|template| {
                     let id = choice_id::of_template(&template.name);
                     let reply = move |title: &String| QuickReply {
                         title: title.clone(),
                         id: id.clone().unwrap_or_else(|| title.clone()),
                     };
-                    template.buttons.iter().map(reply)
+                    let language = template.texts.get(self.text_of(template));
+                    let own = template.further_buttons.iter().find(|(own, _)| {
+                        language.is_some_and(|(language, _)| own.eq_ignore_ascii_case(language))
+                    });
+                    own.map_or(&template.buttons, |(_, buttons)| buttons)
+                        .iter()
+                        .map(reply)
                 });
                 let body = self.template(*template, args, replies.collect())?;
                 let said_at = self.said_at(self.place);
@@ -143,16 +149,7 @@ impl<'m> Run<'m> {
         let Some(template) = self.m.program.business.templates.get(template as usize) else {
             return Err(self.failed("a template that the business file doesn't have"));
         };
-        let wanted = self.code.as_deref().unwrap_or_default();
-        let at = [wanted, self.language.code]
-            .iter()
-            .find_map(|code| {
-                template
-                    .texts
-                    .iter()
-                    .position(|(own, _)| own.eq_ignore_ascii_case(code))
-            })
-            .unwrap_or(0);
+        let at = self.text_of(template);
         let Some((language, source)) = template.texts.get(at) else {
             return Err(self.failed(format!("the template {} has no text", template.name)));
         };
@@ -182,6 +179,20 @@ impl<'m> Run<'m> {
                 ..TemplateParts::default()
             }),
         })
+    }
+
+    /// Which of a template's texts the customer gets: that of their language, else of the one that the bot speaks, else
+    /// the first.
+    fn text_of(&self, template: &Template) -> usize {
+        let wanted = self.code.as_deref().unwrap_or_default();
+        let in_language = |code: &&str| {
+            let mut texts = template.texts.iter();
+            texts.position(|(own, _)| own.eq_ignore_ascii_case(code))
+        };
+        [wanted, self.language.code]
+            .iter()
+            .find_map(in_language)
+            .unwrap_or(0)
     }
 
     pub(super) fn question(&self, state: StateIx) -> Option<&'m Question> {

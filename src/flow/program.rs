@@ -128,6 +128,9 @@ pub struct Template {
     /// Names of the blanks in the order in which WhatsApp numbers them, by language.
     pub blanks: Vec<Vec<String>>,
     pub buttons: Vec<String>,
+    /// The buttons in languages that have their own, by language.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_buttons: Vec<(String, Vec<String>)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ use jiff::civil;
 use rust_decimal::Decimal;
 
 use super::source::{FileId, Span};
+use super::strings::same_language;
 use crate::message::MediaKind;
 
 /// All files of a business, parsed.
@@ -899,7 +900,20 @@ pub struct Template {
     /// Language and text, in the order written.
     pub texts: Vec<(Name, Text)>,
     pub buttons: Vec<Text>,
+    /// `button pt "…"`: the same buttons as they were approved in further languages.
+    pub further_buttons: Vec<(Name, Vec<Text>)>,
     pub span: Span,
+}
+
+impl Template {
+    /// The buttons as they were approved in a language: those without one stand for every language that has none of its own.
+    pub fn buttons_in(&self, language: &str) -> &[Text] {
+        let own = self.further_buttons.iter();
+        own.filter(|(name, _)| same_language(&name.text, language))
+            .map(|(_, buttons)| buttons.as_slice())
+            .next()
+            .unwrap_or(&self.buttons)
+    }
 }
 
 /// `mon to fri 09:00 to 18:00`.

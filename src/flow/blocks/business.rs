@@ -92,6 +92,7 @@ impl<'a> Cursor<'a> {
                     category,
                     texts: Vec::new(),
                     buttons: Vec::new(),
+                    further_buttons: Vec::new(),
                     span,
                 };
                 let template = self.template(next, template);
@@ -192,7 +193,14 @@ impl<'a> Cursor<'a> {
             self.pass(line, rule);
             match parsed {
                 Some(Parsed::Wording { language, text }) => template.texts.push((language, text)),
-                Some(Parsed::Button(labels)) => template.buttons.extend(labels),
+                Some(Parsed::Button(None, labels)) => template.buttons.extend(labels),
+                Some(Parsed::Button(Some(language), labels)) => {
+                    let mut own = template.further_buttons.iter_mut();
+                    match own.find(|(name, _)| name.text == language.text) {
+                        Some((_, buttons)) => buttons.extend(labels),
+                        None => template.further_buttons.push((language, labels)),
+                    }
+                }
                 _ => {}
             }
         }

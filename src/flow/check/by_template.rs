@@ -1,10 +1,12 @@
 //! A question that an approved template asks (F305): its buttons were fixed when WhatsApp approved it, so the options
-//! are these buttons, all of them, in their order.
+//! are these buttons, all of them, in their order: in the flow's language, and translated in every further one.
 
 use crate::flow::diagnostic::{Code, Diagnostic};
+use crate::flow::locale::name_of;
 use crate::flow::names::nearest;
 use crate::flow::source::Span;
-use crate::flow::tree::{ByTemplate, Question, Template};
+use crate::flow::strings::same_language;
+use crate::flow::tree::{ByTemplate, Question, Template, Text};
 
 pub(super) fn check(
     question: &Question,
@@ -52,11 +54,7 @@ pub(super) fn check(
         if approved.get(at) == Some(&label) {
             continue;
         }
-        let list = approved
-            .iter()
-            .map(|button| format!("\"{button}\""))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let list = quoted(&approved);
         let elsewhere = approved.contains(&label);
         let why = if elsewhere {
             format!("as button {} the template has another one", at + 1)
@@ -93,6 +91,118 @@ pub(super) fn check(
             .note(format!("Add an option for it:  \"{missing}\" -> some step")),
         );
     }
+}
+
+/// The same in a further language in which the template was approved: the translated options are the buttons that it has
+/// there. What nobody translated is another matter (F701).
+pub(super) fn in_language<'t>(
+    question: &Question,
+    declared: &Template,
+    code: &str,
+    translated: impl Fn(&Text) -> Option<&'t Text>,
+    found: &mut Vec<Diagnostic>,
+) {
+    if !declared
+        .texts
+        .iter()
+        .any(|(own, _)| same_language(&own.text, code))
+    {
+        // It goes out in another language, with the buttons of that.
+        return;
+    }
+    let buttons = declared.buttons_in(code);
+    let approved: Vec<&str> = buttons.iter().map(|button| button.source.trim()).collect();
+    let language = name_of(code);
+    for (at, option) in question.options.iter().enumerate() {
+        let Some(text) = translated(&option.label) else {
+            continue;
+        };
+        let label = text.source.trim();
+        if approved.get(at).is_none_or(|button| *button == label) {
+            continue;
+        }
+        let name = &declared.name.text;
+        let elsewhere = approved.contains(&label);
+        let why = match elsewhere {
+            true => format!("as button {} the template has another one", at + 1),
+            false => format!("in {language} the template {name} has no such button"),
+        };
+        let near = nearest(label, approved.iter().copied()).filter(|_| !elsewhere);
+        let own = declared
+            .further_buttons
+            .iter()
+            .any(|(own, _)| same_language(&own.text, code));
+        let note = match own {
+            true => format!(
+                "WhatsApp shows the buttons that were approved in {language}: {}. Translate the options so.",
+                quoted(&approved)
+            ),
+            false => format!(
+                "WhatsApp shows the buttons that were approved: {}. Was it approved with other ones in {language}? Then\nwrite them under the template:  button {code} \"{label}\", …",
+                quoted(&approved)
+            ),
+        };
+        let mut diagnostic = Diagnostic::new(
+            Code::F305,
+            text.span,
+            format!("the {language} options are not the template's buttons"),
+            why,
+        )
+        .label(declared.span, "it is declared here")
+        .note(note);
+        if let Some(near) = near {
+            let near = format!("\"{near}\"");
+            diagnostic = diagnostic.fix(near.clone(), text.span, near);
+        }
+        found.push(diagnostic);
+        return;
+    }
+}
+
+/// Buttons of a further language: in one that the template has, as many as in the first.
+pub(super) fn declared(template: &Template, found: &mut Vec<Diagnostic>) {
+    let name = &template.name.text;
+    for (language, buttons) in &template.further_buttons {
+        let spoken = name_of(&language.text);
+        if !template
+            .texts
+            .iter()
+            .any(|(own, _)| same_language(&own.text, &language.text))
+        {
+            found.push(
+                Diagnostic::new(
+                    Code::F305,
+                    language.span,
+                    format!("the template {name} is not there in {spoken}"),
+                    "so nobody sees these buttons",
+                )
+                .note(format!(
+                    "Write the text that was approved too:  {} \"…\"",
+                    language.text
+                )),
+            );
+        } else if buttons.len() != template.buttons.len() {
+            let many = |count: usize| match count {
+                0 => "no buttons".to_owned(),
+                1 => "one button".to_owned(),
+                more => format!("{more} buttons"),
+            };
+            found.push(
+                Diagnostic::new(
+                    Code::F305,
+                    buttons.first().map_or(language.span, |button| button.span),
+                    format!("in {spoken} the template {name} has {}", many(buttons.len())),
+                    format!("otherwise it has {}", many(template.buttons.len())),
+                )
+                .note("Its buttons mean the same in every language: as many, in the same order. Those without a language are the first language's."),
+            );
+        }
+    }
+}
+
+fn quoted(buttons: &[&str]) -> String {
+    let quoted: Vec<String> = buttons.iter().map(|button| format!("\"{button}\"")).collect();
+    quoted.join(", ")
 }
 
 /// What a template can't show, where it is written.

@@ -58,6 +58,9 @@ fn headings(shop: &Shop, found: &mut Vec<Diagnostic>) {
         {
             found.push(no_flow(shop, name));
         }
+        for template in &business.templates {
+            super::by_template::declared(template, found);
+        }
         if let Some(flow) = business
             .front_door
             .as_ref()

@@ -197,6 +197,7 @@ impl<'t> File<'_, 't> {
                         && questions.insert(question.block)
                     {
                         self.options(question, found);
+                        self.by_template(question, found);
                     }
                 }
             }
@@ -487,6 +488,19 @@ impl<'t> File<'_, 't> {
                     }
                 }
             }
+        }
+    }
+
+    // ───────── F305 ─────────
+
+    fn by_template(&self, question: &Question, found: &mut Vec<Diagnostic>) {
+        let declared = question
+            .by_template()
+            .and_then(|asks| self.shop.names.template(&asks.template.text));
+        if let Some(declared) = declared {
+            let translated = |label: &Text| self.said.get(&label.span)?.texts.first();
+            let code = &self.paired.strings.language;
+            super::by_template::in_language(question, declared, code, translated, found);
         }
     }
 

@@ -140,6 +140,9 @@ fn team(team: &tree::Team) -> Team {
 }
 
 fn template(template: &tree::Template) -> Template {
+    let labels = |buttons: &[tree::Text]| -> Vec<String> {
+        buttons.iter().map(|button| button.source.clone()).collect()
+    };
     Template {
         name: template.name.text.clone(),
         texts: template
@@ -152,10 +155,11 @@ fn template(template: &tree::Template) -> Template {
             .iter()
             .map(|(_, text)| blanks_of(&text.source))
             .collect(),
-        buttons: template
-            .buttons
+        buttons: labels(&template.buttons),
+        further_buttons: template
+            .further_buttons
             .iter()
-            .map(|button| button.source.clone())
+            .map(|(language, buttons)| (language.text.clone(), labels(buttons)))
             .collect(),
     }
 }

@@ -62,7 +62,11 @@ impl Reader<'_, '_, '_> {
                 language: self.name(),
                 text: self.text(),
             },
-            Rule::button_line => Parsed::Button(self.texts()),
+            Rule::button_line => {
+                let language = self.maybe(Rule::name);
+                let language = language.map(|pair| self.name_of(&pair));
+                Parsed::Button(language, self.texts())
+            }
             Rule::memory_line => Parsed::Memory,
             Rule::field_line => {
                 let mut field = self.field();

@@ -110,7 +110,8 @@ pub enum Parsed {
         language: Name,
         text: Text,
     },
-    Button(Vec<Text>),
+    /// Labels, of one language if it is named.
+    Button(Option<Name>, Vec<Text>),
     Memory,
     Field(Field),
     Service {

@@ -387,7 +387,8 @@ fn lines_of_the_business_file_are_read() {
         matches!(line_in("no \"Hei\"", Place::Template), Parsed::Wording { language, .. } if language.text == "no")
     );
     assert!(
-        matches!(line_in("button \"A\", \"B\"", Place::Template), Parsed::Button(labels) if labels.len() == 2)
+        matches!(line_in("button \"A\", \"B\"", Place::Template), Parsed::Button(None, labels) if labels.len() == 2)
+            && matches!(line_in("button pt \"A\", \"B\"", Place::Template), Parsed::Button(Some(pt), labels) if pt.text == "pt" && labels.len() == 2)
     );
     assert!(matches!(line("post \"/x\" with a = b"),
         Parsed::Call { method: Method::Post, body, .. } if body.len() == 1));
