@@ -435,11 +435,12 @@ impl<'c, 't> Walk<'c, 't> {
                         self.expr(when, &known, true);
                     }
                 }
-                // Private answers are not kept for another day.
+                // Private answers are not kept for another day. What a flow is given is taken now, and F406 tells of it.
+                let given = matches!(plan.to.kind, TargetKind::Flow(..));
                 let mut then = known.clone();
                 self.waits(&mut then);
                 self.without_message(&mut then);
-                if let Some(flow) = self.home.flow {
+                if let Some(flow) = self.home.flow.filter(|_| !given) {
                     for bit in &self.layout.private[flow] {
                         then.clear(*bit);
                     }
