@@ -7,7 +7,9 @@ use super::paths::{first_line, takes_typed_answers};
 use super::walk::{self, Home};
 use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::source::Span;
-use crate::flow::tree::{Flow, Stmt, StmtKind, Tail, Target, TargetKind, Template};
+use crate::flow::tree::{
+    BinaryOp, Expr, ExprKind, Flow, Kind, On, Path, Stmt, StmtKind, Tail, Target, TargetKind, Template,
+};
 
 pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
     let mut templates = shop.tree.business.iter().flat_map(|business| &business.templates);
@@ -26,26 +28,24 @@ pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
     };
     let mut ways = Ways {
         shop,
+        consents: consents(shop),
         seen: HashSet::new(),
         unasked: Vec::new(),
     };
     for (index, flow) in shop.tree.flows.iter().enumerate() {
-        let begins = !flow.starts.is_empty() || is_front_door(shop, flow, index);
-        if begins {
+        let asked = |condition: Option<&Expr>| condition.is_some_and(|one| ways.means(one) == Some(true));
+        let starts = flow.starts.iter().any(|starts| !asked(starts.condition.as_ref()));
+        if starts || is_front_door(shop, flow, index) {
             ways.step(index, 0);
         }
         let home = Home {
             flow: Some(index),
             step: None,
         };
-        flow.ons.iter().for_each(|on| {
-            ways.body(home, &on.body);
-        });
+        flow.ons.iter().for_each(|on| ways.on(home, on));
     }
     if let Some(business) = &shop.tree.business {
-        business.ons.iter().for_each(|on| {
-            ways.body(everywhere, &on.body);
-        });
+        business.ons.iter().for_each(|on| ways.on(everywhere, on));
     }
     ways.unasked.sort_unstable_by_key(|span| (span.file, span.start));
     ways.unasked.dedup();
@@ -64,7 +64,7 @@ fn unasked(shop: &Shop, at: Span) -> Diagnostic {
         "this promotion may go to somebody who didn't ask for it",
         "there is a way to this line without `subscribe`",
     )
-    .note("Consumer law and WhatsApp want consent before marketing; people who didn't give it block the number.\nAsk first, and write  subscribe to LIST  on the way here.")
+    .note("Consumer law and WhatsApp want consent before marketing; people who didn't give it block the number.\nAsk first, and write  subscribe to LIST  on the way here. Consent of an earlier chat counts by a field of memory:\nset contact.wants_offers = yes  beside `subscribe`, and here  if contact.wants_offers.")
 }
 
 fn no_end(shop: &Shop, at: Span) -> Diagnostic {
@@ -104,6 +104,8 @@ fn sent_template(stmt: &Stmt) -> Option<&str> {
 /// Ways through the business on which nobody has subscribed yet.
 struct Ways<'w, 't> {
     shop: &'w Shop<'t>,
+    /// Fields of memory that say that somebody subscribed: see [`consents`].
+    consents: HashSet<&'t str>,
     seen: HashSet<(usize, usize)>,
     unasked: Vec<Span>,
 }
@@ -120,6 +122,41 @@ impl Ways<'_, '_> {
             };
             self.body(home, body);
         }
+    }
+
+    fn on(&mut self, home: Home, on: &On) {
+        let condition = on.condition.as_ref();
+        if condition.is_none_or(|condition| self.means(condition) != Some(true)) {
+            self.body(home, &on.body);
+        }
+    }
+
+    /// What a condition says of an earlier consent: it holds only with it (`Some(true)`), or only without it.
+    fn means(&self, condition: &Expr) -> Option<bool> {
+        match &condition.kind {
+            ExprKind::Path(path) => self.is_consent(path).then_some(true),
+            ExprKind::Not(inner) => self.means(inner).map(|means| !means),
+            ExprKind::Binary { op, left, right } => {
+                let yes = match right.kind {
+                    ExprKind::YesNo(yes) => Some(yes),
+                    _ => None,
+                };
+                match (op, yes) {
+                    (BinaryOp::Is, Some(yes)) => self.means(left).map(|means| means == yes),
+                    (BinaryOp::IsNot, Some(yes)) => self.means(left).map(|means| means != yes),
+                    (BinaryOp::And, _) => {
+                        let both = [self.means(left), self.means(right)];
+                        both.contains(&Some(true)).then_some(true)
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn is_consent(&self, path: &Path) -> bool {
+        matches!(path.parts.as_slice(), [root, field] if root == "contact" && self.consents.contains(field.as_str()))
     }
 
     /// True if it can be left at its end without having subscribed.
@@ -143,11 +180,20 @@ impl Ways<'_, '_> {
             }
             StmtKind::Done { .. } | StmtKind::Close { .. } | StmtKind::Resume => false,
             StmtKind::If(branches) => {
-                let mut through = branches.otherwise.is_none();
-                for body in walk::branch_bodies(branches) {
-                    through |= self.body(home, body);
+                let mut through = false;
+                for branch in &branches.branches {
+                    match self.means(&branch.condition) {
+                        // Whoever comes here has subscribed.
+                        Some(true) => {}
+                        // And whoever comes past here, too.
+                        Some(false) => return self.body(home, &branch.body) || through,
+                        None => through |= self.body(home, &branch.body),
+                    }
                 }
-                through
+                match &branches.otherwise {
+                    Some(body) => self.body(home, body) || through,
+                    None => true,
+                }
             }
             StmtKind::Do(call) => match self.shop.names.flow_index(&call.flow) {
                 Some(flow) => {
@@ -212,6 +258,100 @@ impl Ways<'_, '_> {
     }
 }
 
+/// Fields of memory that say that somebody subscribed, in whatever chat that was: declared `yes or no = no`, so that it is
+/// always known; set to yes only where `subscribe` stands beside it, and to no or forgotten wherever `unsubscribe` stands. What a
+/// customer answered, or a model remembers, is no consent by itself.
+fn consents<'t>(shop: &Shop<'t>) -> HashSet<&'t str> {
+    let declared = shop.tree.business.iter().flat_map(|business| &business.memory);
+    let yes_or_no = declared.filter(|field| {
+        let no = |default: &Expr| matches!(default.kind, ExprKind::YesNo(false));
+        field.kind == Kind::YesNo && field.default.as_ref().is_some_and(no)
+    });
+    let fields: Vec<&str> = yes_or_no
+        .filter_map(|field| match field.path.parts.as_slice() {
+            [root, name] if root == "contact" => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let mut bodies: Vec<&[Stmt]> = Vec::new();
+    let steps = shop.tree.flows.iter().flat_map(bodies_of);
+    let ons = shop.tree.business.iter().flat_map(|business| &business.ons);
+    for body in steps.chain(ons.map(|on| &on.body)) {
+        below(body, &mut bodies);
+    }
+    let is_consent = |field: &&str| {
+        let field = *field;
+        let mut given = false;
+        let holds = bodies.iter().all(|body| {
+            let beside = |on| {
+                let same = |stmt: &&Stmt| matches!(stmt.kind, StmtKind::Subscribe { on: is, .. } if is == on);
+                body.iter().any(|stmt| same(&stmt))
+            };
+            let mut ended = false;
+            let fits = body.iter().all(|stmt| match write(stmt, field) {
+                Write::None => true,
+                Write::Yes => {
+                    given = true;
+                    beside(true)
+                }
+                Write::No => {
+                    ended = true;
+                    true
+                }
+                Write::Anything => false,
+            });
+            fits && (ended || !beside(false))
+        });
+        holds && given
+    };
+    fields.into_iter().filter(is_consent).collect()
+}
+
+/// What a statement writes into a field of memory.
+enum Write {
+    None,
+    Yes,
+    No,
+    Anything,
+}
+
+fn write(stmt: &Stmt, field: &str) -> Write {
+    let is =
+        |path: &Path| matches!(path.parts.as_slice(), [root, name] if root == "contact" && name == field);
+    match &stmt.kind {
+        StmtKind::Set { path, value } if is(path) => match value.kind {
+            ExprKind::YesNo(true) => Write::Yes,
+            ExprKind::YesNo(false) => Write::No,
+            _ => Write::Anything,
+        },
+        StmtKind::Remember(remember) => match &remember.field {
+            Some(path) if is(path) => Write::Anything,
+            Some(_) => Write::None,
+            None if remember.value.parts.last().is_some_and(|name| name == field) => Write::Anything,
+            None => Write::None,
+        },
+        StmtKind::Forget { fields } if fields.iter().any(is) => Write::No,
+        StmtKind::Answer(answer) if answer.remembers.iter().any(is) => Write::Anything,
+        _ => Write::None,
+    }
+}
+
+/// A body, and those of all blocks in it.
+fn below<'t>(body: &'t [Stmt], found: &mut Vec<&'t [Stmt]>) {
+    found.push(body);
+    for stmt in body {
+        if let StmtKind::If(branches) = &stmt.kind {
+            walk::branch_bodies(branches).for_each(|body| below(body, found));
+        }
+        if let StmtKind::ForEach(each) = &stmt.kind {
+            below(&each.body, found);
+        }
+        for tail in walk::tails(stmt) {
+            below(&tail.body, found);
+        }
+    }
+}
+
 fn subscribes(flow: &Flow) -> bool {
     holds(flow, &|stmt| {
         matches!(stmt.kind, StmtKind::Subscribe { on: true, .. })
@@ -219,14 +359,14 @@ fn subscribes(flow: &Flow) -> bool {
 }
 
 /// The lines of its steps and of its `on`s.
-fn bodies(flow: &Flow) -> impl Iterator<Item = &Vec<Stmt>> {
+fn bodies_of(flow: &Flow) -> impl Iterator<Item = &Vec<Stmt>> {
     let steps = flow.steps.iter().map(|step| &step.body);
     steps.chain(flow.ons.iter().map(|on| &on.body))
 }
 
 fn holds(flow: &Flow, wanted: &dyn Fn(&Stmt) -> bool) -> bool {
     let mut found = false;
-    for body in bodies(flow) {
+    for body in bodies_of(flow) {
         walk::in_body(body, &mut |stmt| found |= wanted(stmt));
     }
     found
@@ -254,7 +394,7 @@ fn can_end(shop: &Shop, flow: usize) -> bool {
         if holds(flow, &ends) {
             return true;
         }
-        for body in bodies(flow) {
+        for body in bodies_of(flow) {
             walk::in_body(body, &mut |stmt| lead_on(shop, stmt, &mut seen, &mut open));
         }
     }
@@ -277,5 +417,67 @@ fn lead_on(shop: &Shop, stmt: &Stmt, seen: &mut HashSet<usize>, open: &mut Vec<u
         {
             open.push(flow);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::flow::compile::compile;
+    use crate::flow::diagnostic::Code;
+    use crate::flow::source::Sources;
+
+    const BUSINESS: &str = "business \"Shoes\"\nstarts with offers\n\nteam support \"Care\"\n\nmemory\n  contact.wants_offers: yes or no = no\nend\n\ntemplate sale marketing\n  en \"There is a sale.\"\nend\n\non \"agent\" -> handoff to support\n";
+    const OFFERS: &str = "flow offers\nstarts on \"offers\"\n\nstep hello\n  menu \"May we tell you of sales?\"\n    \"Yes\"\n      subscribe to sales\n      set contact.wants_offers = yes\n      done\n    \"No\" -> done\n  end\n\non \"no offers\"\n  unsubscribe from sales\n  set contact.wants_offers = no\n  say \"None any more.\"\n";
+    const NEWS: &str = "flow news\nstarts on \"news\"\n\nstep a\n  if contact.wants_offers\n    send template sale\n  end\n  done\n\non \"no news\"\n  unsubscribe from sales\n  forget contact.wants_offers\n  say \"None any more.\"\n";
+
+    #[track_caller]
+    fn asked(business: &str, offers: &str, news: &str) -> bool {
+        let mut sources = Sources::default();
+        sources.add("business.flow", business);
+        sources.add("offers.flow", offers);
+        sources.add("news.flow", news);
+        let compiled = compile(&sources);
+        let codes: Vec<Code> = compiled.diagnostics.iter().map(|told| told.code).collect();
+        assert!(codes.iter().all(|code| *code == Code::F311), "{codes:?}");
+        codes.is_empty()
+    }
+
+    #[test]
+    fn consent_of_an_earlier_chat_counts_by_a_field_that_stands_for_it() {
+        assert!(asked(BUSINESS, OFFERS, NEWS));
+        for way in [
+            "  if contact.wants_offers is no -> done\n  send template sale\n  done\n",
+            "  if not contact.wants_offers\n    done\n  else\n    send template sale\n    done\n  end\n",
+            "  if contact.wants_offers and contact.wants_offers is yes\n    send template sale\n  end\n  done\n",
+        ] {
+            let block = "  if contact.wants_offers\n    send template sale\n  end\n  done\n";
+            assert!(asked(BUSINESS, OFFERS, &NEWS.replace(block, way)), "{way}");
+        }
+        let starts = NEWS
+            .replace("starts on \"news\"", "starts on \"news\" if contact.wants_offers")
+            .replace(
+                "  if contact.wants_offers\n    send template sale\n  end\n",
+                "  send template sale\n",
+            );
+        assert!(asked(BUSINESS, OFFERS, &starts));
+    }
+
+    #[test]
+    fn a_field_that_may_be_yes_without_consent_or_stay_yes_after_it_stands_for_nothing() {
+        let without = NEWS.replace("if contact.wants_offers\n", "if not contact.wants_offers\n");
+        assert!(!asked(BUSINESS, OFFERS, &without), "the other way round");
+        let past = NEWS.replace("  end\n  done\n", "  end\n  send template sale\n  done\n");
+        assert!(!asked(BUSINESS, OFFERS, &past), "behind the block anybody comes");
+        let no_list = OFFERS.replace("      subscribe to sales\n", "");
+        assert!(!asked(BUSINESS, &no_list, NEWS), "nobody subscribed");
+        let stays = OFFERS.replace("  set contact.wants_offers = no\n", "");
+        assert!(!asked(BUSINESS, &stays, NEWS), "who unsubscribed still has it");
+        let from_start = BUSINESS.replace("yes or no = no", "yes or no = yes");
+        assert!(!asked(&from_start, OFFERS, NEWS), "everybody has it");
+        let answered = OFFERS.replace(
+            "set contact.wants_offers = yes",
+            "set x = yes\n      remember x as contact.wants_offers",
+        );
+        assert!(!asked(BUSINESS, &answered, NEWS), "anything may be in it");
     }
 }
