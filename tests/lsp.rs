@@ -431,6 +431,95 @@ fn renaming_a_step_changes_every_arrow_and_keeps_its_customers() {
     );
 }
 
+/// A flow that the front door leads to, with its translation.
+const ORDERS: &str = "\
+flow orders
+starts on \"orders\"
+
+step ask
+  ask first_name \"Who are you?\"
+  remember first_name
+  if contact.first_name is known -> flow front
+  say \"Thanks, {{ contact.first_name }}.\"
+  do front
+  done
+";
+const PORTUGUESE: &str = "ask#say.1 00000000  \"Obrigado, {{ contact.first_name }}.\"\n";
+
+#[test]
+fn renaming_a_field_of_memory_changes_it_everywhere_and_keeps_what_is_remembered_by_its_name() {
+    let mut editor = shop();
+    editor.did_open("flows/orders.flow", ORDERS);
+    editor.did_open("flows/orders.pt.strings", PORTUGUESE);
+    let at = editor.at("flows/front.flow", FRONT, "{{ contact.fir|st_name");
+    let range = editor.ask("textDocument/prepareRename", at.clone());
+    let column = |end: &str| range[end]["character"].as_u64().unwrap();
+    assert_eq!(
+        column("end") - column("start"),
+        "contact.first_name".len() as u64,
+        "{range}"
+    );
+    let mut rename = at;
+    for name in ["called", "contact.called"] {
+        rename["newName"] = json!(name);
+        let edit = editor.ask("textDocument/rename", rename.clone());
+        let of = |text: &str, path: &str| edited(text, &edit["changes"][editor.uri(path)]);
+        let business = of(BUSINESS, "flows/business.flow");
+        assert!(business.contains("  contact.called: text\n"), "{business}");
+        let front = of(FRONT, "flows/front.flow");
+        assert!(
+            front.contains("{{ contact.called | default('there') }}"),
+            "{front}"
+        );
+        let orders = of(ORDERS, "flows/orders.flow");
+        assert!(
+            orders.contains("  remember first_name as contact.called\n  if contact.called is known")
+                && orders.contains("Thanks, {{ contact.called }}."),
+            "{orders}"
+        );
+        let texts = of(PORTUGUESE, "flows/orders.pt.strings");
+        assert!(texts.contains("{{ contact.called }}"), "{texts}");
+    }
+    for (name, why) in [
+        ("name", "everybody"),
+        ("first name", "letters"),
+        ("a.b", "letters"),
+        ("", "letters"),
+    ] {
+        rename["newName"] = json!(name);
+        let said = editor.refused("textDocument/rename", rename.clone());
+        assert!(said.contains(why), "{name}: {said}");
+    }
+}
+
+#[test]
+fn renaming_a_flow_changes_every_way_into_it() {
+    let mut editor = shop();
+    editor.did_open("flows/orders.flow", ORDERS);
+    let mut rename = editor.at("flows/orders.flow", ORDERS, "-> flow fro|nt");
+    rename["newName"] = json!("front door");
+    let edit = editor.ask("textDocument/rename", rename.clone());
+    let of = |text: &str, path: &str| edited(text, &edit["changes"][editor.uri(path)]);
+    let business = of(BUSINESS, "flows/business.flow");
+    assert!(business.contains("starts with front door\n"), "{business}");
+    let front = of(FRONT, "flows/front.flow");
+    assert!(front.starts_with("flow front door \"Front door\"\n"), "{front}");
+    let orders = of(ORDERS, "flows/orders.flow");
+    assert!(
+        orders.contains("-> flow front door\n") && orders.contains("  do front door\n"),
+        "{orders}"
+    );
+    for (name, why) in [
+        ("orders", "already"),
+        ("go with me", "can't be the name"),
+        ("", "can't be the name"),
+    ] {
+        rename["newName"] = json!(name);
+        let said = editor.refused("textDocument/rename", rename.clone());
+        assert!(said.contains(why), "{name}: {said}");
+    }
+}
+
 #[test]
 fn hovering_shows_the_text_as_the_customer_reads_it_and_its_count() {
     let mut editor = shop();

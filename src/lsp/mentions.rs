@@ -69,6 +69,13 @@ pub(super) fn mentions(sources: &Sources, tree: &Tree) -> Vec<Mention> {
         walk::exprs(stmt, &mut |expr| collector.expr(home.flow, expr));
         walk::texts(stmt, &mut |_, text| collector.text(home.flow, text));
     });
+    for strings in &tree.strings {
+        // Blanks of translations are those of the flow.
+        let flow = tree.flows.iter().position(|flow| Some(flow.file) == strings.of);
+        for entry in &strings.entries {
+            entry.texts.iter().for_each(|text| collector.text(flow, text));
+        }
+    }
     for tail in walk::default_tails(tree) {
         tail.go.iter().for_each(|target| collector.target(None, target));
         tail.say.iter().for_each(|text| collector.text(None, text));

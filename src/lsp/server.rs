@@ -23,6 +23,7 @@ use super::{actions, completion, hover, mentions, rename};
 use crate::flow::diagnostic::{Diagnostic, Severity};
 use crate::flow::format;
 use crate::flow::source::{FileId, Span};
+use crate::flow::strings;
 
 /// Mistakes are told when typing pauses this long, and at the latest after [`AT_LATEST`].
 const PAUSE: Duration = Duration::from_millis(150);
@@ -227,7 +228,8 @@ impl Server {
             "textDocument/completion" => {
                 let at = read::<CompletionParams>(request)?.text_document_position;
                 json(&self.at(&at, |encoding, reading, file, offset| {
-                    completion::completion(reading, encoding, file, offset)
+                    let translated = strings::is_strings(&reading.sources.file(file).path);
+                    (!translated).then(|| completion::completion(reading, encoding, file, offset))
                 }))
             }
             "textDocument/definition" => {

@@ -19,12 +19,17 @@ const samples = readdirSync(join(root, "flows"))
   .filter((name) => name.endsWith(".flow"))
   .map((name) => [name, readFileSync(join(root, "flows", name), "utf8")]);
 
+const translated = json(join(extension, "syntaxes", "strings.tmLanguage.json"));
+const translations = readdirSync(join(root, "flows"))
+  .filter((name) => name.endsWith(".strings"))
+  .map((name) => [name, readFileSync(join(root, "flows", name), "utf8")]);
+
 /** The last scope of the first token with this text, in a line of its own. */
-function scope(line, text) {
-  const token = tokenise(grammar, line)
+function scope(line, text, of = grammar) {
+  const token = tokenise(of, line)
     .flat()
     .find((token) => token.text.trim() === text);
-  assert.ok(token, `no token ${text} in ${line}: ${JSON.stringify(tokenise(grammar, line))}`);
+  assert.ok(token, `no token ${text} in ${line}: ${JSON.stringify(tokenise(of, line))}`);
   return token.scopes.at(-1);
 }
 
@@ -65,6 +70,46 @@ test("a text over several lines ends where it ends", () => {
 test("a text that is not closed stops at its line", () => {
   const lines = tokenise(grammar, 'say "open {{ a\ndone');
   assert.equal(lines[1][0].scopes.at(-1), "keyword.control.flow");
+});
+
+test("keys, hashes, marks and texts of translations each have their colour", () => {
+  const line = '  hello#menu.1 77a25735 stale  "Olá {{ contact.first_name | default(\'aí\') }}" also "pacote" # mais';
+  for (const [text, wanted] of [
+    ["hello", "entity.name.function"],
+    ["menu", "support.type.property-name"],
+    ["1", "constant.numeric"],
+    ["77a25735", "constant.other.hash"],
+    ["stale", "invalid.deprecated.stale"],
+    ["also", "keyword.other"],
+    ["contact.first_name", "variable.other"],
+    ["default", "support.function"],
+    ["'aí'", "string.quoted.single"],
+    ["pacote", "string.quoted.double"],
+    ["# mais", "comment.line.number-sign"],
+  ]) {
+    assert.equal(scope(line, text, translated), `${wanted}.flow-strings`, text);
+  }
+  assert.equal(scope('# "Track it" also "parcel"', '"Track it" also "parcel"', translated),
+    "comment.line.number-sign.source.flow-strings");
+  assert.equal(scope("# of the flow", "# of the flow", translated), "comment.line.number-sign.flow-strings");
+  assert.equal(scope("unused", "unused", translated), "keyword.control.flow-strings");
+  // What is no entry stands out.
+  assert.equal(scope('hello 77a2 "Olá"', "77a2", translated), "invalid.illegal.flow-strings");
+});
+
+test("every translation of the sample business is coloured to its end, and nothing of it is wrong", () => {
+  assert.ok(translations.length >= 5);
+  for (const [name, text] of translations) {
+    const lines = tokenise(translated, text);
+    assert.equal(lines.map((line) => line.map((token) => token.text).join("")).join("\n"), text, name);
+    for (const [index, line] of lines.entries()) {
+      for (const token of line.filter((token) => /\p{L}/u.test(token.text))) {
+        const last = token.scopes.at(-1);
+        assert.ok(token.scopes.length > 1, `${name}:${index + 1}: ${token.text} has no colour`);
+        assert.ok(!last.startsWith("invalid.illegal"), `${name}:${index + 1}: ${token.text} is ${last}`);
+      }
+    }
+  }
 });
 
 test("every line of the sample business is coloured to its end, and nothing is lost", () => {
@@ -127,14 +172,16 @@ test("vscode-textmate reads the grammar as the stand-in does", async (t) => {
 
 test("the manifest names files that are there, and the language of the grammar", () => {
   const manifest = json(join(extension, "package.json"));
-  const [language] = manifest.contributes.languages;
-  const [contributed] = manifest.contributes.grammars;
-  for (const path of [manifest.main, language.configuration, contributed.path]) {
-    assert.ok(existsSync(join(extension, path)), path);
+  const { languages, grammars } = manifest.contributes;
+  assert.ok(existsSync(join(extension, manifest.main)));
+  assert.deepEqual(languages[0].extensions, [".flow"]);
+  // Other tools have .strings files, too: ours name their language.
+  assert.deepEqual([languages[1].extensions, languages[1].filenamePatterns], [undefined, ["*.*.strings"]]);
+  for (const [at, read] of [grammar, translated].entries()) {
+    assert.ok(existsSync(join(extension, languages[at].configuration)));
+    assert.deepEqual(json(join(extension, grammars[at].path)), read);
+    assert.deepEqual([grammars[at].language, grammars[at].scopeName], [languages[at].id, read.scopeName]);
   }
-  assert.deepEqual(language.extensions, [".flow"]);
-  assert.equal(contributed.language, language.id);
-  assert.equal(contributed.scopeName, grammar.scopeName);
   assert.ok(manifest.engines.vscode && manifest.dependencies["vscode-languageclient"]);
   const rules = json(join(extension, "language-configuration.json")).indentationRules;
   const [more, less] = [new RegExp(rules.increaseIndentPattern), new RegExp(rules.decreaseIndentPattern)];
@@ -173,7 +220,7 @@ test("the client starts the language server, says what to do if it can't, and st
     const context = { subscriptions: [] };
     await client.activate(context);
     assert.deepEqual(seen.started[0].server, { command: "/opt/switchboard", args: ["lsp"] });
-    assert.deepEqual(seen.started[0].client.documentSelector, [{ language: "flow" }]);
+    assert.deepEqual(seen.started[0].client.documentSelector, [{ language: "flow" }, { language: "flow-strings" }]);
     await seen.commands["switchboard.restart"]();
     assert.deepEqual([seen.started.length, seen.stopped], [2, 1]);
     fails = true;

@@ -1,4 +1,4 @@
-// Starts `switchboard lsp` for .flow files. Everything it knows is in that program; this only connects the two.
+// Starts `switchboard lsp` for .flow files and their translations. Everything it knows is in that program; this only connects the two.
 "use strict";
 
 const vscode = require("vscode");
@@ -13,7 +13,7 @@ async function start() {
     "Switchboard",
     { command, args: ["lsp"] },
     {
-      documentSelector: [{ language: "flow" }],
+      documentSelector: [{ language: "flow" }, { language: "flow-strings" }],
       synchronize: { fileEvents: vscode.workspace.createFileSystemWatcher("**/*.{flow,strings}") },
     },
   );
