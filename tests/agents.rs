@@ -536,6 +536,51 @@ async fn a_script_publishes_over_people_only_with_a_yes() {
     assert!(!said.contains("F801") && !said.contains("can go"), "{said}");
 }
 
+/// The real binary, and names that shall be numbers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publishing_counts_who_remembers_what_the_new_type_can_t_read() {
+    let office = Office::new();
+    office.publish().await;
+    let running = office.start().await.unwrap();
+    let handle = running.handle();
+    for (number, name) in [("6281100000011", "Sari"), ("6281100000012", "77")] {
+        let said = Said::Text("hi".to_owned());
+        let contact = handle.say(PUBLISHED, number, None, said).await.unwrap();
+        says_back(&handle, contact, 1).await;
+        let said = Said::Text(name.to_owned());
+        handle.say(PUBLISHED, number, None, said).await.unwrap();
+        let thread = says_back(&handle, contact, 2).await;
+        assert!(thread.contains(&format!("Noted, {name}.")), "{thread}");
+    }
+    running.shutdown().await;
+    let config = office.folder.path().join("switchboard.toml");
+    let text = format!("flows = \"flows\"\nbind = \"127.0.0.1:0\"\nstore = \"sqlite:store.db\"\n{NUMBERS}");
+    std::fs::write(&config, text).unwrap();
+    for (file, from, to) in [
+        ("business.flow", "first_name: text", "first_name: number"),
+        ("desk.flow", "    as text\n", "    as number\n"),
+    ] {
+        let path = office.flows().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+    command.args(["publish", "--dry-run", "--config"]).arg(&config);
+    let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(
+        said.contains("   1 of 2 has a contact.first_name that is no number") && said.contains("F804"),
+        "{said}"
+    );
+    command.args(["--format", "json"]);
+    let would: serde_json::Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+    let field = &would["impact"]["fields"][0];
+    assert_eq!(
+        (&field["people"], &field["unfit"]),
+        (&2.into(), &1.into()),
+        "{would}"
+    );
+}
+
 /// A terminal of its own, as somebody sits at one; what is typed is read when it is asked for.
 fn terminal(command: &str) -> std::process::Command {
     let mut terminal = std::process::Command::new("script");

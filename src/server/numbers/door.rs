@@ -193,15 +193,27 @@ impl Door {
     /// If the store can't be asked.
     pub async fn tally(&self, kinds: &Kinds, mut on_the_way: impl FnMut(usize)) -> Result<Tally, DoorError> {
         let mut tally = Tally::default();
+        let mut kinds = kinds.clone();
         let mut after: Option<ContactId> = None;
         loop {
             let (more, next) = match self {
-                Door::Here(store) => tally::step(store.as_ref(), after, tally::STEP, kinds).await?,
+                Door::Here(store) => tally::step(store.as_ref(), after, tally::STEP, &kinds).await?,
                 Door::There(server) => {
                     let limit = tally::STEP;
                     let after = after.map(|contact| contact.to_string());
-                    let kinds = kinds.clone();
-                    let told = server.ask(&Ask::Tally { after, limit, kinds }).await?;
+                    let ask = |kinds| Ask::Tally {
+                        after: after.clone(),
+                        limit,
+                        kinds,
+                    };
+                    let told = match server.ask(&ask(kinds.clone())).await {
+                        // It may be an older one, which knows places only.
+                        Err(DoorError::Refused { .. }) if !kinds.is_empty() => {
+                            kinds.clear();
+                            server.ask(&ask(Kinds::new())).await?
+                        }
+                        told => told?,
+                    };
                     let next = told.next.and_then(|contact| contact.parse().ok());
                     (told.tally.unwrap_or_default(), next)
                 }
