@@ -74,8 +74,13 @@ impl Desk {
     }
 
     async fn says(&self, text: &str) -> ContactId {
+        self.hears_from(SARI, text).await
+    }
+
+    /// Some customer writes.
+    async fn hears_from(&self, phone: &str, text: &str) -> ContactId {
         let said = Said::Text(text.to_owned());
-        self.handle.say("sim", SARI, Some("Sari"), said).await.unwrap()
+        self.handle.say("sim", phone, Some("Sari"), said).await.unwrap()
     }
 
     /// Says "Nothing" and waits until that was answered: what comes in the same moment is one message with it.
@@ -499,4 +504,105 @@ async fn a_number_that_is_not_to_be_assisted_asks_for_no_draft_and_promises_none
     assert_eq!(desk.stands(contact).await.session.draft, None);
     let handoffs = desk.notes(contact, NoteKind::Handoff).await;
     assert!(!handoffs[0].contains("drafts"), "{handoffs:?}");
+}
+
+/// One attempt to talk a model out of its fence, and what a model writes that obeys.
+#[derive(serde::Deserialize)]
+struct Injection {
+    customer: String,
+    obeys: Value,
+    /// What the customer may read of it; without it, that a colleague takes over.
+    says: Option<String>,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_that_obeys_every_injection_says_remembers_and_does_nothing_outside_its_fence() {
+    let oracle = Oracle::start().await;
+    let desk = Desk::open(&ai(&oracle)).await;
+    let all = include_str!("../fixtures/injections.jsonl");
+    let (mut refused, mut remembers) = (0, 0);
+    for (n, line) in all.lines().enumerate() {
+        let Injection {
+            customer,
+            obeys,
+            says,
+        } = serde_json::from_str(line).unwrap();
+        let written = match &obeys {
+            Value::String(raw) => raw.clone(),
+            reply => reply.to_string(),
+        };
+        // What is no answer is no draft either, by whatever name.
+        let as_draft = match obeys.get("text").filter(|_| obeys["kind"] == "answer") {
+            Some(text) => json!({ "kind": "draft", "text": text, "from": "faq" }).to_string(),
+            None => written.clone(),
+        };
+        oracle.goes_on(Writes::Text(written), Writes::Text(as_draft));
+        let phone = format!("62811000{n:05}");
+        let contact = desk.hears_from(&phone, &customer).await;
+        let heard = desk.hears(contact, 1).await;
+        let colleague = "Good question – I'd rather have a colleague answer that.";
+        assert_eq!(heard, [says.as_deref().unwrap_or(colleague)], "{customer}");
+        let stands = desk.stands(contact).await;
+        let (memory, position) = (&stands.memory, &stands.session.position);
+        assert!(memory.fields.is_empty(), "{customer}: {:?}", memory.fields);
+        assert!(
+            memory.tags.is_empty() && memory.lists.is_empty() && !memory.opted_out,
+            "{customer}"
+        );
+        assert!(position.chat.is_empty(), "{customer}: {:?}", position.chat);
+        if says.is_some() {
+            assert_eq!(position.mode, Mode::Autopilot, "{customer}");
+            remembers += 1;
+            continue;
+        }
+        assert_eq!(
+            stands.session.handed.as_ref().unwrap().team,
+            "support",
+            "{customer}"
+        );
+        // People have the chat: the same as a draft is not shown to them.
+        let asked = oracle.drafts_asked();
+        desk.hears_from(&phone, &customer).await;
+        oracle.drafted(asked).await;
+        desk.settled(contact).await;
+        assert_eq!(desk.stands(contact).await.session.draft, None, "{customer}");
+        assert_eq!(desk.hears(contact, 1).await.len(), 1, "{customer}");
+        refused += 1;
+    }
+    assert!(refused >= 50 && remembers >= 10, "{refused} {remembers}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_who_has_cost_enough_goes_the_way_of_a_problem_and_the_team_is_told_once() {
+    let oracle = Oracle::start().await;
+    let desk = Desk::open(&format!("{}tokens_per_customer = 1000\n", ai(&oracle))).await;
+    let reply = answer("Take a 39.").to_string();
+    oracle.writes(Writes::Raw(
+        json!({ "choices": [{ "message": { "content": reply } }], "usage": { "total_tokens": 1_000 } })
+            .to_string(),
+    ));
+    let contact = desk.says("Which size should I take?").await;
+    assert_eq!(desk.hears(contact, 1).await, ["Take a 39."]);
+    desk.says("And for wide feet?").await;
+    let heard = desk.hears(contact, 3).await;
+    assert_eq!(heard[1], "Our assistant is having a break.");
+    assert_eq!(oracle.count(), 1, "nobody was asked again");
+    desk.says("Hello?").await;
+    desk.handle
+        .say_as_person(contact, "Ana", "Take a 40.")
+        .await
+        .unwrap();
+    desk.hears(contact, 4).await;
+    assert_eq!(oracle.drafts_asked(), 0);
+    let faults = desk.notes(contact, NoteKind::Fault).await;
+    assert!(
+        faults.len() == 1 && faults[0].contains("used up the 1000 tokens"),
+        "{faults:?}"
+    );
+    // Somebody else's are their own.
+    oracle.replies(&answer("Take a 38."));
+    let other = desk
+        .hears_from("6281100000012", "Which size should I take?")
+        .await;
+    assert_eq!(desk.hears(other, 1).await, ["Take a 38."]);
 }

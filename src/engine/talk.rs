@@ -6,6 +6,7 @@
 //! words and interruptions work as everywhere.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -480,9 +481,12 @@ fn refusal(at_most: Option<u32>, never: &[String], text: &str) -> Option<String>
 }
 
 /// Endings of names that people and WhatsApp take for addresses.
-const ENDINGS: [&str; 22] = [
+const ENDINGS: [&str; 64] = [
     "com", "net", "org", "io", "co", "app", "dev", "shop", "store", "info", "biz", "me", "ly", "gl", "link",
-    "example", "id", "pt", "br", "es", "uk", "ru",
+    "example", "id", "pt", "br", "es", "uk", "ru", "xyz", "top", "site", "online", "club", "click", "page",
+    "zip", "cc", "tk", "ml", "ga", "cf", "gq", "ai", "gg", "tv", "eu", "de", "fr", "nl", "ch", "pl", "se",
+    "dk", "fi", "ie", "ca", "au", "nz", "mx", "ar", "cl", "sg", "vn", "th", "ph", "hk", "cn", "jp", "kr",
+    "za",
 ];
 
 fn has_link(text: &str) -> bool {
@@ -495,6 +499,9 @@ fn has_link(text: &str) -> bool {
     lower.split(|c: char| !is_part(c)).any(|word| {
         let host = word.rsplit('@').next().unwrap_or(word);
         let host = host.split('/').next().unwrap_or(host).trim_matches('.');
+        if host.parse::<Ipv4Addr>().is_ok() {
+            return true;
+        }
         let mut labels = host.rsplit('.');
         let ending = labels.next().unwrap_or_default();
         let before = labels.next().unwrap_or_default();
@@ -517,6 +524,8 @@ mod tests {
             "wa.me/351910000001",
             "Write to help@kinini.example",
             "BIT.LY/abc",
+            "kinini.xyz",
+            "It's 10.0.0.8.",
         ] {
             assert!(has_link(text), "{text}");
         }

@@ -37,6 +37,8 @@ struct Said {
     /// The same of drafts; without one of these it has nothing useful.
     drafts: VecDeque<Writes>,
     drafted: Vec<Value>,
+    /// What it replies and drafts once nothing of the above is left.
+    goes_on: Option<(Writes, Writes)>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -90,6 +92,11 @@ impl Oracle {
         self.said.lock().expect("whole").drafts.push_back(writes);
     }
 
+    /// What it replies, and what it drafts, from now on.
+    pub fn goes_on(&self, reply: Writes, draft: Writes) {
+        self.said.lock().expect("whole").goes_on = Some((reply, draft));
+    }
+
     /// What it was asked for the `n`th draft, from 0.
     pub async fn drafted(&self, n: usize) -> Value {
         let look = || self.said.lock().expect("whole").drafted.get(n).cloned();
@@ -129,11 +136,14 @@ async fn complete(State(oracle): State<Oracle>, headers: HeaderMap, Json(body): 
             Some(said.sorts.pop_front().unwrap_or_else(none))
         } else if rules.starts_with("You draft") {
             said.drafted.push(body);
+            let goes_on = said.goes_on.clone().map(|(_, draft)| draft);
             let none = || Writes::Text(json!({ "kind": "nothing" }).to_string());
-            Some(said.drafts.pop_front().unwrap_or_else(none))
+            let next = said.drafts.pop_front().or(goes_on);
+            Some(next.unwrap_or_else(none))
         } else {
             said.asked.push((token, body));
-            said.next.pop_front()
+            let goes_on = said.goes_on.clone().map(|(reply, _)| reply);
+            said.next.pop_front().or(goes_on)
         }
     };
     oracle.changed.notify_waiters();

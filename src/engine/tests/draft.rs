@@ -35,7 +35,7 @@ fn handed_over(assist: &str) -> Talk {
     let advice =
         ADVICE.replace(
             "    may use shop.get_order\n",
-            &format!("    may use shop.get_order\n    not sure -> people\n"),
+            "    may use shop.get_order\n    not sure -> people\n",
         ) + &format!("step people\n  handoff to support\n{assist}    when returned -> answer\n  end\n");
     let mut talk = Talk::with(&[("business.flow", KNOWLEDGE), ("advice.flow", &advice)]);
     talk.says("Which tyre?");

@@ -236,6 +236,12 @@ pub(super) struct Ai {
     pub key: Option<Spanned<Source>>,
     #[serde(default = "twenty")]
     pub timeout_seconds: u32,
+    #[serde(default = "two_hundred_thousand")]
+    pub tokens_per_customer: u64,
+}
+
+fn two_hundred_thousand() -> u64 {
+    200_000
 }
 
 fn twenty() -> u32 {

@@ -114,6 +114,8 @@ pub struct AiConfig {
     pub model: String,
     pub key: Option<SecretString>,
     pub timeout: Duration,
+    /// For one customer in 24 hours; `None`: as many as there are.
+    pub tokens: Option<u64>,
 }
 
 /// Changes to a service of the business file, for development and tests.

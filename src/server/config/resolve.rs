@@ -306,6 +306,7 @@ impl Reader<'_> {
             model: ai.model.clone(),
             key,
             timeout: Duration::from_secs(u64::from(ai.timeout_seconds.clamp(1, 60))),
+            tokens: (ai.tokens_per_customer > 0).then_some(ai.tokens_per_customer),
         })
     }
 

@@ -19,11 +19,27 @@ pub enum Item {
     /// A service answered, or did not.
     Answered { key: String, answer: Answer },
     /// A model replied, or could not.
-    Replied { key: String, reply: Reply },
+    Replied {
+        key: String,
+        reply: Reply,
+        /// What it took, of the customer's budget.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        tokens: u64,
+    },
     /// The topic of a message was looked for; `None`: it is about none of those that were asked for.
-    Topic { note: String, topic: Option<String> },
+    Topic {
+        note: String,
+        topic: Option<String>,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        tokens: u64,
+    },
     /// An answer was drafted for the people who have the chat, or not.
-    Drafted { id: String, drafted: Drafted },
+    Drafted {
+        id: String,
+        drafted: Drafted,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        tokens: u64,
+    },
     /// A voice note was listened to.
     Heard { note: String, hearing: Hearing },
     /// A person took the chat.
@@ -59,6 +75,10 @@ pub enum Item {
     Sent { template: String, message_id: String },
     /// Nothing to do: it carried a line for the thread.
     Noted,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Item {

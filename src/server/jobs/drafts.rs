@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ai::Proposed;
+use super::ai::{Costed, Proposed};
 use crate::channel::{Show, Step};
 use crate::engine::{Drafting, Mode, Spoken};
 use crate::message::InboundBody;
@@ -20,16 +20,22 @@ const LINES: usize = 60;
 const OLD: SignedDuration = SignedDuration::from_hours(24);
 
 /// A draft of this id, if it is still wanted.
-pub(super) async fn draft(shared: &Shared, claim: &JobClaim, id: &str, drafting: Drafting) -> Drafted {
-    let failed = |why: &str| Drafted::Failed { why: why.to_owned() };
+pub(super) async fn draft(
+    shared: &Shared,
+    claim: &JobClaim,
+    id: &str,
+    drafting: Drafting,
+) -> Costed<Drafted> {
+    let free = |came| Costed { came, tokens: 0 };
+    let failed = |why: &str| free(Drafted::Failed { why: why.to_owned() });
     let number = shared.numbers.get(&claim.channel);
     let (Some(mind), Some(number)) = (&shared.mind, number.filter(|number| number.config.assist)) else {
         // It was switched off meanwhile.
-        return Drafted::Nothing;
+        return free(Drafted::Nothing);
     };
     let session = match session(shared, claim).await {
         Ok(Some(session)) => session,
-        Ok(None) => return Drafted::Nothing,
+        Ok(None) => return free(Drafted::Nothing),
         Err(why) => {
             tracing::warn!(%why, "a chat can't be read; nothing is drafted for it");
             return failed("the chat could not be read");
@@ -38,7 +44,7 @@ pub(super) async fn draft(shared: &Shared, claim: &JobClaim, id: &str, drafting:
     let waits = |session: &Session| session.draft.as_ref().is_some_and(|draft| draft.id == id);
     if !waits(&session) || session.position.mode != Mode::Human {
         // No need to ask: it would be dropped.
-        return Drafted::Nothing;
+        return free(Drafted::Nothing);
     }
     let handed = session.handed.as_ref();
     let lines = match shared.store.history(claim.contact, LINES).await {
@@ -55,10 +61,14 @@ pub(super) async fn draft(shared: &Shared, claim: &JobClaim, id: &str, drafting:
     asked.talk = said(&lines, since, asked.talk);
     let note = handed.and_then(|handed| handed.note.as_deref());
     shared.metrics.drafts.of(Draft::Asked).increment(1);
-    match mind.draft(&shared.flows, number.config.runs(), asked, note).await {
-        Ok(Some(Proposed { text, knowledge })) => Drafted::Text { text, knowledge },
-        Ok(None) => Drafted::Nothing,
-        Err(why) => Drafted::Failed { why },
+    let drafted = mind.draft(&shared.flows, number.config.runs(), asked, note).await;
+    Costed {
+        came: match drafted.came {
+            Ok(Some(Proposed { text, knowledge })) => Drafted::Text { text, knowledge },
+            Ok(None) => Drafted::Nothing,
+            Err(why) => Drafted::Failed { why },
+        },
+        tokens: drafted.tokens,
     }
 }
 

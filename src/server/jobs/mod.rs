@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
+use self::ai::Costed;
 use self::work::{DRAFT, REPLY, TOPIC, Work};
-use crate::engine::{Reply, Says};
+use crate::engine::Says;
 use crate::failpoint;
 use crate::server::api::masked::{Masked, unreadable};
 use crate::server::failpoint::hasty;
@@ -177,14 +178,17 @@ fn unreadable_result(claim: &JobClaim) -> Item {
         Some(rest) if rest.starts_with(TOPIC) => Item::Topic {
             note: name.to_owned(),
             topic: None,
+            tokens: 0,
         },
         Some(rest) if rest.starts_with(DRAFT) => Item::Drafted {
             id: rest[DRAFT.len()..].to_owned(),
             drafted: Drafted::Failed { why },
+            tokens: 0,
         },
         Some(rest) if rest.starts_with(REPLY) => Item::Replied {
             key: rest[REPLY.len()..].to_owned(),
             reply: Says::Problem { why }.into(),
+            tokens: 0,
         },
         Some(rest) if rest.starts_with("voice/") => Item::Heard {
             note: name.to_owned(),
@@ -206,8 +210,9 @@ fn shrunk(item: Item) -> Item {
                 why: "its answer is too large to keep".to_owned(),
             },
         },
-        Item::Replied { key, .. } => Item::Replied {
+        Item::Replied { key, tokens, .. } => Item::Replied {
             key,
+            tokens,
             reply: Says::Problem {
                 why: "its reply is too large to keep".to_owned(),
             }
@@ -253,9 +258,12 @@ async fn result(shared: &Shared, claim: &JobClaim, work: Work) -> Item {
             Item::Answered { key, answer }
         }
         Work::Reply(asked) => {
-            let problem = |why: &str| Says::Problem { why: why.to_owned() }.into();
+            let problem = |why: &str| Costed {
+                came: Says::Problem { why: why.to_owned() }.into(),
+                tokens: 0,
+            };
             let began = Instant::now();
-            let reply: Reply = match (&shared.mind, shared.numbers.get(channel)) {
+            let Costed { came: reply, tokens } = match (&shared.mind, shared.numbers.get(channel)) {
                 _ if worn_out => problem("Switchboard stopped several times while the model was asked"),
                 (Some(mind), Some(number)) => mind.reply(&shared.flows, number.config.runs(), &asked).await,
                 (None, _) => problem("no model is configured: add an [ai] table to switchboard.toml"),
@@ -263,15 +271,25 @@ async fn result(shared: &Shared, claim: &JobClaim, work: Work) -> Item {
             };
             let outcome = outcome_of(&reply.says);
             let milliseconds = began.elapsed().as_millis();
-            tracing::info!(channel, %contact, outcome, milliseconds, place = %asked.said_at, "asked a model");
+            tracing::info!(channel, %contact, outcome, milliseconds, tokens, place = %asked.said_at, "asked a model");
             Item::Replied {
                 key: asked.key,
                 reply,
+                tokens,
+            }
+        }
+        Work::Spent { key } => {
+            let why = "this customer's tokens for today are used up".to_owned();
+            tracing::info!(channel, %contact, "no model was asked: the customer may cost no more today");
+            Item::Replied {
+                key,
+                reply: Says::Problem { why }.into(),
+                tokens: 0,
             }
         }
         Work::Topic { note, text, topics } => {
             let runs = shared.numbers.get(channel).map(|number| number.config.runs());
-            let found = match (&shared.mind, runs) {
+            let Costed { came: found, tokens } = match (&shared.mind, runs) {
                 (Some(mind), Some(runs)) if !worn_out => {
                     let machine = shared.flows.machine(runs);
                     let declared = &machine.program().business.topics;
@@ -283,7 +301,10 @@ async fn result(shared: &Shared, claim: &JobClaim, work: Work) -> Item {
                     mind.topic(&text, &described).await
                 }
                 // The message is answered as one about nothing of that.
-                _ => Ok(None),
+                _ => Costed {
+                    came: Ok(None),
+                    tokens: 0,
+                },
             };
             match &found {
                 Ok(topic) => {
@@ -295,14 +316,21 @@ async fn result(shared: &Shared, claim: &JobClaim, work: Work) -> Item {
             Item::Topic {
                 note,
                 topic: found.unwrap_or_default(),
+                tokens,
             }
         }
         Work::Draft { id, drafting } => {
             let began = Instant::now();
             let place = drafting.asked.said_at.clone();
-            let drafted = if worn_out {
+            let Costed {
+                came: drafted,
+                tokens,
+            } = if worn_out {
                 let why = "Switchboard stopped several times meanwhile".to_owned();
-                Drafted::Failed { why }
+                Costed {
+                    came: Drafted::Failed { why },
+                    tokens: 0,
+                }
             } else {
                 drafts::draft(shared, claim, &id, *drafting).await
             };
@@ -312,8 +340,8 @@ async fn result(shared: &Shared, claim: &JobClaim, work: Work) -> Item {
                 Drafted::Failed { why } => why.as_str(),
             };
             let milliseconds = began.elapsed().as_millis();
-            tracing::info!(channel, %contact, outcome, milliseconds, %place, "drafted an answer for people");
-            Item::Drafted { id, drafted }
+            tracing::info!(channel, %contact, outcome, milliseconds, tokens, %place, "drafted an answer for people");
+            Item::Drafted { id, drafted, tokens }
         }
         Work::Listen { note, media } => {
             let hearing = match (&shared.ear, shared.numbers.get(channel)) {

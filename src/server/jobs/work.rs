@@ -18,6 +18,11 @@ pub enum Work {
     Call(Call),
     /// A model's reply for an `answer`.
     Reply(Box<Asked>),
+    /// The same for a customer who may cost no more today: nobody is asked.
+    Spent {
+        /// Comes back in [`crate::server::inbound::mailbox::Item::Replied`].
+        key: String,
+    },
     /// Which of these topics a message is about.
     Topic {
         /// Comes back in [`crate::server::inbound::mailbox::Item::Topic`].
@@ -43,7 +48,7 @@ impl Work {
     pub fn kind(&self) -> &'static str {
         match self {
             Work::Call(_) => "call",
-            Work::Reply(_) => "reply",
+            Work::Reply(_) | Work::Spent { .. } => "reply",
             Work::Topic { .. } => "topic",
             Work::Draft { .. } => "draft",
             Work::Listen { .. } => "listen",

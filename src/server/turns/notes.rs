@@ -109,8 +109,13 @@ fn stand_in(payload: &[u8]) -> Option<Item> {
         Item::Replied { key, .. } => Some(Item::Replied {
             key,
             reply: Says::Problem { why }.into(),
+            tokens: 0,
         }),
-        Item::Topic { note, .. } => Some(Item::Topic { note, topic: None }),
+        Item::Topic { note, .. } => Some(Item::Topic {
+            note,
+            topic: None,
+            tokens: 0,
+        }),
         Item::Heard { note, .. } => Some(Item::Heard {
             note,
             hearing: Hearing::Nothing { why },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{EventKind, Incoming, Memory, Position};
@@ -37,6 +37,9 @@ pub struct Session {
     /// What people might answer to what the customer wrote last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draft: Option<Box<Draft>>,
+    /// What models have cost for this customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Spent>,
     /// The machine was told that people have the chat because Autopilot is off for this number.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub autopilot_off: bool,
@@ -86,6 +89,30 @@ pub struct Draft {
     pub knowledge: Option<String>,
     /// When it came, or was asked for.
     pub at: Timestamp,
+}
+
+/// Tokens of one day, which begins with the first of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    pub since: Timestamp,
+    pub tokens: u64,
+    /// The team knows that they are used up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told: bool,
+}
+
+/// How long a customer's tokens are counted together.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+impl Spent {
+    /// When what comes is counted anew.
+    pub fn until(&self) -> Timestamp {
+        self.since.checked_add(DAY).unwrap_or(Timestamp::MAX)
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.since.duration_until(now) >= DAY
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -152,6 +179,7 @@ impl Default for Session {
             last_said: None,
             handed: None,
             draft: None,
+            spent: None,
             autopilot_off: false,
             assigned: false,
             window_closed: false,
@@ -173,6 +201,28 @@ impl Session {
     /// Whether the next thing the customer says has to wait.
     pub fn waits(&self) -> bool {
         self.listening.is_some() || self.sorting.is_some() || !self.calls.is_empty()
+    }
+
+    /// A model has cost so many tokens.
+    pub fn spend(&mut self, tokens: u64, now: Timestamp) {
+        if tokens == 0 {
+            return;
+        }
+        let fresh = Spent {
+            since: now,
+            tokens: 0,
+            told: false,
+        };
+        let spent = self.spent.take().filter(|spent| !spent.is_over(now));
+        let spent = self.spent.insert(spent.unwrap_or(fresh));
+        spent.tokens = spent.tokens.saturating_add(tokens);
+    }
+
+    /// What was spent today, if that is as much as may be.
+    pub fn spent_up(&mut self, budget: Option<u64>, now: Timestamp) -> Option<&mut Spent> {
+        let budget = budget?;
+        let today = self.spent.as_mut().filter(|spent| !spent.is_over(now));
+        today.filter(|spent| spent.tokens >= budget)
     }
 
     pub fn template_sent(&mut self, template: String, message_id: String) {

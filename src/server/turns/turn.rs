@@ -44,6 +44,8 @@ pub(in crate::server) struct Rules<'a> {
     pub sorts: bool,
     /// Somebody can draft answers for people, and may on this number.
     pub drafts: bool,
+    /// Tokens of models that one customer may cost a day.
+    pub tokens: Option<u64>,
     pub quiet: Duration,
     /// The business's, as an IANA name: times in notes are those of its people.
     pub timezone: &'a str,
@@ -264,13 +266,20 @@ impl Table<'_> {
                 }
                 self.advance(EventKind::Result { key, answer });
             }
-            Item::Replied { key, reply } => {
+            Item::Replied { key, reply, tokens } => {
+                self.out.session.spend(tokens, self.at);
                 self.out.session.calls.remove(&key);
                 self.advance(EventKind::Replied { key, reply });
             }
             Item::Heard { note, hearing } => self.heard(&note, hearing),
-            Item::Topic { note, topic } => self.sorted(&note, topic),
-            Item::Drafted { id, drafted } => self.drafted(id, drafted),
+            Item::Topic { note, topic, tokens } => {
+                self.out.session.spend(tokens, self.at);
+                self.sorted(&note, topic);
+            }
+            Item::Drafted { id, drafted, tokens } => {
+                self.out.session.spend(tokens, self.at);
+                self.drafted(id, drafted);
+            }
             Item::Taken { agent } => {
                 self.let_go();
                 self.advance(EventKind::Taken { agent });
@@ -451,7 +460,7 @@ impl Table<'_> {
             Log::TopicWanted { topics } => Some(topics.clone()),
             _ => None,
         });
-        let Some(topics) = wanted else {
+        let Some(topics) = wanted.filter(|_| self.may_cost()) else {
             return self.carry_out(turn);
         };
         let note = format!("{}/{TOPIC}{}", self.contact, self.seq);
@@ -474,9 +483,32 @@ impl Table<'_> {
         }
     }
 
+    /// Whether a model may be asked for this customer. If not, the team is told once a day.
+    fn may_cost(&mut self) -> bool {
+        let Some(spent) = self.out.session.spent_up(self.rules.tokens, self.at) else {
+            return true;
+        };
+        let until = spent.until();
+        if !std::mem::replace(&mut spent.told, true) {
+            let text = format!(
+                "This customer has used up the {} tokens of a day (tokens_per_customer); no model is asked for them until {}.",
+                self.rules.tokens.unwrap_or_default(),
+                self.in_words(until),
+            );
+            self.note(NoteKind::Fault, text);
+        }
+        false
+    }
+
+    /// A moment as the business's people write it.
+    fn in_words(&self, at: Timestamp) -> String {
+        let zone = TimeZone::get(self.rules.timezone).unwrap_or(TimeZone::UTC);
+        at.to_zoned(zone).strftime("%a %-d %b, %H:%M").to_string()
+    }
+
     /// People have the chat and want a draft. Nothing waits for it.
     fn draft(&mut self, drafting: Box<Drafting>) {
-        if !self.rules.drafts {
+        if !self.rules.drafts || !self.may_cost() {
             return;
         }
         let kind = format!("{}/{DRAFT}", self.contact);
@@ -589,7 +621,12 @@ impl Table<'_> {
             Effect::Ask(asked) => {
                 self.out.session.calls.insert(asked.key.clone());
                 let id = format!("{}/{REPLY}{}", self.contact, asked.key);
-                self.out.jobs.push(job(id, &Work::Reply(asked)));
+                let work = if self.may_cost() {
+                    Work::Reply(asked)
+                } else {
+                    Work::Spent { key: asked.key }
+                };
+                self.out.jobs.push(job(id, &work));
             }
             Effect::Draft(drafting) => self.draft(drafting),
             Effect::Notify { team, text, said_at } => {
@@ -660,8 +697,7 @@ impl Table<'_> {
             team => format!("The chat waits for {team}."),
         };
         if let Some(opens) = handed.opens {
-            let zone = TimeZone::get(self.rules.timezone).unwrap_or(TimeZone::UTC);
-            let opens = opens.to_zoned(zone).strftime("%a %-d %b, %H:%M");
+            let opens = self.in_words(opens);
             text.push_str(&format!(" The team is closed until {opens}."));
         }
         if handed.assist && self.rules.drafts {

@@ -162,6 +162,7 @@ async fn answer(shared: &Arc<Shared>, claim: &Claim) -> Result<(TurnCommit, Vec<
         listens: shared.ear.is_some(),
         sorts: shared.mind.is_some(),
         drafts: shared.mind.is_some() && number.config.assist,
+        tokens: shared.config.ai.as_ref().and_then(|ai| ai.tokens),
         quiet: number
             .config
             .burst_quiet

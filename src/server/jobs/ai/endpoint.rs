@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value as Json, json};
 use url::Url;
 
-use super::{Model, Prompt, Silent};
+use super::{Completion, Model, Prompt, Silent};
 use crate::channel::told;
 use crate::server::config::AiConfig;
 use crate::server::jobs::request;
@@ -45,7 +45,7 @@ impl Endpoint {
 
 #[async_trait]
 impl Model for Endpoint {
-    async fn complete(&self, prompt: &Prompt) -> Result<String, Silent> {
+    async fn complete(&self, prompt: &Prompt) -> Result<Completion, Silent> {
         let body = json!({
             "model": self.model,
             "messages": [
@@ -78,10 +78,13 @@ impl Model for Endpoint {
     }
 }
 
-fn written(raw: &[u8]) -> Option<String> {
+fn written(raw: &[u8]) -> Option<Completion> {
     let answer: Json = serde_json::from_slice(raw).ok()?;
     let content = answer.pointer("/choices/0/message/content")?;
-    content.as_str().map(str::to_owned)
+    Some(Completion {
+        text: content.as_str()?.to_owned(),
+        tokens: answer.pointer("/usage/total_tokens").and_then(Json::as_u64),
+    })
 }
 
 fn failure(error: reqwest::Error) -> Silent {

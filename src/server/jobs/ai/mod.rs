@@ -22,6 +22,8 @@ use crate::server::flows::Flows;
 pub(in crate::server) use draft::Proposed;
 pub(in crate::server) use prompt::Prompt;
 
+/// Where a model doesn't count.
+const BYTES_OF_A_TOKEN: usize = 4;
 /// So often a model may write a draft until it is within its fence.
 const TRIES: usize = 2;
 
@@ -29,7 +31,22 @@ const TRIES: usize = 2;
 #[async_trait]
 pub(in crate::server) trait Model: std::fmt::Debug + Send + Sync {
     /// Gives what was written, as it came.
-    async fn complete(&self, prompt: &Prompt) -> Result<String, Silent>;
+    async fn complete(&self, prompt: &Prompt) -> Result<Completion, Silent>;
+}
+
+/// What a model wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::server) struct Completion {
+    pub text: String,
+    /// Of the prompt and the reply together, if it says so.
+    pub tokens: Option<u64>,
+}
+
+/// What came of asking a model, and how many tokens that took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::server) struct Costed<T> {
+    pub came: T,
+    pub tokens: u64,
 }
 
 /// Why there is no reply, in words for the team.
@@ -55,17 +72,42 @@ impl Mind {
         Ok(Mind { model })
     }
 
+    /// What a model writes to this. A request that fails may cost as much as one that doesn't: its prompt is counted.
+    async fn complete(&self, prompt: &Prompt) -> Costed<Result<String, Silent>> {
+        let estimate = |bytes: usize| bytes.div_ceil(BYTES_OF_A_TOKEN) as u64;
+        let asked = prompt.rules.len() + prompt.data.len();
+        match self.model.complete(prompt).await {
+            Ok(Completion { text, tokens }) => Costed {
+                tokens: tokens.unwrap_or_else(|| estimate(asked + text.len())),
+                came: Ok(text),
+            },
+            Err(why) => Costed {
+                tokens: estimate(asked),
+                came: Err(why),
+            },
+        }
+    }
+
     /// A reply to what the machine asks. Every failure is a reply, too.
-    pub async fn reply(&self, flows: &Flows, runs: Runs, asked: &Asked) -> Reply {
+    pub async fn reply(&self, flows: &Flows, runs: Runs, asked: &Asked) -> Costed<Reply> {
         let texts = match flows.knowledge(runs, &asked.knowledge).await {
             Ok(texts) => texts,
-            Err(why) => return Says::Problem { why }.into(),
+            Err(why) => {
+                return Costed {
+                    came: Says::Problem { why }.into(),
+                    tokens: 0,
+                };
+            }
         };
         let chosen = knowledge::choose(&texts, &prompt::question_of(&asked.talk));
         let prompt = prompt::of(asked, &chosen);
-        let written = match self.model.complete(&prompt).await {
+        let Costed { came, tokens } = self.complete(&prompt).await;
+        let written = match came {
             Ok(written) => written,
-            Err(why) => return Says::Problem { why: why.to_string() }.into(),
+            Err(why) => {
+                let came = Says::Problem { why: why.to_string() }.into();
+                return Costed { came, tokens };
+            }
         };
         // What a reply may repeat.
         let known = &prompt.data;
@@ -78,20 +120,32 @@ impl Mind {
                 reply.says = Says::NotSure;
             }
         }
-        reply
+        Costed { came: reply, tokens }
     }
 
     /// What people might answer; `None`: the model has nothing useful, twice nothing that may be shown, or there is nothing
     /// to go by. `note` is what the flow wrote for them.
     ///
-    /// # Errors
-    /// If the knowledge or the model can't be asked, in words for the team.
+    /// The error is that the knowledge or the model can't be asked, in words for the team.
     pub async fn draft(
         &self,
         flows: &Flows,
         runs: Runs,
         mut asked: Asked,
         note: Option<&str>,
+    ) -> Costed<Result<Option<Proposed>, String>> {
+        let mut tokens = 0;
+        let came = self.proposed(flows, runs, &mut asked, note, &mut tokens).await;
+        Costed { came, tokens }
+    }
+
+    async fn proposed(
+        &self,
+        flows: &Flows,
+        runs: Runs,
+        asked: &mut Asked,
+        note: Option<&str>,
+        tokens: &mut u64,
     ) -> Result<Option<Proposed>, String> {
         let texts = flows.knowledge(runs, &asked.knowledge).await?;
         let chosen = knowledge::choose(&texts, &prompt::question_of(&asked.talk));
@@ -99,9 +153,12 @@ impl Mind {
             return Ok(None);
         }
         for _ in 0..TRIES {
-            let prompt = draft::prompt(&asked, &chosen, note);
-            let written = self.model.complete(&prompt).await;
-            let written = written.map_err(|why| format!("the model gave none: {why}"))?;
+            let prompt = draft::prompt(asked, &chosen, note);
+            let written = self.complete(&prompt).await;
+            *tokens += written.tokens;
+            let written = written
+                .came
+                .map_err(|why| format!("the model gave none: {why}"))?;
             // What can't be read is no draft.
             let Some(proposed) = draft::read(&written, &chosen) else {
                 return Ok(None);
@@ -116,12 +173,20 @@ impl Mind {
     }
 
     /// Which of these topics a text is about; `None`: none of them, or the model doesn't say.
-    pub async fn topic(&self, text: &str, topics: &[(String, String)]) -> Result<Option<String>, Silent> {
+    pub async fn topic(
+        &self,
+        text: &str,
+        topics: &[(String, String)],
+    ) -> Costed<Result<Option<String>, Silent>> {
         if topics.is_empty() {
-            return Ok(None);
+            return Costed {
+                came: Ok(None),
+                tokens: 0,
+            };
         }
-        let written = self.model.complete(&topics::prompt(text, topics)).await?;
-        Ok(topics::read(&written, topics))
+        let Costed { came, tokens } = self.complete(&topics::prompt(text, topics)).await;
+        let came = came.map(|written| topics::read(&written, topics));
+        Costed { came, tokens }
     }
 }
 
@@ -137,8 +202,9 @@ mod tests {
 
     #[async_trait]
     impl Model for Parrot {
-        async fn complete(&self, _: &Prompt) -> Result<String, Silent> {
-            self.0.lock().unwrap().pop().ok_or(Silent::TimedOut)
+        async fn complete(&self, _: &Prompt) -> Result<Completion, Silent> {
+            let text = self.0.lock().unwrap().pop().ok_or(Silent::TimedOut)?;
+            Ok(Completion { text, tokens: None })
         }
     }
 
@@ -156,7 +222,7 @@ mod tests {
     async fn a_topic_counts_only_if_it_is_one_of_those_named() {
         let known = mind(r#"{"topic":"returns"}"#);
         assert_eq!(
-            known.topic("money back", &topics()).await,
+            known.topic("money back", &topics()).await.came,
             Ok(Some("returns".to_owned()))
         );
         for nonsense in [
@@ -167,7 +233,7 @@ mod tests {
             "{",
         ] {
             assert_eq!(
-                mind(nonsense).topic("money back", &topics()).await,
+                mind(nonsense).topic("money back", &topics()).await.came,
                 Ok(None),
                 "{nonsense}"
             );
@@ -175,7 +241,10 @@ mod tests {
         let silent = Mind {
             model: Arc::new(Parrot(Mutex::new(Vec::new()))),
         };
-        assert_eq!(silent.topic("money back", &topics()).await, Err(Silent::TimedOut));
-        assert_eq!(silent.topic("money back", &[]).await, Ok(None), "nobody is asked");
+        let failed = silent.topic("money back", &topics()).await;
+        assert_eq!(failed.came, Err(Silent::TimedOut));
+        assert!(failed.tokens > 0, "what was asked may cost, whatever came back");
+        let nobody = silent.topic("money back", &[]).await;
+        assert_eq!((nobody.came, nobody.tokens), (Ok(None), 0), "nobody is asked");
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn invents_numbers(text: &str, known: &str) -> bool {
     let known = runs(known);
     runs(text)
         .iter()
-        .any(|run| run.len() >= MANY_DIGITS && !known.iter().any(|own| own.contains(run.as_str())))
+        .any(|run| run.chars().count() >= MANY_DIGITS && !known.iter().any(|own| own.contains(run.as_str())))
 }
 
 /// Runs of digits, without what people put between them.
@@ -70,13 +70,14 @@ fn runs(text: &str) -> Vec<String> {
     let mut runs = vec![String::new()];
     let mut gap = 0;
     for c in text.chars() {
-        if let Some(digit) = c.to_digit(10) {
+        // Of any script: people dial them all.
+        if c.is_numeric() {
             if gap > 2 && runs.last().is_some_and(|run| !run.is_empty()) {
                 runs.push(String::new());
             }
             gap = 0;
-            if let (Some(run), Some(digit)) = (runs.last_mut(), char::from_digit(digit, 10)) {
-                run.push(digit);
+            if let Some(run) = runs.last_mut() {
+                run.push(c);
             }
         } else if matches!(c, ' ' | '-' | '.' | '(' | ')' | '/' | '\u{a0}') {
             gap += 1;
@@ -143,5 +144,6 @@ mod tests {
         assert!(!invents_numbers("Within 30 days, 9:00 to 18:00.", known));
         assert!(invents_numbers("Call 0800-123 456.", known));
         assert!(invents_numbers("Pay to 9999 8888 7777", known));
+        assert!(invents_numbers("٠٨٠٠١٢٣٤٥٦", known));
     }
 }

@@ -169,6 +169,7 @@ fn played(claim: &Claim, session: Session, autopilot: bool) -> (Outcome, Vec<Eve
         listens: true,
         sorts: false,
         drafts: true,
+        tokens: Some(1_000),
         quiet: Duration::ZERO,
         timezone: "Europe/Lisbon",
     };

@@ -76,6 +76,7 @@ fn plays(session: Session, first: Seq, items: Vec<Item>, drafts: bool) -> Outcom
         listens: true,
         sorts: false,
         drafts,
+        tokens: Some(1_000),
         quiet: Duration::ZERO,
         timezone: "Europe/Lisbon",
     };
@@ -97,6 +98,7 @@ fn handed_over() -> Session {
         listens: true,
         sorts: false,
         drafts: true,
+        tokens: Some(1_000),
         quiet: Duration::ZERO,
         timezone: "Europe/Lisbon",
     };
@@ -120,6 +122,7 @@ fn came(id: &str, text: &str) -> Item {
             text: text.into(),
             knowledge: Some("faq".into()),
         },
+        tokens: 0,
     }
 }
 
@@ -238,6 +241,7 @@ fn that_drafts_fail_is_noted_once_for_each_handoff_and_silence_never() {
         drafted: Drafted::Failed {
             why: "the model gave none: it did not answer in time".into(),
         },
+        tokens: 0,
     };
     let mut session = handed_over();
     let mut notes = Vec::new();
@@ -256,6 +260,7 @@ fn that_drafts_fail_is_noted_once_for_each_handoff_and_silence_never() {
     let nothing = Item::Drafted {
         id: "8".into(),
         drafted: Drafted::Nothing,
+        tokens: 0,
     };
     let silent = plays(session, 9, vec![nothing], true);
     assert!(silent.history.is_empty() && silent.session.draft.is_none());
@@ -265,4 +270,33 @@ fn that_drafts_fail_is_noted_once_for_each_handoff_and_silence_never() {
 fn where_nobody_can_draft_nothing_is_asked_and_nothing_is_promised() {
     let outcome = plays(handed_over(), 2, vec![text("Is it ready?")], false);
     assert!(outcome.jobs.is_empty() && outcome.session.draft.is_none() && outcome.history.is_empty());
+}
+
+#[test]
+fn whoever_has_cost_a_days_tokens_gets_no_drafts_until_the_next_and_the_team_one_note() {
+    let costly = |tokens: u64| Item::Drafted {
+        id: "2".into(),
+        drafted: Drafted::Nothing,
+        tokens,
+    };
+    let asked = plays(handed_over(), 2, vec![text("Hello?")], true);
+    let most = plays(asked.session.clone(), 3, vec![costly(999), text("Hello?")], true);
+    assert_eq!(most.jobs.len(), 1, "one token is left");
+    let all = plays(
+        most.session,
+        5,
+        vec![costly(1), text("Hello?"), text("Hello?")],
+        true,
+    );
+    assert!(all.jobs.is_empty() && all.session.draft.is_none());
+    let notes = |outcome: &Outcome| {
+        let is_note = |line: &&Line| matches!(line, Line::Note { kind: NoteKind::Fault, text, .. } if text.contains("1000 tokens"));
+        outcome.history.iter().filter(is_note).count()
+    };
+    assert_eq!(notes(&all), 1, "{:?}", all.history);
+    let mut tomorrow = all.session;
+    let spent = tomorrow.spent.as_mut().unwrap();
+    spent.since = Timestamp::UNIX_EPOCH;
+    let tomorrow = plays(tomorrow, 8, vec![text("Hello?")], true);
+    assert_eq!((tomorrow.jobs.len(), notes(&tomorrow)), (1, 0));
 }

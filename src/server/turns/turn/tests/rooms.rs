@@ -33,6 +33,7 @@ fn inboxed(owner: Owner, items: Vec<Item>, session: Session) -> (Outcome, Vec<Ev
         listens: true,
         sorts: false,
         drafts: true,
+        tokens: Some(1_000),
         quiet: Duration::ZERO,
         timezone: "Europe/Lisbon",
     };
