@@ -114,7 +114,7 @@ fn unreadable(text: &str) -> String {
              (ai uses service.action with a \"…\"), (ai remembers contact.field value), (ai is down), (ai drafts \"…\"), (Ana takes the chat), (Ana returns the chat)"
         );
     }
-    if let Some(word) = ["given", "time", "customer", "contact", "session"]
+    if let Some(word) = ["given", "time", "customer", "contact", "session", "flow"]
         .iter()
         .find(|word| text.starts_with(**word))
     {
@@ -123,6 +123,7 @@ fn unreadable(text: &str) -> String {
             "time" => "time 2026-03-02 10:00",
             "customer" => "customer Maria, phone \"+351910000001\", language en",
             "contact" => "contact first_name \"Maria\"",
+            "flow" => "flow order tracking   or   flow identify with order \"A-12345\", guest yes",
             _ => "session asks after 300 seconds, ends after 600 seconds",
         };
         return format!("this can't be read. It is written  {shape}");
@@ -156,15 +157,10 @@ fn read_line(story: &mut Story, number: u32, text: &str, pair: Pair<'_, Rule>) -
         }
         Rule::session => setup.session = Some(session(pair)?),
         Rule::flow => {
-            setup.flow = Some(
-                first(pair)?
-                    .as_str()
-                    .split('#')
-                    .next()
-                    .unwrap_or_default()
-                    .trim()
-                    .to_owned(),
-            )
+            let mut inner = pair.into_inner();
+            let words = inner.next().ok_or("no flow is named")?;
+            setup.flow = Some(words.as_str().trim().to_owned());
+            setup.values = inner.map(argument).collect::<Result<_, _>>()?;
         }
         Rule::given => {
             let given = given(number, pair)?;
@@ -747,6 +743,35 @@ check  contact.last_order is "A-12345"
         let lines: Vec<u32> = mistakes.iter().map(|mistake| mistake.line).collect();
         assert_eq!(lines, [1, 5, 6, 7, 8], "{mistakes:#?}");
         assert!(mistakes[1].message.contains("who is Pedro?"), "{}", mistakes[1]);
+    }
+
+    #[test]
+    fn a_flow_is_started_with_what_it_needs() {
+        let stories = parse(
+            "t.chat",
+            "chat \"x\"\n  flow ask who with love with order \"A-1\", guest yes, price 2.5 # as called\n",
+        );
+        // `with` ends the name of a flow, so the second is a mistake.
+        assert!(stories.is_err(), "{stories:?}");
+        let stories = parse(
+            "t.chat",
+            "chat \"x\"\n  flow ask who with order \"A-1\", guest yes, price 2.5 # as called\nchat \"y\"\n  flow ask who # alone\n",
+        )
+        .unwrap();
+        let setup = &stories[0].setup;
+        assert_eq!(setup.flow.as_deref(), Some("ask who"));
+        let values = ["\"A-1\"", "true", "2.5"].map(|json| serde_json::from_str(json).unwrap());
+        let names = ["order", "guest", "price"].map(str::to_owned);
+        assert_eq!(setup.values, names.into_iter().zip(values).collect::<Vec<_>>());
+        assert_eq!(stories[1].setup.flow.as_deref(), Some("ask who"));
+        let mistakes = parse("t.chat", "chat \"x\"\n  flow identify with order\n").unwrap_err();
+        assert!(
+            mistakes[0]
+                .message
+                .contains("flow identify with order \"A-12345\""),
+            "{}",
+            mistakes[0]
+        );
     }
 
     #[test]

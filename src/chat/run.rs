@@ -5,6 +5,7 @@ use super::check;
 use super::golden;
 use super::rehearsal::{Happened, Rehearsal, Said, Stuck, same, with_args};
 use super::story::{Act, Beat, BeatKind, Expected, Story, exactly};
+use super::written::with_values;
 use std::collections::BTreeMap;
 
 use crate::engine::{CLOSING_BEFORE, EventKind, Log, Machine, Noted, Reply, SessionSettings, WINDOW};
@@ -142,10 +143,18 @@ impl<'a> Player<'a> {
 
     pub(super) fn open(&mut self) -> Result<(), Different> {
         self.ai_ahead(None);
-        if let Some(flow) = &self.story.setup.flow {
-            self.rehearsal.apply(EventKind::Start {
-                flow: crate::flow::slug(flow),
-            })?;
+        let setup = &self.story.setup;
+        if let Some(words) = &setup.flow {
+            let flow = crate::flow::slug(words);
+            let values = setup.values.iter().cloned().collect();
+            let machine = self.rehearsal.machine();
+            machine
+                .takes_start(&flow, &values)
+                .map_err(|why| Different::Untrue {
+                    line: format!("{}: flow {words}{}", self.story.line, with_values(&setup.values)),
+                    why,
+                })?;
+            self.rehearsal.apply(EventKind::Start { flow, values })?;
         }
         Ok(())
     }

@@ -68,6 +68,8 @@ pub struct Setup {
     pub time: Option<civil::DateTime>,
     /// Starts in this flow instead of with a message.
     pub flow: Option<String>,
+    /// What that flow is given: `flow identify with order "A-12345"`.
+    pub values: Vec<(String, Json)>,
     pub session: Option<SessionRules>,
     /// Chooses wordings and ways of splits: another seed is another customer.
     pub seed: u64,

@@ -49,6 +49,9 @@ pub enum EventKind {
     Start {
         /// Slug.
         flow: String,
+        /// What it needs.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        values: BTreeMap<String, Json>,
     },
     /// A person took the chat.
     Taken {

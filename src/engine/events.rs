@@ -1,5 +1,9 @@
 //! From an event to a turn: who has the chat, which session it is, what is being waited for.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
 use super::choice_id::ChoiceId;
 use super::crossing::state_in;
 use super::event::{Event, EventKind, Incoming};
@@ -11,7 +15,6 @@ use super::silence::Clock;
 use super::triggers::Said;
 use super::turn::{Closing, Effect, Log, Turn};
 use crate::flow::program::{StateIx, StateKind};
-use crate::flow::value::Record;
 
 /// Frames and interruptions that a position may have; a position that was tampered with is cut to this.
 const FRAMES: usize = 32;
@@ -83,8 +86,8 @@ impl<'m> Run<'m> {
                 }
                 false
             }
-            EventKind::Start { flow } => {
-                self.start_flow(flow);
+            EventKind::Start { flow, values } => {
+                self.start_flow(flow, values);
                 true
             }
             EventKind::Taken { agent } | EventKind::PersonSaid { agent } => {
@@ -196,15 +199,15 @@ impl<'m> Run<'m> {
         }
     }
 
-    fn start_flow(&mut self, flow: &str) {
+    fn start_flow(&mut self, name: &str, values: &BTreeMap<String, Json>) {
         self.open_session();
-        match self.m.flow_named(flow) {
-            Some(flow) if self.p.mode == Mode::Autopilot => {
-                let first = self.begin(flow, Record::new());
+        match self.m.start_named(name, values) {
+            Ok((flow, needed)) if self.p.mode == Mode::Autopilot => {
+                let first = self.begin(flow, needed);
                 self.execute(first);
             }
-            Some(_) => self.stale("a flow was started while people have the chat"),
-            None => self.stale("a flow was started that this version doesn't have"),
+            Ok(_) => self.stale("a flow was started while people have the chat"),
+            Err(why) => self.stale(&why),
         }
     }
 

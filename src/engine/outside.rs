@@ -15,7 +15,8 @@ use super::run::Run;
 use super::silence::later;
 use super::turn::Log;
 use crate::flow::fold::fold;
-use crate::flow::program::Start;
+use crate::flow::program::{FlowIx, Start};
+use crate::flow::value::Record;
 
 /// How long customers can be written to freely after their last message, in seconds.
 pub const WINDOW: u64 = 24 * 3600;
@@ -44,11 +45,46 @@ impl Machine {
         self.brings(&self.program.starts[*start], values).map(|_| ())
     }
 
-    fn brings(
+    /// Whether a host may start this flow with these values; if not, what to do.
+    pub fn takes_start(&self, flow: &str, values: &BTreeMap<String, Json>) -> Result<(), String> {
+        self.start_named(flow, values).map(|_| ())
+    }
+
+    pub(super) fn start_named(
         &self,
-        start: &Start,
+        name: &str,
         values: &BTreeMap<String, Json>,
-    ) -> Result<crate::flow::value::Record, String> {
+    ) -> Result<(FlowIx, Record), String> {
+        let Some(flow) = self.flow_named(name) else {
+            let all: Vec<&str> = self
+                .program
+                .flows
+                .iter()
+                .map(|flow| flow.words.as_str())
+                .collect();
+            return Err(format!("there is no flow {name}; there are {}", all.join(", ")));
+        };
+        let needs = &self.program.flows[flow as usize].needs;
+        let needed = || {
+            needs
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        if let Some(extra) = values
+            .keys()
+            .find(|own| needs.iter().all(|(name, _)| name != *own))
+        {
+            return Err(match needs.is_empty() {
+                true => format!("the flow needs nothing, so it takes no {extra}"),
+                false => format!("the flow needs no {extra}; it needs {}", needed()),
+            });
+        }
+        Ok((flow, brought(needs, values)?))
+    }
+
+    fn brings(&self, start: &Start, values: &BTreeMap<String, Json>) -> Result<Record, String> {
         brought(&self.program.flows[start.flow as usize].needs, values)
     }
 }

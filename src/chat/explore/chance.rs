@@ -200,7 +200,7 @@ impl Chance {
 }
 
 /// A value for a field of which only the name is known.
-fn guessed(field: &str, nth: u64) -> Json {
+pub(in crate::chat) fn guessed(field: &str, nth: u64) -> Json {
     let has = |word: &str| field.contains(word);
     if has("time") {
         json!(format!("{:02}:30", 8 + nth % 12))

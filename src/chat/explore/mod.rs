@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-pub(in crate::chat) use chance::{reply, serve};
-pub(in crate::chat) use outside::asked_form;
+pub(in crate::chat) use chance::{guessed, reply, serve};
+pub(in crate::chat) use outside::{asked_form, misfit};
 pub(in crate::chat) use way_out::{is_out, way_out};
 pub(in crate::chat) use words::Words;
 pub(in crate::chat) use written::told;

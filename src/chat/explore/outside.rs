@@ -178,7 +178,7 @@ impl Chance {
 }
 
 /// What no field of this kind takes.
-fn misfit(kind: &Kind) -> Json {
+pub(in crate::chat) fn misfit(kind: &Kind) -> Json {
     match kind {
         Kind::Text
         | Kind::TextLike(_)

@@ -17,7 +17,7 @@ pub(in crate::chat) struct Words {
     /// They open or interrupt something.
     pub triggers: Vec<String>,
     /// Texts that flows compare values with, such as `"shipped"`.
-    compared: Vec<String>,
+    pub compared: Vec<String>,
     /// Fields that flows read of something: `x.time`.
     pub fields: Vec<String>,
     pub topics: Vec<String>,

@@ -58,6 +58,7 @@ pub(in crate::chat) fn told(rehearsal: &mut Rehearsal<'_>, turns: &[Turn]) -> St
                 Happened::Handed(handed) if !handed.team.is_empty() => {
                     out += &format!("(handed to {})\n", handed.team);
                 }
+                Happened::Told { team, text } => out += &format!("({team} is told {})\n", quoted(text)),
                 Happened::Closed(_) => out += "(the chat closes)\n",
                 _ => {}
             }

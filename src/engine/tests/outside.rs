@@ -110,6 +110,41 @@ fn an_event_that_no_flow_knows_or_that_brings_too_little_is_said_before_it_is_ta
     assert_eq!(why, "eta has the wrong type");
 }
 
+#[test]
+fn a_host_starts_a_flow_with_what_it_needs_or_is_told_what_that_is() {
+    let mut talk = shop();
+    let values = [
+        ("number".to_owned(), json!("A-1")),
+        ("eta".to_owned(), json!("2026-03-04")),
+    ];
+    talk.event(EventKind::Start {
+        flow: "shipped".to_owned(),
+        values: values.clone().into(),
+    });
+    assert_eq!(talk.turn.as_ref().unwrap().outbox.len(), 1);
+    let machine = &talk.machine;
+    let refused = |flow: &str, values: &[(String, serde_json::Value)]| {
+        machine
+            .takes_start(flow, &values.iter().cloned().collect())
+            .unwrap_err()
+    };
+    assert_eq!(refused("shipped", &values[..1]), "the flow needs eta");
+    assert!(refused("shiped", &values).starts_with("there is no flow shiped; there are "));
+    let further = [
+        values[0].clone(),
+        values[1].clone(),
+        ("colour".to_owned(), json!("red")),
+    ];
+    assert_eq!(
+        refused("shipped", &further),
+        "the flow needs no colour; it needs number, eta"
+    );
+    assert_eq!(
+        refused("tracking", &values[..1]),
+        "the flow needs nothing, so it takes no number"
+    );
+}
+
 const CLOSING: &str = r#"
 flow quote
 starts on "quote"

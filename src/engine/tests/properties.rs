@@ -340,6 +340,7 @@ impl Walk {
             Happening::Agent(_) => EventKind::Close,
             Happening::Starts(flow) => EventKind::Start {
                 flow: (*flow).to_owned(),
+                values: Default::default(),
             },
         };
         self.now += jiff::SignedDuration::from_secs(7);

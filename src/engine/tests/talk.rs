@@ -260,6 +260,7 @@ fn a_customer_who_has_asked_nothing_yet_is_invited() {
     let mut talk = advice();
     talk.event(EventKind::Start {
         flow: "advice".to_owned(),
+        values: Default::default(),
     });
     talk.sees(&["What would you like to know?"])
         .rests_at("advice/answer.reply");

@@ -3,20 +3,24 @@
 //!
 //! What they say is not what is right but what is: a person reads them once, and from then on they tell what changed.
 
+mod begin;
+mod starters;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::civil::{self, DateTime};
 use serde_json::json;
 
-use super::explore::{Chance, Move, Turn, Words, is_out, play, told, wanted};
+use super::explore::{Chance, Move, Turn, Words, asked_form, is_out, play, told, wanted};
 use super::promises::at;
 use super::rehearsal::{Improvise, Rehearsal};
 use super::story::{Act, GivenAnswer};
-use super::written::{can_tap, is_writable, quoted};
-use crate::engine::{EventKind, Exit, Log, Machine, Mode, SessionSettings};
-use crate::flow::program::{Flow, Program, StateKind, Trigger};
+use super::written::{ai_line, can_tap, given_line, is_writable, quoted};
+use crate::engine::{EventKind, Exit, Log, Machine, SessionSettings};
+use crate::flow::program::{Flow, Program, StateKind};
 use crate::flow::tree::Kind;
+use begin::Begin;
 
 /// Moves of one conversation.
 const LONGEST: usize = 14;
@@ -36,27 +40,68 @@ pub struct Generated {
     pub chats: usize,
 }
 
-/// One file for each flow that a customer can come to.
+/// One file for each flow.
 pub fn generate(machine: &Machine) -> Vec<Generated> {
+    let words = Arc::new(Words::of(machine.program()));
     let flows = machine.program().flows.iter();
-    flows
-        // What only other flows start needs what they give it.
-        .filter(|flow| !flow.called && flow.needs.is_empty())
-        .filter_map(|flow| {
-            let writer = Writer {
-                machine,
-                flow,
-                words: Arc::new(Words::of(machine.program())),
-            };
-            writer.file()
-        })
-        .collect()
+    flows.filter_map(|flow| file(machine, flow, &words)).collect()
 }
 
+fn file(machine: &Machine, flow: &Flow, words: &Arc<Words>) -> Option<Generated> {
+    let mut text = format!(
+        "# Written by `switchboard test --generate`: what the bot says today in the flow {}.\n",
+        flow.words
+    );
+    let mut seen = BTreeSet::new();
+    let mut openings = BTreeSet::new();
+    let mut taken = BTreeSet::new();
+    let mut count = 0;
+    for (nth, (title, begin)) in begin::beginnings(machine.program(), flow, words)
+        .into_iter()
+        .enumerate()
+    {
+        let writer = Writer {
+            machine,
+            flow,
+            words: words.clone(),
+            begin,
+        };
+        if !writer.begins() {
+            continue;
+        }
+        let mut chats = if nth == 0 { writer.starters() } else { Vec::new() };
+        chats.extend(writer.ways(&mut taken));
+        let opening = Chat {
+            title,
+            start: MORNING,
+            turns: Vec::new(),
+        };
+        // How it begins stands in every other conversation.
+        if openings.insert(writer.written(&opening).1) && chats.is_empty() {
+            chats.push(opening);
+        }
+        for chat in &chats {
+            let (heading, body) = writer.written(chat);
+            // Other values that change nothing need no conversation of their own.
+            if seen.insert((chat.start, body.clone())) {
+                text += &format!("\nchat {}\n{heading}{body}", quoted(&chat.title));
+                count += 1;
+            }
+        }
+    }
+    (count > 0).then(|| Generated {
+        flow: flow.name.clone(),
+        text,
+        chats: count,
+    })
+}
+
+/// Writes conversations of one flow that begin one way.
 struct Writer<'a> {
     machine: &'a Machine,
     flow: &'a Flow,
     words: Arc<Words>,
+    begin: Begin,
 }
 
 /// A conversation to be written down.
@@ -67,47 +112,40 @@ struct Chat {
 }
 
 impl<'a> Writer<'a> {
-    fn file(&self) -> Option<Generated> {
-        let mut chats = self.starters();
-        chats.extend(self.ways());
-        let mut text = format!(
-            "# Written by `switchboard test --generate`: what the bot says today in the flow {}.\n",
-            self.flow.words
-        );
-        let mut seen = BTreeSet::new();
-        let mut count = 0;
-        for chat in &chats {
-            let body = self.body(chat);
-            if seen.insert(body.clone()) {
-                text += &format!("\nchat {}\n{body}", quoted(&chat.title));
-                count += 1;
-            }
+    /// Who and when, and the conversation.
+    fn written(&self, chat: &Chat) -> (String, String) {
+        let mut heading = "  customer Maria\n".to_owned();
+        heading += &self.heading();
+        heading += &format!("  time {}\n", chat.start.strftime("%Y-%m-%d %H:%M"));
+        let turns = match &self.begin {
+            Begin::Given(_) => chat.turns.clone(),
+            Begin::By(what) => std::iter::once(turn(what.clone()))
+                .chain(chat.turns.iter().cloned())
+                .collect(),
+        };
+        let mut rehearsal = match &self.begin {
+            Begin::Given(_) => self.rehearsal(chat.start),
+            Begin::By(_) => self.nobody(chat.start),
+        };
+        for given in &rehearsal.improvised {
+            heading += &format!("  {}\n", given_line(given));
         }
-        (count > 0).then(|| Generated {
-            flow: self.flow.name.clone(),
-            text,
-            chats: count,
-        })
-    }
-
-    fn body(&self, chat: &Chat) -> String {
-        let mut rehearsal = self.rehearsal(chat.start);
-        let mut out = format!(
-            "  customer Maria\n  flow {}\n  time {}\n\n",
-            self.flow.words,
-            chat.start.strftime("%Y-%m-%d %H:%M")
-        );
+        let mut body = "\n".to_owned();
+        for says in &rehearsal.imagined {
+            body += &ai_line(says);
+            body.push('\n');
+        }
         for said in rehearsal.said.drain(..) {
             said.shown.lines().iter().for_each(|line| {
-                out += line;
-                out.push('\n');
+                body += line;
+                body.push('\n');
             });
         }
-        out + &told(&mut rehearsal, &chat.turns)
+        (heading, body + &told(&mut rehearsal, &turns))
     }
 
-    /// The flow has begun.
-    fn rehearsal(&self, start: DateTime) -> Rehearsal<'a> {
+    /// A conversation before anything.
+    fn nobody(&self, start: DateTime) -> Rehearsal<'a> {
         let settings = SessionSettings {
             silence_rules: false,
             ..SessionSettings::default()
@@ -120,11 +158,38 @@ impl<'a> Writer<'a> {
             next: None,
             healthy: true,
         });
-        // An endless circle of calls is what `explore` finds.
-        let _ = rehearsal.apply(EventKind::Start {
-            flow: self.flow.name.clone(),
-        });
         rehearsal
+    }
+
+    /// The flow has begun.
+    fn rehearsal(&self, start: DateTime) -> Rehearsal<'a> {
+        let mut rehearsal = self.nobody(start);
+        // An endless circle of calls is what `explore` finds.
+        match &self.begin {
+            Begin::Given(values) => {
+                let _ = rehearsal.apply(EventKind::Start {
+                    flow: self.flow.name.clone(),
+                    values: values.iter().cloned().collect(),
+                });
+            }
+            Begin::By(what) => {
+                let _ = play(&mut rehearsal, &turn(what.clone()));
+            }
+        }
+        rehearsal
+    }
+
+    /// Whether it is this flow that begins: a condition may be in the way, or another flow before it.
+    fn begins(&self) -> bool {
+        let started = self
+            .rehearsal(MORNING)
+            .log
+            .into_iter()
+            .find_map(|entry| match entry {
+                Log::Started { flow } => Some(flow),
+                _ => None,
+            });
+        started.as_ref() == Some(&self.flow.name)
     }
 
     fn after(&self, turns: &[Turn], start: DateTime) -> Rehearsal<'a> {
@@ -138,8 +203,7 @@ impl<'a> Writer<'a> {
     // ───────── every way ─────────
 
     /// A conversation for each exit of each question and call of the flow.
-    fn ways(&self) -> Vec<Chat> {
-        let mut taken: BTreeSet<(String, Exit)> = BTreeSet::new();
+    fn ways(&self, taken: &mut BTreeSet<(String, Exit)>) -> Vec<Chat> {
         let mut found: Vec<Chat> = Vec::new();
         let mut queue = VecDeque::from([Vec::<Turn>::new()]);
         while let Some(path) = queue.pop_front() {
@@ -193,6 +257,9 @@ impl<'a> Writer<'a> {
         let mut moves: Vec<(String, Vec<Turn>)> = Vec::new();
         for label in here.options().into_iter().filter(|label| can_tap(label)) {
             moves.push((format!("[{label}]"), vec![says(Act::Taps(label))]));
+        }
+        for (title, act) in asked_form(here).map(begin::filled).unwrap_or_default() {
+            moves.push((title, vec![says(act)]));
         }
         let mut chance = Chance(5);
         for kind in wanted(here) {
@@ -266,187 +333,6 @@ impl<'a> Writer<'a> {
     fn program(&self) -> &'a Program {
         self.machine.program()
     }
-
-    // ───────── the twelve ─────────
-
-    /// Those of the twelve that the flow can have.
-    fn starters(&self) -> Vec<Chat> {
-        let mut chats = Vec::new();
-        let mut add = |title: &str, start: DateTime, turns: Vec<Turn>| {
-            if !turns.is_empty() {
-                chats.push(Chat {
-                    title: title.to_owned(),
-                    start,
-                    turns,
-                });
-            }
-        };
-        let start = self.rehearsal(MORNING);
-        let asked = matches!(start.log.last(), Some(Log::Asked { .. }));
-        let happy = self.happy(None);
-        add("Happy path", MORNING, happy.clone());
-        if asked {
-            let first = happy.first().cloned();
-            add("A wrong answer", MORNING, vec![nonsense()]);
-            let often: Vec<Turn> = self.until_left();
-            add("Wrong too often", MORNING, often);
-            add("Silence", MORNING, self.quiet());
-            if let Some(word) = self.digression() {
-                add("A digression, and back", MORNING, vec![types(&word)]);
-            }
-            add(
-                "A correction",
-                MORNING,
-                std::iter::once(nonsense()).chain(first.clone()).collect(),
-            );
-            add("Cancelled", MORNING, vec![types("stop")]);
-            if let Some(old) = self.old_button(first.as_ref()) {
-                add("An old button", MORNING, old);
-            }
-            if wanted(&start).contains(&Kind::Text) {
-                let burst = "It is broken.\nAnd it came late.".to_owned();
-                add("Several messages as one", MORNING, vec![says(Act::Types(burst))]);
-            }
-        }
-        if let Some(word) = self.person(&start) {
-            add("A person is asked for", MORNING, vec![types(&word)]);
-            if self
-                .program()
-                .business
-                .teams
-                .iter()
-                .any(|team| !team.hours.is_empty())
-            {
-                add("Outside the hours", NIGHT, vec![types(&word)]);
-            }
-        }
-        let down = self.happy(Some(GivenAnswer::IsDown));
-        if down != happy {
-            add("The service is down", MORNING, down);
-        }
-        chats
-    }
-
-    /// First options and fitting answers until the end. With an answer given, the first call gets it and the rest goes on.
-    fn happy(&self, mut answer: Option<GivenAnswer>) -> Vec<Turn> {
-        let mut turns = Vec::new();
-        let mut seen = BTreeSet::new();
-        let mut here = self.rehearsal(MORNING);
-        let mut chance = Chance(5);
-        while turns.len() < LONGEST && !is_out(&here) && seen.insert(at(&here.position)) {
-            let act = match wanted(&here).first() {
-                Some(kind) => Some(self.answer(kind, &mut chance)),
-                None => here
-                    .options()
-                    .into_iter()
-                    .find(|label| can_tap(label))
-                    .map(Act::Taps),
-            };
-            let Some(act) = act else {
-                break;
-            };
-            let mut next = says(act);
-            let mut ahead = here.clone();
-            let _ = play(&mut ahead, &next);
-            if !ahead.improvised.is_empty()
-                && let Some(answer) = answer.take()
-            {
-                next.next = Some(answer);
-                turns.push(next);
-                return turns;
-            }
-            here = ahead;
-            turns.push(next);
-        }
-        turns
-    }
-
-    /// Nonsense until the question is given up.
-    fn until_left(&self) -> Vec<Turn> {
-        let mut turns = Vec::new();
-        while turns.len() < 6 {
-            turns.push(nonsense());
-            let there = self.after(&turns, MORNING);
-            let used_up = |entry: &Log| {
-                matches!(
-                    entry,
-                    Log::Left {
-                        exit: Exit::OtherwiseUsedUp,
-                        ..
-                    }
-                )
-            };
-            if there.log.iter().any(used_up) {
-                return turns;
-            }
-        }
-        Vec::new()
-    }
-
-    fn quiet(&self) -> Vec<Turn> {
-        let moves = self.moves(&self.rehearsal(MORNING));
-        moves
-            .into_iter()
-            .rfind(|(title, _)| title.starts_with("silence"))
-            .map(|(_, turns)| turns)
-            .unwrap_or_default()
-    }
-
-    fn trigger_words(&self) -> impl Iterator<Item = String> {
-        let ons = self.program().ons.iter().flat_map(|on| &on.triggers);
-        ons.filter_map(|trigger| match trigger {
-            Trigger::Words(words) if is_writable(words) => Some(words.clone()),
-            _ => None,
-        })
-    }
-
-    /// A word that interrupts the first question and comes back to it.
-    fn digression(&self) -> Option<String> {
-        let before = at(&self.rehearsal(MORNING).position);
-        self.trigger_words().find(|word| {
-            let there = self.after(&[types(word)], MORNING);
-            let interrupted = there.log.iter().any(|entry| {
-                matches!(
-                    entry,
-                    Log::Left {
-                        exit: Exit::Interrupted(_),
-                        ..
-                    }
-                )
-            });
-            interrupted && at(&there.position) == before
-        })
-    }
-
-    /// A word that brings a person.
-    fn person(&self, start: &Rehearsal<'_>) -> Option<String> {
-        self.trigger_words().find(|word| {
-            let mut there = start.clone();
-            let _ = play(&mut there, &types(word));
-            there.position.mode == Mode::Human
-        })
-    }
-
-    /// The first option, and then another one of the same message.
-    fn old_button(&self, first: Option<&Turn>) -> Option<Vec<Turn>> {
-        let start = self.rehearsal(MORNING);
-        let options = start.options();
-        let Some(Turn {
-            what: Move::Customer {
-                act: Act::Taps(first),
-                ..
-            },
-            ..
-        }) = first
-        else {
-            return None;
-        };
-        let other = options
-            .into_iter()
-            .find(|label| label != first && can_tap(label))?;
-        let turns = vec![says(Act::Taps(first.clone())), says(Act::Taps(other))];
-        (!is_out(&self.after(&turns[..1], MORNING))).then_some(turns)
-    }
 }
 
 fn turn(what: Move) -> Turn {
@@ -481,3 +367,6 @@ fn named(act: &Act) -> String {
         Act::Form(_) => "a form".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;
