@@ -475,19 +475,27 @@ fn coverage_is_a_table_a_warning_of_steps_that_no_test_enters_a_file_and_the_col
     let drawn = story.run(["graph", "--coverage"]).code(0).stdout_text();
     for (class, node) in [("whole", "n3"), ("part", "n2"), ("never", "n4")] {
         assert!(
-            drawn.contains(&format!("class {node} {class}\n")),
+            drawn.contains(&format!("class {node},legend_{class} {class}\n")),
             "{class}: {drawn}"
         );
     }
+    // Arrows, too: nobody asked for the parking.
+    assert!(
+        drawn.contains("stroke:#b71c1c,color:#b71c1c,stroke-dasharray"),
+        "{drawn}"
+    );
     assert!(drawn.contains("1/5"), "{drawn}");
     story
         .run(["graph", "--coverage", "--format", "dot"])
         .code(0)
-        .stdout_has("fillcolor=\"#f8cccc\"");
+        .stdout_has("fillcolor=\"#f8cccc\"")
+        .stdout_has("[label=\"Opening hours\", color=\"#2e7d32\"")
+        .stdout_has("[label=\"Parking\", style=dashed, color=\"#b71c1c\"");
     story
         .run(["graph", "--coverage", "--format", "json"])
         .code(0)
-        .stdout_has("\"taken\": 1");
+        .stdout_has("\"taken\": 1")
+        .stdout_has("\"taken\": false");
     let plain = story.run(["graph"]).code(0).stdout_text();
     assert!(!plain.contains("classDef"));
 }

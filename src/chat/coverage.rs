@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use crate::engine::{Exit, Log, MORE};
 use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::graph::Covered;
-use crate::flow::program::{Program, StateKind};
+use crate::flow::program::{Pc, Program, StateKind};
 use crate::flow::slug;
 use crate::flow::source::{SourceLine, Sources};
 
@@ -22,6 +22,7 @@ pub struct Coverage {
     /// Every step, `flow/step`, with its words and where it stands.
     steps: Vec<(String, String, SourceLine)>,
     entered: BTreeSet<String>,
+    went: BTreeSet<Pc>,
 }
 
 /// A state with its exits and their names for people.
@@ -58,7 +59,18 @@ impl Coverage {
             taken: BTreeMap::new(),
             steps,
             entered: BTreeSet::new(),
+            went: BTreeSet::new(),
         }
+    }
+
+    /// Ways out of steps that were taken; only pictures need them.
+    pub fn add_ways(&mut self, went: &BTreeSet<Pc>) {
+        self.went.extend(went);
+    }
+
+    /// Ways out of steps that were taken, for [`crate::flow::graph::Graph::cover`].
+    pub fn ways(&self) -> &BTreeSet<Pc> {
+        &self.went
     }
 
     pub fn add(&mut self, log: &[Log]) {

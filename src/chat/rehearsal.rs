@@ -3,7 +3,7 @@
 //! The same events go in as in production and the same effects come out. The clock stands still until it is moved;
 //! timers that fall due on the way fire in order; service calls are answered by declared mocks at once.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use crate::engine::{
     Answer, Asked, Call, Closing, Effect, Event, EventKind, Fault, File, HandedOver, Heard, Incoming, Log,
     Machine, Memory, Noted, Outgoing, Position, Reply, Says, SessionSettings, TimerChange,
 };
+use crate::flow::program::Pc;
 use crate::flow::source::SourceLine;
 use crate::flow::value::Value;
 use crate::message::{MediaKind, OutboundBody, Place};
@@ -64,6 +65,8 @@ pub struct Rehearsal<'a> {
     /// Everything that happened, in order.
     pub happened: Vec<Happened>,
     pub log: Vec<Log>,
+    /// Ways of the first version's program that were taken: [`crate::engine::Turn::went`].
+    pub went: BTreeSet<Pc>,
     /// What can be tapped, newest message last: label and id.
     screen: Vec<Vec<(String, String)>>,
 }
@@ -176,6 +179,7 @@ impl<'a> Rehearsal<'a> {
             last: Vec::new(),
             happened: Vec::new(),
             log: Vec::new(),
+            went: BTreeSet::new(),
             screen: Vec::new(),
         }
     }
@@ -212,6 +216,7 @@ impl<'a> Rehearsal<'a> {
             last: Vec::new(),
             happened: Vec::new(),
             log: Vec::new(),
+            went: BTreeSet::new(),
             screen: self.screen.last().cloned().into_iter().collect(),
         }
     }
@@ -481,6 +486,9 @@ impl<'a> Rehearsal<'a> {
                     _ => None,
                 }));
             self.log.extend(turn.log);
+            if self.former.is_empty() {
+                self.went.extend(turn.went);
+            }
             for effect in turn.effects {
                 match effect {
                     Effect::Call(call) => {

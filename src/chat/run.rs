@@ -6,9 +6,10 @@ use super::golden;
 use super::rehearsal::{Happened, Rehearsal, Said, Stuck, same, with_args};
 use super::story::{Act, Beat, BeatKind, Expected, Story, exactly};
 use super::written::with_values;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::{CLOSING_BEFORE, EventKind, Log, Machine, Noted, Reply, SessionSettings, WINDOW};
+use crate::flow::program::Pc;
 use crate::flow::value::Value;
 use jiff::civil;
 
@@ -21,6 +22,8 @@ pub struct Played {
     pub passed: usize,
     pub failure: Option<Failure>,
     pub log: Vec<Log>,
+    /// [`Rehearsal::went`].
+    pub went: BTreeSet<Pc>,
     /// Where the conversation stood at the end, in words.
     pub stands: String,
     /// Values known at the end, for the report: name and value as JSON.
@@ -92,6 +95,7 @@ pub fn play(machine: &Machine, story: &Story) -> Played {
         stands: check::stands(&player.rehearsal),
         values: check::values(&player.rehearsal),
         wanted: player.wanted,
+        went: player.rehearsal.went,
         log: player.rehearsal.log,
     }
 }

@@ -19,7 +19,8 @@ pub(super) struct Args {
     flows: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = Format::Mermaid)]
     format: Format,
-    /// Colour the steps by what the .chat conversations beside the flows take: green all, yellow some, red never entered
+    /// Colour what the .chat conversations beside the flows take: steps green (every exit), yellow (some) or red (never
+    /// entered), arrows green or, if none of them goes that way, dashed and red
     #[arg(long)]
     coverage: bool,
 }
@@ -52,7 +53,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let mut graph = Graph::of(&program, only.as_deref());
     if args.coverage {
         let coverage = test::coverage_of(&Machine::load(program), &folder)?;
-        graph.cover(&coverage.by_step());
+        graph.cover(&coverage.by_step(), coverage.ways());
     }
     let drawn = match args.format {
         Format::Mermaid => graph.mermaid(),

@@ -236,9 +236,11 @@ pub(super) fn coverage_of(machine: &Machine, folder: &PathBuf) -> Result<Coverag
         match parse::parse(&name, &files::read(&file)?) {
             Ok(mut stories) => {
                 published::load(&mut stories, &file)?;
-                stories
-                    .iter()
-                    .for_each(|story| coverage.add(&run::play(machine, story).log));
+                for story in &stories {
+                    let played = run::play(machine, story);
+                    coverage.add(&played.log);
+                    coverage.add_ways(&played.went);
+                }
             }
             Err(mistakes) => mistakes.iter().for_each(|mistake| eprintln!("error: {mistake}")),
         }

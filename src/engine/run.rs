@@ -49,6 +49,7 @@ pub(super) struct Run<'m> {
     pub effects: Vec<Effect>,
     pub writes: Vec<MemoryWrite>,
     pub log: Vec<Log>,
+    pub went: Vec<Pc>,
     /// What an `on` or a `no reply` interrupts, until it is known whether it comes back to it.
     pub pending: Option<Pending>,
     /// The question that was answered in this turn.
@@ -129,6 +130,7 @@ impl<'m> Run<'m> {
             effects: Vec::new(),
             writes: Vec::new(),
             log: Vec::new(),
+            went: Vec::new(),
             pending: None,
             left: None,
             chosen: false,
@@ -155,6 +157,7 @@ impl<'m> Run<'m> {
             timers,
             memory: self.writes,
             log: self.log,
+            went: self.went,
         }
     }
 
@@ -181,8 +184,17 @@ impl<'m> Run<'m> {
 
     fn go(&mut self, mut next: Next) {
         while let Next::At(pc) = next {
+            let m = self.m;
             next = match self.step(pc) {
-                Ok(next) => next,
+                Ok(next) => {
+                    let op = m.program.code.get(pc as usize).map(|instruction| &instruction.op);
+                    // Outside the team's hours a handoff is none, and goes on at its `when closed`.
+                    let stays = matches!((op, &next), (Some(Op::Handoff(_)), Next::At(_)));
+                    if op.is_some_and(is_a_way) && !stays && std::ptr::eq(m, self.live) {
+                        self.went.push(pc);
+                    }
+                    next
+                }
                 Err(failed) => self.mend(failed),
             };
         }
@@ -417,6 +429,29 @@ impl<'m> Run<'m> {
             (None, Some(title)) => title,
             (None, None) => "",
         }
+    }
+}
+
+/// What a picture of the program has an arrow for.
+fn is_a_way(op: &Op) -> bool {
+    match op {
+        Op::Jump(jump) => !matches!(jump, Jump::To(_)),
+        Op::Call(_) | Op::Return { .. } | Op::Handoff(_) | Op::Close { .. } | Op::Plan(_) | Op::Resume => {
+            true
+        }
+        Op::Send(_)
+        | Op::Set { .. }
+        | Op::Mem { .. }
+        | Op::JumpIf { .. }
+        | Op::Ask(_)
+        | Op::Effect(_)
+        | Op::Answer(_)
+        | Op::Emit(_)
+        | Op::ForEach { .. }
+        | Op::Cancel { .. }
+        | Op::Split { .. }
+        | Op::Pause { .. }
+        | Op::Wait => false,
     }
 }
 

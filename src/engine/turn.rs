@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::position::Position;
+use crate::flow::program::Pc;
 use crate::flow::source::SourceLine;
 use crate::flow::tree::{Kind, Method};
 use crate::flow::value::Value;
@@ -20,6 +21,8 @@ pub struct Turn {
     pub memory: Vec<MemoryWrite>,
     /// What was matched and taken, for coverage, tests and the log; holds no message text.
     pub log: Vec<Log>,
+    /// Instructions of the live program that led out of their step: the arrows of its picture.
+    pub went: Vec<Pc>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! Graphviz.
 
-use super::{Covered, Graph, Node, NodeKind, Shade};
+use super::{Covered, Graph, Node, NodeKind, SHADES, Shade, WAYS};
 
 pub(super) fn write(graph: &Graph) -> String {
     let mut out = String::from("digraph flows {\n  node [shape=box, style=rounded];\n");
@@ -21,16 +21,54 @@ pub(super) fn write(graph: &Graph) -> String {
         out += "  }\n";
     }
     for edge in &graph.edges {
-        let style = if edge.call { ", style=dashed" } else { "" };
         out += &format!(
-            "  {} -> {} [label={}{style}];\n",
+            "  {} -> {} [label={}{}];\n",
             quoted(&edge.from),
             quoted(&edge.to),
-            quoted(&edge.label)
+            quoted(&edge.label),
+            line(edge.call, edge.taken)
         );
+    }
+    if graph.is_covered() {
+        out += &legend();
     }
     out += "}\n";
     out
+}
+
+/// Calls are dashed in every picture, what no test takes in those of coverage, which tell them apart by the colour.
+fn line(call: bool, taken: Option<bool>) -> String {
+    let dashed = if call || taken == Some(false) {
+        ", style=dashed"
+    } else {
+        ""
+    };
+    let colour = taken.map_or_else(String::new, |taken| {
+        let (_, colour) = Shade::of_way(taken).colours();
+        format!(", color=\"{colour}\", fontcolor=\"{colour}\"")
+    });
+    format!("{dashed}{colour}")
+}
+
+fn legend() -> String {
+    let mut out = String::from("  subgraph cluster_legend {\n    label=\"What conversation tests take\";\n");
+    for (shade, name, words) in SHADES {
+        out += &format!(
+            "    \"(legend {name})\" [label={}{}];\n",
+            quoted(words),
+            filled(shade)
+        );
+    }
+    for ((taken, words), pair) in WAYS.iter().zip(SHADES.windows(2)) {
+        out += &format!(
+            "    \"(legend {})\" -> \"(legend {})\" [label={}{}];\n",
+            pair[0].1,
+            pair[1].1,
+            quoted(words),
+            line(false, Some(*taken))
+        );
+    }
+    out + "  }\n"
 }
 
 fn shape(kind: NodeKind) -> &'static str {
@@ -41,13 +79,13 @@ fn shape(kind: NodeKind) -> &'static str {
     }
 }
 
-fn fill(covered: Option<Covered>) -> &'static str {
-    match covered.map(Covered::shade) {
-        None => "",
-        Some(Shade::Whole) => ", style=\"rounded,filled\", fillcolor=\"#cdeccd\"",
-        Some(Shade::Part) => ", style=\"rounded,filled\", fillcolor=\"#fff1c1\"",
-        Some(Shade::Never) => ", style=\"rounded,filled\", fillcolor=\"#f8cccc\"",
-    }
+fn fill(covered: Option<Covered>) -> String {
+    covered.map_or_else(String::new, |covered| filled(covered.shade()))
+}
+
+fn filled(shade: Shade) -> String {
+    let (fill, _) = shade.colours();
+    format!(", style=\"rounded,filled\", fillcolor=\"{fill}\"")
 }
 
 fn label(node: &Node) -> String {

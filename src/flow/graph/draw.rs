@@ -173,6 +173,7 @@ impl Drawing<'_> {
                     to,
                     label: label.join(" · "),
                     call: true,
+                    taken: None,
                     at: pc,
                 });
                 return;
@@ -212,6 +213,7 @@ impl Drawing<'_> {
             to,
             label: trail.join(" · "),
             call,
+            taken: None,
             at: pc,
         });
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use super::{Graph, Node, NodeKind, Shade};
+use super::{Graph, Node, NodeKind, SHADES, Shade, WAYS};
 
 pub(super) fn write(graph: &Graph) -> String {
     let mut out = String::from("flowchart TD\n");
@@ -17,6 +17,8 @@ pub(super) fn write(graph: &Graph) -> String {
         }
         out += "  end\n";
     }
+    // Lines have no names: they are styled by their place among those written.
+    let mut lines: Vec<Option<bool>> = Vec::new();
     for edge in &graph.edges {
         let (Some(from), Some(to)) = (ids.get(edge.from.as_str()), ids.get(edge.to.as_str())) else {
             continue;
@@ -27,21 +29,41 @@ pub(super) fn write(graph: &Graph) -> String {
             label => format!("|\"{}\"|", escaped(label)),
         };
         out += &format!("  {from} {arrow}{label} {to}\n");
+        lines.push(edge.taken);
     }
-    for (shade, class) in [
-        (Shade::Whole, "whole fill:#cdeccd,stroke:#2e7d32,color:#1b1b1b"),
-        (Shade::Part, "part fill:#fff1c1,stroke:#b58900,color:#1b1b1b"),
-        (Shade::Never, "never fill:#f8cccc,stroke:#b71c1c,color:#1b1b1b"),
-    ] {
+    if !graph.is_covered() {
+        return out;
+    }
+    out += "  subgraph legend[\"What conversation tests take\"]\n";
+    for (_, name, words) in SHADES {
+        out += &format!("    legend_{name}[\"{}\"]\n", escaped(words));
+    }
+    for ((taken, words), pair) in WAYS.iter().zip(SHADES.windows(2)) {
+        out += &format!("    legend_{} -->|\"{words}\"| legend_{}\n", pair[0].1, pair[1].1);
+        lines.push(Some(*taken));
+    }
+    out += "  end\n";
+    for (shade, class, _) in SHADES {
         let nodes = graph.groups.iter().flat_map(|group| &group.nodes);
-        let shaded: Vec<&str> = nodes
+        let mut shaded: Vec<&str> = nodes
             .filter(|node| node.covered.is_some_and(|covered| covered.shade() == shade))
             .filter_map(|node| Some(ids.get(node.name.as_str())?.as_str()))
             .collect();
-        if !shaded.is_empty() {
-            let name = class.split(' ').next().unwrap_or_default();
-            out += &format!("  classDef {class}\n  class {} {name}\n", shaded.join(","));
-        }
+        let legend = format!("legend_{class}");
+        shaded.push(&legend);
+        let (fill, stroke) = shade.colours();
+        out += &format!("  classDef {class} fill:{fill},stroke:{stroke},color:#1b1b1b\n");
+        out += &format!("  class {} {class}\n", shaded.join(","));
+    }
+    for (way, _) in WAYS {
+        let places = (0..).zip(&lines).filter(|(_, taken)| **taken == Some(way));
+        let places: Vec<String> = places.map(|(at, _): (usize, _)| at.to_string()).collect();
+        let (_, stroke) = Shade::of_way(way).colours();
+        let dashed = if way { "" } else { ",stroke-dasharray:6 4" };
+        out += &format!(
+            "  linkStyle {} stroke:{stroke},color:{stroke}{dashed}\n",
+            places.join(",")
+        );
     }
     out
 }

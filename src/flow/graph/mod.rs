@@ -10,7 +10,7 @@ mod mermaid;
 mod tests;
 mod trail;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -31,6 +31,31 @@ enum Shade {
     Whole,
     Part,
     Never,
+}
+
+/// What the colours mean, in the order of the legend: shade, name, words.
+const SHADES: [(Shade, &str, &str); 3] = [
+    (Shade::Whole, "whole", "every exit is taken"),
+    (Shade::Part, "part", "some exits are (2/5: two of five)"),
+    (Shade::Never, "never", "never entered"),
+];
+/// What the colours of arrows mean.
+const WAYS: [(bool, &str); 2] = [(true, "taken"), (false, "never taken")];
+
+impl Shade {
+    /// Fill and border.
+    fn colours(self) -> (&'static str, &'static str) {
+        match self {
+            Shade::Whole => ("#cdeccd", "#2e7d32"),
+            Shade::Part => ("#fff1c1", "#b58900"),
+            Shade::Never => ("#f8cccc", "#b71c1c"),
+        }
+    }
+
+    /// The shade whose border an arrow has.
+    fn of_way(taken: bool) -> Shade {
+        if taken { Shade::Whole } else { Shade::Never }
+    }
 }
 
 impl Covered {
@@ -114,6 +139,9 @@ pub struct Edge {
     pub label: String,
     /// The other flow runs and comes back.
     pub call: bool,
+    /// Some conversation test goes this way; only in a picture of coverage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken: Option<bool>,
     /// The instruction; one arrow each.
     #[serde(skip)]
     at: Pc,
@@ -125,11 +153,25 @@ impl Graph {
         draw::draw(program, flow)
     }
 
-    /// Colours the steps by how much of them conversation tests have taken: by `flow/step`.
-    pub fn cover(&mut self, steps: &BTreeMap<String, Covered>) {
+    /// Colours the steps by how much of them conversation tests have taken, by `flow/step`; and the arrows by whether
+    /// one of them went that way, by instruction ([`crate::engine::Turn::went`]).
+    pub fn cover(&mut self, steps: &BTreeMap<String, Covered>, went: &BTreeSet<Pc>) {
+        for edge in &mut self.edges {
+            edge.taken = Some(went.contains(&edge.at));
+        }
         for node in self.groups.iter_mut().flat_map(|group| &mut group.nodes) {
             node.covered = steps.get(&node.name).copied();
         }
+    }
+
+    /// Whether it is a picture of coverage.
+    fn is_covered(&self) -> bool {
+        self.edges.iter().any(|edge| edge.taken.is_some())
+            || self
+                .groups
+                .iter()
+                .flat_map(|group| &group.nodes)
+                .any(|node| node.covered.is_some())
     }
 
     pub fn mermaid(&self) -> String {

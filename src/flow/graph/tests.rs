@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Graph, NodeKind, dot, json, mermaid};
+use super::{Covered, Graph, NodeKind, dot, json, mermaid};
 use crate::flow::lower::tests::{flow, shop};
 use crate::flow::program::{Jump, Op, Program, StateKind};
 
@@ -96,6 +96,103 @@ fn one_flow_is_drawn_with_what_it_leads_to() {
         insta::assert_snapshot!("support.dot", dot(&program, Some("support")));
     });
     assert_eq!(Graph::of(&program, Some("no_such_flow")), Graph::default());
+}
+
+/// Left and right; tests have gone left, and no other way.
+const TWO_WAYS: &str = r#"flow two
+starts on "go"
+step one
+  menu "Which?"
+    "Left" -> left
+    "Right" -> done
+    otherwise "Please tap." up to 2 times, then -> close
+    no reply in 10 minutes -> close
+  end
+
+step left
+  done
+"#;
+
+fn covered(program: &Program) -> Graph {
+    let mut graph = Graph::of(program, Some("two"));
+    let left = graph
+        .edges
+        .iter()
+        .find(|edge| edge.label == "Left")
+        .map(|edge| edge.at);
+    let steps = [("two/one", true, 1, 4), ("two/left", true, 0, 0)];
+    let steps: BTreeMap<String, Covered> = steps
+        .map(|(step, entered, taken, all)| (step.to_owned(), Covered { entered, taken, all }))
+        .into();
+    graph.cover(&steps, &left.into_iter().collect());
+    graph
+}
+
+#[test]
+fn each_arrow_of_a_picture_of_coverage_says_whether_a_test_went_there() {
+    let program = flow(TWO_WAYS);
+    let graph = covered(&program);
+    let taken: Vec<(&str, Option<bool>)> = graph
+        .edges
+        .iter()
+        .filter(|edge| edge.from == "two/one")
+        .map(|edge| (edge.label.as_str(), edge.taken))
+        .collect();
+    let ways = ["Left", "Right", "otherwise ×2", "⏱ 10 minutes"];
+    assert_eq!(taken, ways.map(|way| (way, Some(way == "Left"))));
+
+    let dot = graph.dot();
+    let arrow = |label: &str| {
+        let line = dot
+            .lines()
+            .find(|line| line.contains(&format!("[label=\"{label}\"")));
+        line.unwrap_or_default().to_owned()
+    };
+    assert!(arrow("Left").ends_with("[label=\"Left\", color=\"#2e7d32\", fontcolor=\"#2e7d32\"];"));
+    assert!(
+        arrow("Right")
+            .ends_with("[label=\"Right\", style=dashed, color=\"#b71c1c\", fontcolor=\"#b71c1c\"];")
+    );
+    for words in [
+        "label=\"What conversation tests take\"",
+        "label=\"taken\", color=\"#2e7d32\"",
+        "label=\"never taken\", style=dashed",
+    ] {
+        assert!(dot.contains(words), "{words} is not in\n{dot}");
+    }
+
+    let mermaid = graph.mermaid();
+    let arrows: Vec<&str> = mermaid
+        .lines()
+        .filter(|line| line.contains("-->") || line.contains("-.->"))
+        .collect();
+    let styled = |style: &str| -> Vec<usize> {
+        let line = mermaid
+            .lines()
+            .find(|line| line.starts_with("  linkStyle ") && line.contains(style));
+        let places = line.and_then(|line| line.split(' ').nth(3)).unwrap_or_default();
+        places.split(',').filter_map(|at| at.parse().ok()).collect()
+    };
+    let labels = |places: &[usize]| -> String { places.iter().map(|at| arrows[*at]).collect() };
+    let (green, red) = (
+        styled("stroke:#2e7d32"),
+        styled("stroke:#b71c1c,color:#b71c1c,stroke-dasharray"),
+    );
+    assert_eq!(green.len() + red.len(), arrows.len());
+    assert_eq!(green.len(), 2, "the way to the left, and the legend's\n{mermaid}");
+    assert!(labels(&green).contains("Left") && labels(&green).contains("|\"taken\"|"));
+    assert!(labels(&red).contains("⏱ 10 minutes") && labels(&red).contains("|\"never taken\"|"));
+    assert!(mermaid.contains("subgraph legend[\"What conversation tests take\"]"));
+}
+
+#[test]
+fn a_picture_that_is_none_of_coverage_has_no_legend_and_no_colours() {
+    let program = flow(TWO_WAYS);
+    for drawn in [dot(&program, None), mermaid(&program, None), json(&program, None)] {
+        for word in ["legend", "color", "linkStyle", "taken"] {
+            assert!(!drawn.contains(word), "{word} is in\n{drawn}");
+        }
+    }
 }
 
 #[test]

@@ -138,6 +138,7 @@ impl Parrot {
             timers: Vec::new(),
             memory: Vec::new(),
             log: Vec::new(),
+            went: Vec::new(),
         }
     }
 }

@@ -37,6 +37,7 @@ fn advance(position: &Position, _: &Memory, event: &Event) -> Turn {
         timers: Vec::new(),
         memory: Vec::new(),
         log: Vec::new(),
+        went: Vec::new(),
     }
 }
 
