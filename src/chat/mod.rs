@@ -18,6 +18,7 @@ pub mod record;
 pub mod rehearsal;
 pub mod report;
 pub mod run;
+mod sample;
 pub mod story;
 pub mod transcript;
 mod written;

@@ -93,6 +93,21 @@ async fn read(store: &dyn Store, named: &str) -> Result<(Contact, Vec<Fact>)> {
                 text,
                 ..
             }) => beginning |= text.starts_with("Session 1 begins"),
+            Some(Line::Meant {
+                topic,
+                template,
+                links,
+            }) => {
+                if let Some(template) = template {
+                    quotes(&mut facts, template);
+                }
+                if topic.is_some() || !links.is_empty() {
+                    facts.push(Fact {
+                        at,
+                        what: What::Meant { topic, links },
+                    });
+                }
+            }
             Some(line) => facts.extend(fact(at, line, next)),
             None => facts.push(Fact {
                 at,
@@ -106,6 +121,20 @@ async fn read(store: &dyn Store, named: &str) -> Result<(Contact, Vec<Fact>)> {
         from_the_beginning: beginning,
     };
     Ok((whose, facts))
+}
+
+/// The customer's last message quotes this template.
+fn quotes(facts: &mut [Fact], template: String) {
+    let last = facts.iter_mut().rev().find_map(|fact| match &mut fact.what {
+        What::Customer(act) => Some(act),
+        _ => None,
+    });
+    if let Some(act) = last
+        && let Act::Types(words) | Act::Taps(words) = act
+    {
+        let words = std::mem::take(words);
+        *act = Act::Quotes { template, words };
+    }
 }
 
 /// A line of the thread as a transcript tells it; `next` is the line behind it.
@@ -128,7 +157,7 @@ fn fact(at: Timestamp, line: Line, next: Option<&Line>) -> Option<Fact> {
                 None => What::Bot(shown),
             }
         }
-        Line::Answered { key, answer } => What::Answered { key, answer },
+        Line::Answered { key, answer, private } => What::Answered { key, answer, private },
         // The bot is back because the session ended: that comes by itself.
         Line::Note {
             kind: NoteKind::Returned,
@@ -141,7 +170,7 @@ fn fact(at: Timestamp, line: Line, next: Option<&Line>) -> Option<Fact> {
             _ => What::Returned,
         },
         // Nobody has said what was drafted.
-        Line::Heard { .. } | Line::Draft { .. } | Line::Note { .. } => return None,
+        Line::Heard { .. } | Line::Draft { .. } | Line::Note { .. } | Line::Meant { .. } => return None,
     };
     Some(Fact { at, what })
 }
@@ -170,7 +199,16 @@ fn customer(body: InboundBody, next: Option<&Line>) -> Option<What> {
         InboundBody::Contacts { .. } => {
             return Some(What::Unsaid("the customer sent a contact card".to_owned()));
         }
-        InboundBody::FormReply { .. } => return Some(What::Unsaid("the customer sent a form".to_owned())),
+        InboundBody::FormReply { mut response } => {
+            // What the form was sent with is of that conversation only.
+            if let Some(fields) = response.as_object_mut() {
+                fields.remove("flow_token");
+            }
+            match response.is_object() {
+                true => Act::Form(response),
+                false => return Some(What::Unsaid("the customer sent a form".to_owned())),
+            }
+        }
         InboundBody::Order { .. } => return Some(What::Unsaid("the customer sent an order".to_owned())),
         // No event of the machine comes of these.
         InboundBody::Reaction { .. }

@@ -68,6 +68,7 @@ impl<'m> Run<'m> {
             body,
             secret: service.key.clone(),
             timeout_ms: action.timeout_ms,
+            private: m.is_private_call(&described.name),
             tries: if action.method == Method::Get { 2 } else { 1 },
             said_at: m.program.place(self.place),
         }));

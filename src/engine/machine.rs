@@ -10,6 +10,7 @@ use regex::{Regex, RegexBuilder};
 use super::event::Event;
 use super::needs::Needs;
 use super::position::Position;
+use super::private::private_calls;
 use super::run::Run;
 use super::spoken::Spoken;
 use super::triggers::TriggerIndex;
@@ -46,6 +47,8 @@ pub struct Machine {
     pub(super) flow_ons: HashMap<FlowIx, TriggerIndex>,
     /// Values of `private` questions, by flow.
     pub(super) private: HashMap<Box<str>, Vec<String>>,
+    /// States whose service calls are given something private.
+    private_calls: HashSet<Box<str>>,
     /// Questions between the replies of an `answer`.
     pub(super) replies: HashSet<StateIx>,
     /// Regular expressions that the program writes out, for the whole of a text.
@@ -202,6 +205,7 @@ impl Machine {
             business_ons,
             flow_ons,
             private,
+            private_calls: private_calls(&program),
             replies,
             patterns,
             links_interrupt,
@@ -254,6 +258,11 @@ impl Machine {
     /// A state by its name, or by the name it had before its step was renamed.
     pub(crate) fn state_named(&self, name: &str) -> Option<StateIx> {
         self.states.get(name).or_else(|| self.renamed.get(name)).copied()
+    }
+
+    /// Whether what the service answers to this state's call is private: nobody keeps it.
+    pub fn is_private_call(&self, state: &str) -> bool {
+        self.private_calls.contains(state)
     }
 
     pub(crate) fn flow_named(&self, name: &str) -> Option<FlowIx> {

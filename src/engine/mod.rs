@@ -29,6 +29,7 @@ mod old_buttons;
 mod outside;
 mod places;
 mod position;
+mod private;
 mod render;
 mod rows;
 mod run;

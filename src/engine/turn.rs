@@ -104,6 +104,9 @@ pub struct Call {
     pub timeout_ms: u64,
     /// How often it may be tried: GET twice, anything else once.
     pub tries: u8,
+    /// It is given something that a customer answered to a `private` question: what comes back is not kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
     pub said_at: SourceLine,
 }
 

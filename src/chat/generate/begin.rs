@@ -3,12 +3,12 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::Writer;
-use crate::chat::explore::{Move, Words, guessed, misfit};
+use crate::chat::explore::{Move, Words, misfit};
+use crate::chat::sample::{other, sample};
 use crate::chat::story::Act;
 use crate::chat::transcript;
 use crate::flow::program::{Flow, FormOf, Program, Trigger};
 use crate::flow::tree::Kind;
-use crate::flow::value::Value;
 use crate::message::MediaKind;
 
 /// Beginnings that are tried with other values than the first, to come to other questions.
@@ -141,60 +141,6 @@ fn place() -> Act {
         lat: 41.1,
         lng: -8.6,
         name: Some("Porto".to_owned()),
-    }
-}
-
-/// A usual value of a declared type.
-fn sample(name: &str, kind: &Kind) -> Json {
-    match kind {
-        Kind::Text | Kind::TextMatching(_) => match guessed(name, 1) {
-            Json::String(text) => json!(text),
-            other => json!(other.to_string()),
-        },
-        Kind::TextLike(pattern) => json!(pattern.replace('#', "1").replace('@', "a").replace('*', "z")),
-        Kind::Number { from, .. } | Kind::WholeNumber { from, .. } => match from {
-            Some(from) => Value::Number(*from).to_json(),
-            None => json!(3),
-        },
-        Kind::Money => json!(12),
-        Kind::Rating { from, .. } => json!(from),
-        Kind::YesNo => json!(true),
-        Kind::Date(_) => json!("2026-03-20"),
-        Kind::Time => json!("10:30"),
-        Kind::Email => json!("maria@example.com"),
-        Kind::Phone => json!("+351910000001"),
-        Kind::WebAddress => json!("https://example.com/a"),
-        Kind::Media(kind) => {
-            let word = transcript::word_for(*kind);
-            json!({ "kind": word, "url": format!("transcript:{word}") })
-        }
-        Kind::Location => json!({ "name": "Porto", "lat": 41.1, "lng": -8.6 }),
-        Kind::List(Some(of)) => json!([sample(name, of)]),
-        Kind::List(None) => json!([]),
-    }
-}
-
-/// Another value of it, where a flow may well go another way.
-fn other(name: &str, kind: &Kind) -> Json {
-    match kind {
-        Kind::Number { to, .. } | Kind::WholeNumber { to, .. } => match to {
-            Some(to) => Value::Number(*to).to_json(),
-            None => json!(1000),
-        },
-        Kind::Money => json!(1000),
-        Kind::Rating { to, .. } => json!(to),
-        Kind::YesNo => json!(false),
-        Kind::Date(_) => json!("2020-01-01"),
-        Kind::List(_) => json!([]),
-        Kind::Text
-        | Kind::TextLike(_)
-        | Kind::TextMatching(_)
-        | Kind::Time
-        | Kind::Email
-        | Kind::Phone
-        | Kind::WebAddress
-        | Kind::Media(_)
-        | Kind::Location => sample(name, kind),
     }
 }
 

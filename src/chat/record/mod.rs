@@ -9,12 +9,14 @@ mod scrub;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::run::{self, Played};
-use super::story::{Act, Given, GivenAnswer};
+use super::sample::{other, sample};
+use super::story::{Act, BeatKind, Given, GivenAnswer};
 use super::transcript::Shown;
 use super::written::{act_lines, can_say, given_line, quoted};
 use super::{bless, parse, report};
 use crate::engine::{Answer, Machine, Memory};
-use crate::flow::program::{Program, StateKind};
+use crate::flow::fold::fold;
+use crate::flow::program::{Program, StateKind, Trigger};
 use scrub::Scrub;
 
 /// Something that the store keeps of a conversation.
@@ -35,9 +37,16 @@ pub enum What {
     },
     Returned,
     /// A service answered the call with this key ([`crate::engine::Call::key`]); `None`: its answer was too large to keep.
+    /// What came of something `private` is not told, whether or not it was kept.
     Answered {
         key: String,
         answer: Option<Answer>,
+        private: bool,
+    },
+    /// What was found out about the customer's message before.
+    Meant {
+        topic: Option<String>,
+        links: Vec<String>,
     },
     /// Something that a transcript has no line for.
     Unsaid(String),
@@ -97,16 +106,21 @@ pub fn record(
     if !facts.iter().any(|fact| told(&fact)) {
         return Err(NotRecorded::Nothing);
     }
-    let as_it_was = transcript(machine, contact, facts, &mut Scrub::nothing());
-    let (_, went) = play(machine, name, &as_it_was)?;
-    let scrubbed = transcript(
-        machine,
-        contact,
-        facts,
-        &mut Scrub::of(machine.program(), contact, facts),
-    );
+    // What a service answered to something private nobody knows: other values of its types may fit what was said.
+    let mut stand_ins = Instead::Usual;
+    let as_it_was = |instead| transcript(machine, contact, facts, &mut Scrub::nothing(), instead);
+    let (_, mut went) = play(machine, name, &as_it_was(stand_ins))?;
+    if went.failure.is_some() && facts.iter().any(|fact| is_private(machine, &fact.what)) {
+        let (_, otherwise) = play(machine, name, &as_it_was(Instead::Other))?;
+        if otherwise.failure.is_none() {
+            (stand_ins, went) = (Instead::Other, otherwise);
+        }
+    }
+    let mut scrub = Scrub::of(machine.program(), contact, facts);
+    let scrubbed = transcript(machine, contact, facts, &mut scrub, stand_ins);
     if went.failure.is_some() {
         // The flows answer otherwise now: what is kept is what they said, without the customer's data.
+        let scrubbed = with_warning(scrubbed, name, &scrub);
         let (story, played) = play(machine, name, &scrubbed)?;
         let report = match &played.failure {
             Some(failure) => report::failure(name, &scrubbed, &story, &played, failure),
@@ -128,6 +142,7 @@ pub fn record(
         });
         NotRecorded::GoesElsewhere { why }
     })?;
+    let chat = with_warning(chat, name, &scrub);
     let (_, again) = play(machine, name, &chat)?;
     match &again.failure {
         None if again.log == went.log => Ok(Recording {
@@ -156,8 +171,65 @@ fn play(machine: &Machine, name: &str, chat: &str) -> Result<(super::story::Stor
     Ok((story, played))
 }
 
+/// Which values stand for those of an answer that is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Instead {
+    Usual,
+    Other,
+}
+
+/// `session.visit.flow/step.value`
+fn state_of(key: &str) -> Option<&str> {
+    key.splitn(3, '.').nth(2)
+}
+
+/// A service answered to something private: by what was kept then, or by the flows of today.
+fn is_private(machine: &Machine, what: &What) -> bool {
+    match what {
+        What::Answered { key, private, .. } => {
+            *private || state_of(key).is_some_and(|state| machine.is_private_call(state))
+        }
+        What::Customer(_)
+        | What::Bot(_)
+        | What::Person { .. }
+        | What::Returned
+        | What::Meant { .. }
+        | What::Unsaid(_) => false,
+    }
+}
+
+/// Names that people typed can't be told from other words: who keeps the transcript is told where to look.
+fn with_warning(chat: String, name: &str, scrub: &Scrub) -> String {
+    let Ok(stories) = parse::parse(name, &chat) else {
+        return chat;
+    };
+    let beats = stories.iter().flat_map(|story| &story.beats);
+    let lines: Vec<String> = beats
+        .filter(|beat| match &beat.kind {
+            BeatKind::Customer(act) => scrub.is_free(act),
+            BeatKind::Person { text, .. } => scrub.is_free_text(text),
+            _ => false,
+        })
+        // The warning itself is a line above them.
+        .map(|beat| (beat.first_line + 1).to_string())
+        .collect();
+    match lines.as_slice() {
+        [] => chat,
+        lines => format!(
+            "# Look at line {} before you keep this: people wrote there in their own words, and a name or an address in them can't be known.\n{chat}",
+            lines.join(", ")
+        ),
+    }
+}
+
 /// The whole text.
-fn transcript(machine: &Machine, contact: &Contact, facts: &[Fact], scrub: &mut Scrub) -> String {
+fn transcript(
+    machine: &Machine,
+    contact: &Contact,
+    facts: &[Fact],
+    scrub: &mut Scrub,
+    instead: Instead,
+) -> String {
     let program = machine.program();
     let zone = TimeZone::get(&program.business.timezone).unwrap_or(TimeZone::UTC);
     let start = facts.first().map_or(Timestamp::UNIX_EPOCH, |fact| fact.at);
@@ -196,8 +268,12 @@ fn transcript(machine: &Machine, contact: &Contact, facts: &[Fact], scrub: &mut 
         }
     }
     for fact in facts {
-        if let What::Answered { key, answer } = &fact.what {
-            out += &match given(program, key, answer.as_ref(), scrub) {
+        if let What::Answered { key, answer, .. } = &fact.what {
+            let private = is_private(machine, &fact.what).then_some(instead);
+            if private.is_some() {
+                out += "  # this call was given something private: what it answered is not told, these are made up\n";
+            }
+            out += &match given(program, key, answer.as_ref(), private, scrub) {
                 Ok(given) => format!("  {}\n", given_line(&given)),
                 Err(why) => format!("  # {why}\n"),
             };
@@ -211,7 +287,7 @@ fn transcript(machine: &Machine, contact: &Contact, facts: &[Fact], scrub: &mut 
         let passes = |what: &What| match what {
             What::Customer(_) | What::Person { .. } | What::Returned => true,
             What::Bot(_) => fact.at.duration_since(spoke) >= BY_CLOCK,
-            What::Answered { .. } | What::Unsaid(_) => false,
+            What::Answered { .. } | What::Meant { .. } | What::Unsaid(_) => false,
         };
         if passes(&fact.what) {
             // A timer counts from when its question left, a moment after what is kept of it.
@@ -260,10 +336,21 @@ fn transcript(machine: &Machine, contact: &Contact, facts: &[Fact], scrub: &mut 
                 lines.for_each(|line| out += &format!("       | {line}\n"));
             }
             What::Returned => out += "(Ana returns the chat)\n",
+            What::Meant { topic, links } => {
+                out += &topic
+                    .as_ref()
+                    .map_or_else(String::new, |topic| format!("(topic {topic})\n"));
+                // One tells which link it was; advertisements have several.
+                let known = links.iter().find(|code| is_link(program, code)).or(links.first());
+                out += &known.map_or_else(String::new, |code| format!("(link {})\n", quoted(code)));
+            }
             What::Unsaid(what) => out += &format!("# {what}\n"),
             What::Answered { .. } => {}
         }
-        if !matches!(fact.what, What::Answered { .. } | What::Unsaid(_)) {
+        if !matches!(
+            fact.what,
+            What::Answered { .. } | What::Meant { .. } | What::Unsaid(_)
+        ) {
             spoke = fact.at;
         }
     }
@@ -291,11 +378,25 @@ fn kind_of(json: &serde_json::Value) -> &'static str {
     }
 }
 
-/// What a service answered, by the state that asked it.
-fn given(program: &Program, key: &str, answer: Option<&Answer>, scrub: &mut Scrub) -> Result<Given, String> {
+/// Whether something starts or interrupts by this code.
+fn is_link(program: &Program, code: &str) -> bool {
+    let starts = program.starts.iter().map(|start| &start.trigger);
+    let ons = program.ons.iter().flat_map(|on| &on.triggers);
+    starts
+        .chain(ons)
+        .any(|trigger| matches!(trigger, Trigger::Link(own) if fold(own) == fold(code)))
+}
+
+/// What a service answered, by the state that asked it. `private`: what stands for it.
+fn given(
+    program: &Program,
+    key: &str,
+    answer: Option<&Answer>,
+    private: Option<Instead>,
+    scrub: &mut Scrub,
+) -> Result<Given, String> {
     let gone = || "a service answered a step that the flows don't have any more".to_owned();
-    // `session.visit.flow/step.value`
-    let state = key.splitn(3, '.').nth(2).ok_or_else(gone)?;
+    let state = state_of(key).ok_or_else(gone)?;
     let state = program
         .states
         .iter()
@@ -310,11 +411,25 @@ fn given(program: &Program, key: &str, answer: Option<&Answer>, scrub: &mut Scru
         .get(fetch.service as usize)
         .ok_or_else(gone)?;
     let action = service.actions.get(fetch.action as usize).ok_or_else(gone)?;
-    let answer = match answer {
-        Some(Answer::Status { status, body }) => GivenAnswer::Status(*status, scrub.json(body)),
-        Some(Answer::TimedOut { .. }) => GivenAnswer::TimesOut,
-        Some(Answer::Down { .. }) => GivenAnswer::IsDown,
-        None => {
+    let made_up = |instead| {
+        let gives = action.gives.iter().map(|(name, kind)| {
+            let value = match instead {
+                Instead::Usual => sample(name, kind),
+                Instead::Other => other(name, kind),
+            };
+            (name.clone(), value)
+        });
+        serde_json::Value::Object(gives.collect())
+    };
+    let answer = match (answer, private) {
+        (Some(Answer::TimedOut { .. }), _) => GivenAnswer::TimesOut,
+        (Some(Answer::Down { .. }), _) => GivenAnswer::IsDown,
+        (Some(Answer::Status { status, .. }), Some(_)) if !(200..300).contains(status) => {
+            GivenAnswer::Status(*status, serde_json::Value::Null)
+        }
+        (Some(Answer::Status { .. }) | None, Some(instead)) => GivenAnswer::Status(200, made_up(instead)),
+        (Some(Answer::Status { status, body }), None) => GivenAnswer::Status(*status, scrub.json(body)),
+        (None, None) => {
             return Err(format!(
                 "the answer of {}.{} was too large to keep",
                 service.name, action.name

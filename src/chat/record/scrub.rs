@@ -229,6 +229,38 @@ impl Scrub {
         }
     }
 
+    /// Whether somebody did this in words of their own: what the flows spell, and what was replaced, is not.
+    pub fn is_free(&self, act: &Act) -> bool {
+        match act {
+            Act::Types(text) | Act::Quotes { words: text, .. } => self.is_free_text(text),
+            Act::Voice { words, .. } => words.as_ref().is_some_and(|words| self.is_free_text(words)),
+            Act::Sends { caption, .. } => caption.as_ref().is_some_and(|caption| self.is_free_text(caption)),
+            Act::Form(filled) => self.is_free_json(filled),
+            // A label is the flows', and places are replaced.
+            Act::Taps(_) | Act::Location { .. } => false,
+        }
+    }
+
+    fn is_free_json(&self, json: &Json) -> bool {
+        match json {
+            Json::String(text) => self.is_free_text(text),
+            Json::Array(items) => items.iter().any(|item| self.is_free_json(item)),
+            Json::Object(fields) => fields.values().any(|json| self.is_free_json(json)),
+            Json::Null | Json::Bool(_) | Json::Number(_) => false,
+        }
+    }
+
+    pub fn is_free_text(&self, text: &str) -> bool {
+        let text = EMAIL.replace_all(text, " ");
+        let mut words = WORD.find_iter(&text).map(|word| fold(word.as_str()));
+        words.any(|word| {
+            let letters = word.chars().filter(|c| c.is_alphabetic()).count();
+            let digits = word.chars().filter(char::is_ascii_digit).count();
+            let replaced = self.names.values().any(|name| fold(name) == word);
+            letters > 1 && digits < 3 && !replaced && !self.kept.contains(&word)
+        })
+    }
+
     pub fn shown(&mut self, shown: &Shown) -> Shown {
         Shown {
             text: shown.text.iter().map(|line| self.text(line)).collect(),

@@ -136,6 +136,7 @@ fn conversation() -> Vec<Fact> {
                     status: 200,
                     body: json!({"status": "sent 2 days ago", "owner_name": "Budi Wijaya", "phone": "+6281234567890"}),
                 }),
+                private: false,
             },
         ),
         (702, bot("A-48151 of Budi Wijaya (+6281234567890) is on its way.")),
@@ -234,6 +235,226 @@ fn places_taps_people_and_silence_are_told() {
         recording.chat
     );
     assert!(!recording.chat.contains("106.8"));
+}
+
+const SECRETS: &str = r#"flow front "Front door"
+starts on "hi"
+
+step hello
+  ask code "Your code?"
+    as text like "P-####"
+    private
+  end
+  set whole = "X-" + code
+  fetch match from shop.check with code = whole
+    not found "There is none." -> hello
+  end
+  if match.right
+    say "That's right."
+  else
+    say "That's wrong."
+  end
+  done
+"#;
+
+/// A shop that checks codes.
+fn secretive() -> Machine {
+    let mut sources = Sources::default();
+    let business = BUSINESS.replace(
+        "  action get_order",
+        "  action check needs code\n    get \"/codes/{{ code }}\"\n    gives right: yes or no, owner: text\n  action get_order",
+    );
+    sources.add("business.flow".to_owned(), business);
+    sources.add("front.flow".to_owned(), SECRETS.to_owned());
+    let compiled = compile(&sources);
+    assert!(compiled.program.is_some(), "{:?}", compiled.diagnostics);
+    Machine::load(compiled.program.expect("asserted"))
+}
+
+#[test]
+fn what_a_service_answered_to_something_private_is_not_told() {
+    let kept = |right: bool| Answer::Status {
+        status: 200,
+        body: json!({"right": right, "owner": "Budi of Jalan Kenanga"}),
+    };
+    let stripped = Answer::Status {
+        status: 200,
+        body: serde_json::Value::Null,
+    };
+    for (answer, private, said, given) in [
+        // Kept by a version before this one.
+        (
+            kept(true),
+            false,
+            "That's right.",
+            "{\"right\":true,\"owner\":\"owner 1\"}",
+        ),
+        (
+            stripped,
+            true,
+            "That's wrong.",
+            "{\"right\":false,\"owner\":\"owner 1\"}",
+        ),
+    ] {
+        let answered = What::Answered {
+            key: "1.2.front/hello.match".to_owned(),
+            answer: Some(answer),
+            private,
+        };
+        let facts = facts(vec![
+            (0, says("hi")),
+            (1, bot("Your code?")),
+            (9, says("P-4711")),
+            (10, answered),
+            (11, bot(said)),
+        ]);
+        let recording = record(&secretive(), "t.chat", &sari(), &facts).expect("it is recorded");
+        let chat = &recording.chat;
+        assert_eq!(recording.goes, Goes::AsRecorded, "{chat}");
+        assert!(!chat.contains("Kenanga") && !chat.contains("4711"), "{chat}");
+        let wanted = format!(
+            "  # this call was given something private: what it answered is not told, these are made up\n  given shop.check answers 200 {given}\n"
+        );
+        assert!(chat.contains(&wanted), "{chat}");
+    }
+}
+
+#[test]
+fn the_status_of_a_private_answer_is_told() {
+    let answered = What::Answered {
+        key: "1.2.front/hello.match".to_owned(),
+        answer: Some(Answer::Status {
+            status: 404,
+            body: json!({"why": "Budi has another"}),
+        }),
+        private: true,
+    };
+    let facts = facts(vec![
+        (0, says("hi")),
+        (1, bot("Your code?")),
+        (9, says("P-4711")),
+        (10, answered),
+        (11, bot("There is none.")),
+        (12, bot("Your code?")),
+    ]);
+    let recording = record(&secretive(), "t.chat", &sari(), &facts).expect("it is recorded");
+    assert_eq!(recording.goes, Goes::AsRecorded, "{}", recording.chat);
+    assert!(
+        recording.chat.contains("given shop.check answers 404\n"),
+        "{}",
+        recording.chat
+    );
+}
+
+#[test]
+fn lines_in_which_people_wrote_freely_are_named_at_the_top() {
+    let facts = facts(vec![
+        (0, says("hi")),
+        (1, bot("Who are you?")),
+        (20, says("ask my neighbour Dewi")),
+        (
+            21,
+            asks("Thanks ask my neighbour Dewi, which order?", "I lost it"),
+        ),
+        (30, What::Customer(Act::Taps("I lost it".to_owned()))),
+        (31, bot("Where do you live?")),
+        (
+            40,
+            What::Person {
+                text: "I'll call Dewi.".to_owned(),
+            },
+        ),
+    ]);
+    let recording = record(&machine(FRONT), "t.chat", &sari(), &facts).expect("it is recorded");
+    let lines: Vec<&str> = recording.chat.lines().collect();
+    let at = |words: &str| {
+        let line = lines.iter().position(|line| line.contains(words));
+        line.map_or(0, |line| line + 1)
+    };
+    let wanted = format!(
+        "# Look at line {}, {} before you keep this: people wrote there in their own words, and a name or an address in them can't be known.",
+        at("Maria: ask my neighbour"),
+        at("Ana (team): I'll call")
+    );
+    assert_eq!(lines[0], wanted, "{}", recording.chat);
+    assert!(lines[1].starts_with("chat "), "{}", recording.chat);
+    // Where nobody did, nothing is to be looked at.
+    let plain = conversation().into_iter().take(2).collect::<Vec<_>>();
+    let recording = record(&machine(FRONT), "t.chat", &sari(), &plain).expect("it is recorded");
+    assert!(recording.chat.starts_with("chat "), "{}", recording.chat);
+}
+
+const WAYS_IN: &str = r#"flow front "Front door"
+starts on topic fitting
+starts on link "spring"
+starts on reply to visit
+
+step hello
+  form details delivery "Where to?"
+    open "Fill in"
+  end
+  say "To {{ details.street | default('?') }}."
+  done
+"#;
+
+#[test]
+fn topics_links_quotes_and_forms_are_told_as_transcripts_tell_them() {
+    let business = BUSINESS.replace(
+        "service shop",
+        "topic fitting \"Which size fits\"\n\nform delivery \"1234567890\"\n  gives street: text\nend\n\n\
+         template visit utility\n  en \"Your visit is tomorrow.\"\nend\n\nservice shop",
+    );
+    let mut sources = Sources::default();
+    sources.add("business.flow".to_owned(), business);
+    sources.add("front.flow".to_owned(), WAYS_IN.to_owned());
+    let compiled = compile(&sources);
+    assert!(compiled.program.is_some(), "{:?}", compiled.diagnostics);
+    let machine = Machine::load(compiled.program.expect("asserted"));
+    let meant = |topic: Option<&str>, links: &[&str]| What::Meant {
+        topic: topic.map(str::to_owned),
+        links: links.iter().map(|link| (*link).to_owned()).collect(),
+    };
+    let asks = || {
+        let What::Bot(mut shown) = bot("Where to?") else {
+            unreachable!("a bot speaks");
+        };
+        shown.extras.push("<Fill in>".to_owned());
+        What::Bot(shown)
+    };
+    let fills = || What::Customer(Act::Form(json!({"street": "Jalan Kenanga 12345"})));
+    for (first, meant, line) in [
+        (
+            says("do you fit"),
+            Some(meant(Some("fitting"), &[])),
+            "Maria: do you fit\n(topic fitting)\n",
+        ),
+        (
+            says("I saw you"),
+            Some(meant(None, &["23851", "spring"])),
+            "Maria: I saw you\n(link \"spring\")\n",
+        ),
+        (
+            What::Customer(Act::Quotes {
+                template: "visit".to_owned(),
+                words: "Which one?".to_owned(),
+            }),
+            None,
+            "Maria: (reply to visit \"Which one?\")\n",
+        ),
+    ] {
+        let mut all = vec![(0, first)];
+        all.extend(meant.map(|meant| (1, meant)));
+        all.extend([(2, asks()), (20, fills()), (21, bot("To Jalan Kenanga 12345."))]);
+        let recording = record(&machine, "t.chat", &sari(), &facts(all)).expect("it is recorded");
+        let chat = &recording.chat;
+        assert_eq!(recording.goes, Goes::AsRecorded, "{chat}");
+        assert!(chat.contains(line), "{chat}");
+        assert!(
+            chat.contains("Maria: (form {\"street\":\"Jalan Kenanga "),
+            "{chat}"
+        );
+        assert!(!chat.contains("12345"), "{chat}");
+    }
 }
 
 #[test]

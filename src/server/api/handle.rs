@@ -275,7 +275,8 @@ impl Handle {
             line: serde_json::from_slice(&line.payload).ok(),
             status: line.status,
         };
-        let shown = |entry: &ThreadEntry| !matches!(entry.line, Some(Line::Answered { .. }));
+        let shown =
+            |entry: &ThreadEntry| !matches!(entry.line, Some(Line::Answered { .. } | Line::Meant { .. }));
         let mut lines: Vec<ThreadEntry> = lines.into_iter().map(entry).filter(shown).collect();
         let drafts = |entry: &ThreadEntry| matches!(entry.line, Some(Line::Draft { .. }));
         if lines.iter().any(drafts) {

@@ -130,6 +130,7 @@ fn spoken(line: &HistoryEntry) -> Option<(bool, String)> {
         Line::Heard { .. }
         | Line::Echo { .. }
         | Line::Answered { .. }
+        | Line::Meant { .. }
         | Line::Draft { .. }
         | Line::Note { .. } => None,
     }

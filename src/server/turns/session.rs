@@ -19,6 +19,9 @@ pub struct Session {
     /// Service calls whose answers are awaited, by key.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub calls: BTreeSet<String>,
+    /// Those of them that were given something private.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub private: BTreeSet<String>,
     /// The voice note that is being listened to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listening: Option<Listening>,
@@ -173,6 +176,7 @@ impl Default for Session {
             v: 1,
             position: Position::default(),
             calls: BTreeSet::new(),
+            private: BTreeSet::new(),
             listening: None,
             sorting: None,
             held: Vec::new(),

@@ -33,6 +33,19 @@ pub enum Line {
         /// `None`: it is too large to keep twice.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         answer: Option<Answer>,
+        /// The call was given something private: of the answer only its status is kept.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        private: bool,
+    },
+    /// What was found out about the customer's message before it, so that the conversation can be played again: its
+    /// topic, the template that it quotes, the codes by which it came. No page shows it.
+    Meant {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        template: Option<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        links: Vec<String>,
     },
     /// What a model would answer, for the people who have the chat. Nobody has said it: pages show it only while it is
     /// [`super::session::Session::draft`].
@@ -104,11 +117,22 @@ pub struct Ours {
 const ANSWER: usize = 16 * 1024;
 
 impl Line {
-    pub(in crate::server) fn answered(key: &str, answer: &Answer) -> Line {
+    pub(in crate::server) fn answered(key: &str, answer: &Answer, private: bool) -> Line {
         let small = serde_json::to_vec(answer).is_ok_and(|bytes| bytes.len() <= ANSWER);
+        let answer = match answer {
+            answer if !private => small.then(|| answer.clone()),
+            Answer::Status { status, .. } => Some(Answer::Status {
+                status: *status,
+                body: serde_json::Value::Null,
+            }),
+            // Why may name the address, and what was private is in it.
+            Answer::TimedOut { .. } => Some(Answer::TimedOut { why: String::new() }),
+            Answer::Down { .. } => Some(Answer::Down { why: String::new() }),
+        };
         Line::Answered {
             key: key.to_owned(),
-            answer: small.then(|| answer.clone()),
+            answer,
+            private,
         }
     }
 

@@ -261,8 +261,9 @@ impl Table<'_> {
             }
             Item::Answered { key, answer } => {
                 // A late answer changes nothing: nobody has to know it.
+                let private = self.out.session.private.remove(&key);
                 if self.out.session.calls.remove(&key) {
-                    self.out.history.push(Line::answered(&key, &answer));
+                    self.out.history.push(Line::answered(&key, &answer, private));
                 }
                 self.advance(EventKind::Result { key, answer });
             }
@@ -365,6 +366,7 @@ impl Table<'_> {
     /// People have the chat now, or it ends: nothing is waited for any more.
     fn let_go(&mut self) {
         self.out.session.calls.clear();
+        self.out.session.private.clear();
         self.out.session.listening = None;
         self.out.session.sorting = None;
     }
@@ -448,6 +450,13 @@ impl Table<'_> {
     /// A message that nothing but a topic might fit waits until its topic was looked for. The turn that said so is not
     /// carried out.
     fn message(&mut self, incoming: Incoming) {
+        if incoming.template.is_some() || !incoming.links.is_empty() {
+            self.out.history.push(Line::Meant {
+                topic: None,
+                template: incoming.template.clone(),
+                links: incoming.links.clone(),
+            });
+        }
         if !self.rules.sorts {
             return self.advance(EventKind::Message(incoming));
         }
@@ -478,6 +487,13 @@ impl Table<'_> {
         let sorting = self.out.session.sorting.take_if(|sorting| sorting.note == note);
         if let Some(sorting) = sorting {
             let mut incoming = sorting.incoming;
+            if topic.is_some() {
+                self.out.history.push(Line::Meant {
+                    topic: topic.clone(),
+                    template: None,
+                    links: Vec::new(),
+                });
+            }
             incoming.topic = Some(topic.unwrap_or_default());
             self.advance(EventKind::Message(incoming));
         }
@@ -615,6 +631,9 @@ impl Table<'_> {
         match effect {
             Effect::Call(call) => {
                 self.out.session.calls.insert(call.key.clone());
+                if call.private {
+                    self.out.session.private.insert(call.key.clone());
+                }
                 let id = format!("{}/{}", self.contact, call.key);
                 self.out.jobs.push(job(id, &Work::Call(call)));
             }
@@ -655,6 +674,7 @@ impl Table<'_> {
             Effect::Opened { session } => self.note(NoteKind::Session, format!("Session {session} begins.")),
             Effect::Closed { session, why } => {
                 self.out.session.calls = BTreeSet::new();
+                self.out.session.private = BTreeSet::new();
                 self.out.session.sorting = None;
                 self.out.session.draft = None;
                 if !self.resolved && !self.out.session.assigned {

@@ -49,6 +49,7 @@ fn caller(address: &str, more: &str) -> Caller {
 
 fn call(method: Method) -> Call {
     Call {
+        private: false,
         key: "desk/track.order#1".into(),
         service: "shop".into(),
         action: "get_order".into(),

@@ -105,6 +105,10 @@ impl Parrot {
             EventKind::Returned => position.mode = Mode::Autopilot,
             EventKind::Message(message) if position.mode == Mode::Autopilot => match message.text.as_str() {
                 "ask" => effects.push(Effect::Call(a_call())),
+                "my secret" => effects.push(Effect::Call(Call {
+                    private: true,
+                    ..a_call()
+                })),
                 "people" => {
                     position.mode = Mode::Human;
                     say(words("One moment.".into()));
@@ -155,6 +159,7 @@ fn a_call() -> Call {
         secret: None,
         timeout_ms: 1,
         tries: 1,
+        private: false,
         said_at: place(),
     }
 }
@@ -210,6 +215,39 @@ fn what_is_said_during_a_call_waits_and_is_answered_after_its_result() {
     let (second, _) = played(&claim(Owner::Bot, vec![result]), first.session, true);
     assert_eq!(said(&second), ["The service answered.", "You said and this"]);
     assert!(!second.session.waits());
+}
+
+#[test]
+fn of_what_a_service_answers_to_something_private_only_the_status_is_kept() {
+    let kept = |words: &str, answer: Answer| {
+        let (first, _) = played(&claim(Owner::Bot, vec![text(words)]), Session::default(), true);
+        let result = Item::Answered {
+            key: "desk/ask#1".into(),
+            answer,
+        };
+        let (second, _) = played(&claim(Owner::Bot, vec![result]), first.session, true);
+        assert_eq!(said(&second), ["The service answered."]);
+        assert!(second.session.private.is_empty());
+        serde_json::to_value(&second.history[0]).unwrap()
+    };
+    let status = |status| Answer::Status {
+        status,
+        body: serde_json::json!({"owner": "Budi"}),
+    };
+    let down = Answer::Down {
+        why: "https://shop.example/1234 can't be reached".into(),
+    };
+    assert_eq!(
+        kept("ask", status(200))["answer"]["status"]["body"]["owner"],
+        "Budi"
+    );
+    for answer in [status(200), status(404), down] {
+        let line = kept("my secret", answer).to_string();
+        assert!(!line.contains("Budi") && !line.contains("1234"), "{line}");
+        assert!(line.contains("\"private\":true"), "{line}");
+    }
+    let refused = kept("my secret", status(404));
+    assert!(refused.to_string().contains("404"), "{refused}");
 }
 
 #[test]
