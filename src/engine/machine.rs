@@ -17,7 +17,7 @@ use super::triggers::TriggerIndex;
 use super::turn::Turn;
 use super::{Memory, SessionSettings};
 use crate::flow::fold::fold;
-use crate::flow::program::{Expr, FlowIx, Program, StateIx, StateKind, TextIx, Trigger};
+use crate::flow::program::{Expr, FlowIx, Program, Question, StateIx, StateKind, TextIx, Trigger};
 use crate::flow::template::{TemplateFault, Templates, TextTemplate};
 use crate::flow::tree::Kind;
 
@@ -258,6 +258,14 @@ impl Machine {
     /// A state by its name, or by the name it had before its step was renamed.
     pub(crate) fn state_named(&self, name: &str) -> Option<StateIx> {
         self.states.get(name).or_else(|| self.renamed.get(name)).copied()
+    }
+
+    /// The question of this state, if what answers it is private.
+    pub fn private_question(&self, state: &str) -> Option<&Question> {
+        match &self.program.states[*self.states.get(state)? as usize].kind {
+            StateKind::Question(question) => question.private.then_some(&**question),
+            StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) | StateKind::Answer(_) => None,
+        }
     }
 
     /// Whether what the service answers to this state's call is private: nobody keeps it.

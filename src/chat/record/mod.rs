@@ -5,6 +5,7 @@
 //! test with one command.
 
 mod scrub;
+mod secrets;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -116,7 +117,9 @@ pub fn record(
             (stand_ins, went) = (Instead::Other, otherwise);
         }
     }
+    let (story, _) = play(machine, name, &as_it_was(stand_ins))?;
     let mut scrub = Scrub::of(machine.program(), contact, facts);
+    scrub.secrets = secrets::secrets(machine, &story, facts);
     let scrubbed = transcript(machine, contact, facts, &mut scrub, stand_ins);
     if went.failure.is_some() {
         // The flows answer otherwise now: what is kept is what they said, without the customer's data.
@@ -283,6 +286,7 @@ fn transcript(
     // The clock of what came before: the bot answers it in this moment, however long it took.
     let mut spoke = start;
     let mut silent = false;
+    let mut acts = 0;
     for fact in facts {
         let passes = |what: &What| match what {
             What::Customer(_) | What::Person { .. } | What::Returned => true,
@@ -307,7 +311,11 @@ fn transcript(
         }
         match &fact.what {
             What::Customer(act) => {
-                let act = scrub.act(act);
+                let act = match scrub.secrets.get(&acts) {
+                    Some(stands) => stands.clone(),
+                    None => scrub.act(act),
+                };
+                acts += 1;
                 if !can_say(&act) {
                     out += "# the customer wrote something here that a transcript can't say\n";
                     continue;

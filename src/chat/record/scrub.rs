@@ -45,6 +45,8 @@ pub(super) struct Scrub {
     numbers: BTreeMap<String, String>,
     emails: BTreeMap<String, String>,
     places: BTreeMap<String, usize>,
+    /// What stands for private answers: by how many acts of the customer's came before.
+    pub secrets: BTreeMap<usize, Act>,
     /// Digits of the customer's own number.
     own: Option<String>,
 }

@@ -312,11 +312,36 @@ fn what_a_service_answered_to_something_private_is_not_told() {
         let chat = &recording.chat;
         assert_eq!(recording.goes, Goes::AsRecorded, "{chat}");
         assert!(!chat.contains("Kenanga") && !chat.contains("4711"), "{chat}");
+        assert!(chat.contains("\nMaria: P-1111\n"), "{chat}");
         let wanted = format!(
             "  # this call was given something private: what it answered is not told, these are made up\n  given shop.check answers 200 {given}\n"
         );
         assert!(chat.contains(&wanted), "{chat}");
     }
+}
+
+#[test]
+fn what_a_customer_answered_to_a_private_question_is_not_told_in_any_words() {
+    let front = "flow front\nstarts on \"hi\"\n\nstep hello\n  ask story \"What may nobody know?\"\n    private\n  end\n  \
+                 fetch match from shop.get_order with number = story\n  say \"It is {{ match.status }}.\"\n  done\n";
+    let answered = What::Answered {
+        key: "1.2.front/hello.match".to_owned(),
+        answer: Some(Answer::TimedOut { why: String::new() }),
+        private: true,
+    };
+    let facts = facts(vec![
+        (0, says("hi")),
+        (1, bot("What may nobody know?")),
+        (9, says("Dewi and I are moving")),
+        (10, answered),
+        (11, bot("Something went wrong.")),
+    ]);
+    let recording = record(&machine(front), "t.chat", &sari(), &facts).expect("it is recorded");
+    let chat = &recording.chat;
+    assert_eq!(recording.goes, Goes::AsRecorded, "{chat}");
+    assert!(chat.contains("\nMaria: something private\n"), "{chat}");
+    assert!(!chat.contains("Dewi") && !chat.contains("moving"), "{chat}");
+    assert!(chat.contains("  given shop.get_order times out\n"), "{chat}");
 }
 
 #[test]
