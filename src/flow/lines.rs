@@ -310,7 +310,16 @@ fn resume_after_open_triple(text: &str, open: usize, indent: usize) -> usize {
 
 /// Whether a quote of any form begins here.
 pub fn begins_with_quote(text: &str) -> bool {
-    !text.is_empty() && (quote_at(text, 0).is_some() || text.starts_with('„'))
+    text.starts_with(opens_text)
+}
+
+/// What stands between the quote at the beginning and the one at the end, of whatever form.
+pub fn between_quotes(text: &str) -> Option<&str> {
+    text.strip_prefix(opens_text)?.strip_suffix(is_quote)
+}
+
+fn opens_text(char: char) -> bool {
+    is_quote(char) || char == '„'
 }
 
 #[cfg(test)]

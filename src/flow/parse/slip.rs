@@ -2,7 +2,7 @@
 
 use super::{Code, Rule};
 use crate::flow::diagnostic::{Code as Check, Diagnostic};
-use crate::flow::lines::begins_with_quote;
+use crate::flow::lines::{begins_with_quote, between_quotes};
 use crate::flow::words;
 
 /// First words of other languages, and what they are here.
@@ -143,7 +143,7 @@ pub(super) fn at(code: Code<'_>, rule: Rule, expected: &[Rule], at: usize) -> Op
         return Some(mistake.fix("take it out", span, ""));
     }
     if begins_with_quote(rest) && code.text[..at].trim_end().ends_with("->") {
-        let inner = rest[1..].strip_suffix('"')?;
+        let inner = between_quotes(rest)?;
         return Some(replace(
             rest.len(),
             "names have no quotes",
