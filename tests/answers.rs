@@ -29,7 +29,7 @@ const SARI: &str = "6281100000011";
 /// A server with a simulated number and the flows of `fixtures/flow/advice`.
 struct Desk {
     handle: Handle,
-    _running: Running,
+    running: Running,
     _folder: TempDir,
 }
 
@@ -68,7 +68,7 @@ impl Desk {
         let running = Server::start(config, store, parts).await.unwrap();
         Desk {
             handle: running.handle(),
-            _running: running,
+            running,
             _folder: folder,
         }
     }
@@ -86,14 +86,19 @@ impl Desk {
     /// Says "Nothing" and waits until that was answered: what comes in the same moment is one message with it.
     async fn ends(&self) {
         let contact = self.says("Nothing").await;
-        let ended = async {
+        self.answered(contact).await;
+    }
+
+    /// Waits until nothing of the contact waits for a turn.
+    async fn answered(&self, contact: ContactId) {
+        let answered = async {
             while self.stands(contact).await.waiting > 0 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), ended)
+        tokio::time::timeout(Duration::from_secs(30), answered)
             .await
-            .expect("the customer is answered");
+            .expect("the contact is answered");
     }
 
     /// Waits until the customer has got `count` messages; gives them.
@@ -605,4 +610,57 @@ async fn a_customer_who_has_cost_enough_goes_the_way_of_a_problem_and_the_team_i
         .hears_from("6281100000012", "Which size should I take?")
         .await;
     assert_eq!(desk.hears(other, 1).await, ["Take a 38."]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_http_a_draft_stands_beside_the_conversation_and_is_sent_by_its_id() {
+    let oracle = Oracle::start().await;
+    // Any secret of the tests will do.
+    let tables = format!("admin_token = {{ env = \"SHOP_TOKEN\" }}\n{}", ai(&oracle));
+    let desk = Desk::open(&tables).await;
+    let contact = desk.hands_over(&oracle).await;
+    let client = reqwest::Client::new();
+    let at = format!("http://{}/api/conversations/{contact}", desk.running.address());
+    let read = async || -> Value {
+        let answer = client.get(&at).bearer_auth("shop-secret").send().await.unwrap();
+        answer.json().await.unwrap()
+    };
+    let lines = |shown: &Value| {
+        let all = shown["thread"].as_array().unwrap();
+        all.iter()
+            .filter(|entry| entry["line"]["line"] == "draft")
+            .count()
+    };
+    assert_eq!(read().await["draft"], Value::Null);
+    oracle.drafts(draft("Within 30 days."));
+    desk.says("And how do I send them back?").await;
+    desk.drafts(contact, "Within 30 days.").await;
+    // Whoever takes the chat wants the draft.
+    desk.handle.take_over(contact, "Ana").await.unwrap();
+    desk.answered(contact).await;
+    let shown = read().await;
+    let found = &shown["draft"];
+    assert_eq!(
+        (&found["text"], &found["knowledge"]),
+        (&json!("Within 30 days."), &json!("returns_policy"))
+    );
+    assert!(found["at"].is_string(), "{found}");
+    assert_eq!(lines(&shown), 1);
+    let say = json!({ "agent": "Ana", "text": "Within 30 days!", "draft": found["id"] });
+    let said = client
+        .post(format!("{at}/say"))
+        .bearer_auth("shop-secret")
+        .json(&say)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(said.status(), 200);
+    assert_eq!(desk.hears(contact, 2).await[1], "Within 30 days!");
+    let shown = read().await;
+    assert_eq!((&shown["draft"], lines(&shown)), (&Value::Null, 0));
+    let sent = shown["thread"].as_array().unwrap().iter().rev();
+    let sent = sent
+        .map(|entry| &entry["line"])
+        .find(|line| line["line"] == "ours");
+    assert_eq!(sent.unwrap()["draft"], say["draft"], "{shown}");
 }
