@@ -5,8 +5,8 @@ mod story;
 use story::Story;
 use switchboard::flow::compile::{Compiled, compile};
 use switchboard::flow::diagnostic::Code;
-use switchboard::flow::render;
-use switchboard::flow::source::Sources;
+use switchboard::flow::source::{FileId, Sources};
+use switchboard::flow::{blocks, render, strings};
 
 const BUSINESS: &str = "\
 business \"Kinini Shoes\"
@@ -479,4 +479,110 @@ fn a_button_of_a_template_has_its_limit_in_every_language() {
         [(Code::F302, "visits.pt.strings".to_owned())]
     );
     assert_eq!(shop("Lá estarei"), []);
+}
+
+/// What is found of words that open things (F110, F111, F112), in flows of which each has its Portuguese words by key.
+fn openings(flows: &[(&str, &str, &[(&str, &str)])]) -> Vec<(Code, String)> {
+    let mut sources = Sources::default();
+    sources.add("business.flow", BUSINESS);
+    for (name, text, _) in flows {
+        sources.add(format!("{name}.flow"), *text);
+    }
+    let (tree, _) = blocks::parse(&sources);
+    for (index, (name, _, words)) in flows.iter().enumerate() {
+        let file = FileId(u16::try_from(index + 1).unwrap());
+        let mut text = strings::write::rewritten(&sources, &tree, file, "pt", None).text;
+        for (key, said) in *words {
+            let at = text
+                .find(&format!("\n{key} "))
+                .unwrap_or_else(|| panic!("{text} has no {key}"));
+            let empty = at + text[at..].find("\"\"").unwrap();
+            text.replace_range(empty..empty + 2, said);
+        }
+        sources.add(format!("{name}.pt.strings"), text);
+    }
+    let openings = [Code::F110, Code::F111, Code::F112];
+    let compiled = compile(&sources);
+    let found = compiled.diagnostics.iter();
+    found
+        .filter(|found| openings.contains(&found.code))
+        .map(|found| {
+            let first = sources.text(found.span()).to_owned();
+            (
+                found.code,
+                format!("{}: {first}", sources.place(found.span()).file),
+            )
+        })
+        .collect()
+}
+
+const RETURNS: &str = "flow returns\nstarts on \"return\"\n\nstep hello\n  say \"Bring it back.\"\n  done\n";
+
+#[test]
+fn two_flows_on_the_same_words_of_a_further_language_are_found() {
+    let welcome = |words: &'static [(&'static str, &'static str)]| ("welcome", WELCOME, words);
+    let start = "start#words.1";
+    assert_eq!(
+        openings(&[
+            welcome(&[("start#words.1", "\"olá\", \"voltar\"")]),
+            ("returns", RETURNS, &[(start, "\"devolver\", \"Voltar\"")]),
+        ]),
+        [(Code::F110, "returns.pt.strings: \"Voltar\"".to_owned())]
+    );
+    // A translation and the other flow's own word: who speaks Portuguese may write both.
+    assert_eq!(
+        openings(&[
+            welcome(&[("start#words.1", "\"olá\", \"return\"")]),
+            ("returns", RETURNS, &[(start, "\"devolver\"")]),
+        ]),
+        [(Code::F110, "returns.flow: \"return\"".to_owned())]
+    );
+    // What is wrong in the flows themselves is said once.
+    let twice = RETURNS.replace("\"return\"", "\"hi\"");
+    assert_eq!(
+        openings(&[
+            welcome(&[("start#words.1", "\"olá\"")]),
+            ("returns", &twice, &[(start, "\"devolver\"")]),
+        ]),
+        [(Code::F110, "returns.flow: \"hi\"".to_owned())]
+    );
+    assert_eq!(
+        openings(&[
+            welcome(&[("start#words.1", "\"olá\", \"hi\"")]),
+            ("returns", RETURNS, &[(start, "\"return\"")]),
+        ]),
+        []
+    );
+}
+
+#[test]
+fn an_option_that_means_something_else_at_other_times_in_a_further_language_is_found() {
+    let shop = "flow shop\nstarts on \"shop\"\n\nstep hello\n  menu \"What now?\"\n    \"Bring back\" -> counter\n    \"Sizes\" -> counter\n  end\n\nstep counter\n  say \"Come in.\"\n  done\n\non \"size guide\"\n  say \"Measure heel to toe.\"\n  resume\n";
+    let with = |back: &'static str, sizes: &'static str| {
+        openings(&[
+            (
+                "shop",
+                shop,
+                &[
+                    ("hello#menu.1", back),
+                    ("hello#menu.2", sizes),
+                    ("on_size_guide#words.1", "\"tamanhos\""),
+                ],
+            ),
+            ("returns", RETURNS, &[("start#words.1", "\"devolver\"")]),
+        ])
+    };
+    assert_eq!(with("\"Trazer\"", "\"Medidas\""), []);
+    assert_eq!(
+        with("\"Devolver\"", "\"Medidas\""),
+        [(Code::F111, "shop.pt.strings: \"Devolver\"".to_owned())]
+    );
+    assert_eq!(
+        with("\"Trazer\" also \"devolver\"", "\"Medidas\""),
+        [(Code::F111, "shop.pt.strings: \"devolver\"".to_owned())]
+    );
+    assert_eq!(
+        with("\"Trazer\"", "\"Tamanhos\""),
+        [(Code::F112, "shop.pt.strings: \"Tamanhos\"".to_owned())]
+    );
 }

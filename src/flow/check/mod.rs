@@ -59,7 +59,7 @@ pub(super) fn check_paired<'t>(sources: &Sources, tree: &'t Tree, pairs: &[Pairs
     };
     let mut found = Vec::new();
     declared::check(&shop, &mut found);
-    starts::check(&shop, &mut found);
+    starts::check(&shop, pairs, &mut found);
     paths::check(&shop, &mut found);
     reach::check(&shop, &mut found);
     rounds::check(&shop, &mut found);

@@ -1,5 +1,6 @@
 //! What opens flows: two flows on the same words (F110), words that are also options (F111), `on` words that an
-//! option hides (F112).
+//! option hides (F112). To a customer of a further language its words and the flow's own count, so each is looked at
+//! together with them.
 
 use std::collections::HashMap;
 
@@ -7,23 +8,277 @@ use super::Shop;
 use super::walk::{self, Home};
 use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::fold::fold;
+use crate::flow::locale::name_of;
 use crate::flow::names::Names;
 use crate::flow::source::Span;
-use crate::flow::tree::{Choice, Flow, On, StmtKind, Target, TargetKind, Text, Trigger, TriggerKind};
+use crate::flow::strings::{Pairs, same_language};
+use crate::flow::tree::{
+    Choice, Flow, On, StmtKind, Target, TargetKind, Text, Translation, Trigger, TriggerKind,
+};
 
-pub(super) fn check(shop: &Shop, found: &mut Vec<Diagnostic>) {
-    let opened = two_flows(shop, found);
-    let ons = OnWords::of(shop);
-    walk::statements(shop.tree, |home, stmt| {
-        let StmtKind::Question(question) = &stmt.kind else {
-            return;
-        };
-        for option in &question.options {
-            start_word(shop, &opened, home, option, found);
-            ons.hidden_by(shop, home, option, found);
+pub(super) fn check(shop: &Shop, pairs: &[Pairs], found: &mut Vec<Diagnostic>) {
+    Tongue::own(shop).check(found);
+    let languages = shop.tree.business.iter().flat_map(|business| &business.languages);
+    for language in languages.skip(1) {
+        let tongue = Tongue::further(shop, pairs, &language.text);
+        if !tongue.said.is_empty() {
+            tongue.check(found);
         }
-    });
+    }
 }
+
+/// What customers of one language say.
+struct Tongue<'a, 't> {
+    shop: &'a Shop<'t>,
+    /// Translations, by the place of what they translate.
+    said: HashMap<Span, &'a Translation>,
+    /// "in Portuguese", behind what is found; nothing for the flow's own language.
+    named: String,
+}
+
+/// A word where it is written.
+#[derive(Clone, Copy)]
+struct Word<'t> {
+    text: &'t str,
+    span: Span,
+    translated: bool,
+}
+
+impl<'t> Word<'t> {
+    fn own(text: &'t Text) -> Word<'t> {
+        Word {
+            text: &text.source,
+            span: text.span,
+            translated: false,
+        }
+    }
+
+    fn translated(text: &'t Text) -> Word<'t> {
+        Word {
+            translated: true,
+            ..Word::own(text)
+        }
+    }
+}
+
+impl<'a, 't> Tongue<'a, 't> {
+    fn own(shop: &'a Shop<'t>) -> Tongue<'a, 't> {
+        Tongue {
+            shop,
+            said: HashMap::new(),
+            named: String::new(),
+        }
+    }
+
+    fn further(shop: &'a Shop<'t>, pairs: &'a [Pairs<'t>], language: &str) -> Tongue<'a, 't> {
+        let of_it = pairs.iter().flat_map(|pairs| {
+            let mut there = pairs.languages.iter();
+            let paired = there.find(|paired| same_language(&paired.strings.language, language));
+            paired.into_iter().flat_map(|paired| pairs.said(paired))
+        });
+        Tongue {
+            shop,
+            said: of_it.collect(),
+            named: format!(" in {}", name_of(language)),
+        }
+    }
+
+    fn check(&self, found: &mut Vec<Diagnostic>) {
+        let opened = self.two_flows(found);
+        let ons = self.on_words();
+        walk::statements(self.shop.tree, |home, stmt| {
+            let StmtKind::Question(question) = &stmt.kind else {
+                return;
+            };
+            for option in &question.options {
+                self.start_word(&opened, home, option, found);
+                self.hidden_by(&ons, home, option, found);
+            }
+        });
+    }
+
+    /// What two words in the flow's own language do is said once, and not for each language again.
+    fn is_new(&self, one: Word, other: Word) -> bool {
+        self.named.is_empty() || one.translated || other.translated
+    }
+
+    /// What these triggers listen to, so that equal ones have equal keys: the flow's own, then their translations.
+    fn heard(&self, triggers: &'a [Trigger]) -> Vec<(String, Word<'a>)> {
+        let own = triggers.iter().map(|trigger| {
+            let text = match &trigger.kind {
+                TriggerKind::Words(words) | TriggerKind::Containing(words) => words.as_str(),
+                _ => "",
+            };
+            let word = Word {
+                text,
+                span: trigger.span,
+                translated: false,
+            };
+            (key(trigger), word)
+        });
+        // The words of a line are translated together, under the first of them.
+        let further = triggers.iter().flat_map(|trigger| {
+            let letter = match &trigger.kind {
+                TriggerKind::Words(_) => "w",
+                TriggerKind::Containing(_) => "c",
+                _ => return Vec::new(),
+            };
+            let translation = self.said.get(&trigger.span);
+            let texts = translation.into_iter().flat_map(|entry| &entry.texts);
+            texts
+                .map(|text| (format!("{letter} {}", fold(&text.source)), Word::translated(text)))
+                .collect()
+        });
+        own.chain(further).collect()
+    }
+
+    /// The option's words as the matcher reads them: label and synonyms.
+    fn readings(&self, option: &'a Choice) -> impl Iterator<Item = Word<'a>> {
+        let own = std::iter::once(&option.label).chain(&option.also);
+        let translation = self.said.get(&option.label.span);
+        let further = translation
+            .into_iter()
+            .flat_map(|entry| entry.texts.iter().take(1).chain(&entry.also));
+        own.map(Word::own).chain(further.map(Word::translated))
+    }
+
+    fn two_flows(&self, found: &mut Vec<Diagnostic>) -> Opened<'a> {
+        let mut seen: HashMap<String, (usize, Word, bool)> = HashMap::new();
+        let mut opened = Opened::new();
+        for (index, flow) in self.shop.tree.flows.iter().enumerate() {
+            for starts in &flow.starts {
+                for (key, word) in self.heard(&starts.triggers) {
+                    if let Some(words) = key.strip_prefix("w ") {
+                        opened.entry(words.to_owned()).or_insert((index, word));
+                    }
+                    match seen.get(&key) {
+                        // With a condition on one of them both can be meant.
+                        Some((other, earlier, conditional))
+                            if *other != index
+                                && !conditional
+                                && starts.condition.is_none()
+                                && self.is_new(word, *earlier) =>
+                        {
+                            let other = &self.shop.tree.flows[*other];
+                            found.push(self.same_start(flow, other, word, earlier.span));
+                        }
+                        Some(_) => {}
+                        None => {
+                            seen.insert(key, (index, word, starts.condition.is_some()));
+                        }
+                    }
+                }
+            }
+        }
+        opened
+    }
+
+    fn same_start(&self, flow: &Flow, other: &Flow, word: Word, earlier: Span) -> Diagnostic {
+        Diagnostic::new(
+            Code::F110,
+            word.span,
+            format!("two flows start on the same words{}", self.named),
+            format!("opens flow {} …", flow.name.words),
+        )
+        .label(earlier, format!("… and flow {}", other.name.words))
+        .note(format!(
+            "A customer who writes {} could get either. Keep it in one of them, or let one flow\nlead to the other with  -> flow {}",
+            self.shop.sources.text(word.span),
+            other.name.words
+        ))
+    }
+
+    fn start_word(&self, opened: &Opened, home: Home, option: &'a Choice, found: &mut Vec<Diagnostic>) {
+        // Where the option leads, if it leaves the flow that the word would open.
+        let Some(target) = &option.then.go else { return };
+        for word in self.readings(option) {
+            let Some((flow, start)) = opened.get(&fold(word.text)) else {
+                continue;
+            };
+            let elsewhere = match &target.kind {
+                TargetKind::Flow(name, _) => self.shop.names.flow_index(name) != Some(*flow),
+                TargetKind::Step(_) | TargetKind::Start => home.flow != Some(*flow),
+                TargetKind::Again
+                | TargetKind::Resume
+                | TargetKind::Back
+                | TargetKind::Done(_)
+                | TargetKind::Close
+                | TargetKind::Handoff(_) => false,
+            };
+            if !elsewhere || !self.is_new(word, *start) {
+                continue;
+            }
+            let name = &self.shop.tree.flows[*flow].name.words;
+            found.push(
+                Diagnostic::new(
+                    Code::F111,
+                    word.span,
+                    format!("{} means two things{}", self.shop.sources.text(word.span), self.named),
+                    "typed at this question it goes on here …",
+                )
+                .label(start.span, format!("… at any other time it opens flow {name}"))
+                .note(format!(
+                    "A customer who types it a moment too late ends up in another place.\nLead the option there too (-> flow {name}), or reword one of the two."
+                )),
+            );
+            return;
+        }
+    }
+
+    fn on_words(&self) -> OnWords<'a> {
+        let mut words = OnWords::new();
+        let tree = self.shop.tree;
+        let flows = tree.flows.iter().enumerate();
+        let all = flows
+            .flat_map(|(index, flow)| flow.ons.iter().map(move |on| (Some(index), on)))
+            .chain(
+                tree.business
+                    .iter()
+                    .flat_map(|business| business.ons.iter().map(|on| (None, on))),
+            );
+        for (scope, on) in all {
+            for (key, word) in self.heard(&on.triggers) {
+                if let Some(text) = key.strip_prefix("w ") {
+                    words.entry((scope, text.to_owned())).or_insert((word, on));
+                }
+            }
+        }
+        words
+    }
+
+    fn hidden_by(&self, ons: &OnWords, home: Home, option: &'a Choice, found: &mut Vec<Diagnostic>) {
+        if ons.is_empty() {
+            return;
+        }
+        for word in self.readings(option) {
+            let text = fold(word.text);
+            let own = home.flow.and_then(|flow| ons.get(&(Some(flow), text.clone())));
+            let Some((listened, on)) = own.or_else(|| ons.get(&(None, text))) else {
+                continue;
+            };
+            if same_way(self.shop.names, option.then.go.as_ref(), on) || !self.is_new(word, *listened) {
+                continue;
+            }
+            found.push(
+                Diagnostic::new(
+                    Code::F112,
+                    word.span,
+                    format!("{} is also an `on` word{}", self.shop.sources.text(word.span), self.named),
+                    "at this question the option is taken …",
+                )
+                .label(listened.span, "… so this `on` doesn't work here")
+                .note("A question's own options are matched first. Reword one of the two, or let both lead to the same place."),
+            );
+            return;
+        }
+    }
+}
+
+/// Folded start words with their flow and place.
+type Opened<'t> = HashMap<String, (usize, Word<'t>)>;
+
+/// Folded words of a flow's `on`s (`None`: the business's).
+type OnWords<'t> = HashMap<(Option<usize>, String), (Word<'t>, &'t On)>;
 
 /// Whether something other than a message may have set it off.
 pub(super) fn without_message<'t>(triggers: impl IntoIterator<Item = &'t Trigger>) -> bool {
@@ -46,152 +301,6 @@ fn key(trigger: &Trigger) -> String {
         TriggerKind::Media(kind) => format!("m {kind:?}"),
         TriggerKind::Location => "l".to_owned(),
         TriggerKind::Reply(template) => format!("r {template}"),
-    }
-}
-
-/// Folded start words with their flow and place.
-type Opened<'t> = HashMap<String, (usize, &'t Trigger)>;
-
-fn two_flows<'t>(shop: &Shop<'t>, found: &mut Vec<Diagnostic>) -> Opened<'t> {
-    let mut seen: HashMap<String, (usize, Span, bool)> = HashMap::new();
-    let mut opened = Opened::new();
-    for (index, flow) in shop.tree.flows.iter().enumerate() {
-        for starts in &flow.starts {
-            for trigger in &starts.triggers {
-                let key = key(trigger);
-                if let Some(words) = key.strip_prefix("w ") {
-                    opened.entry(words.to_owned()).or_insert((index, trigger));
-                }
-                match seen.get(&key) {
-                    // With a condition on one of them both can be meant.
-                    Some((other, span, conditional))
-                        if *other != index && !conditional && starts.condition.is_none() =>
-                    {
-                        found.push(same_start(shop, flow, &shop.tree.flows[*other], trigger, *span));
-                    }
-                    Some(_) => {}
-                    None => {
-                        seen.insert(key, (index, trigger.span, starts.condition.is_some()));
-                    }
-                }
-            }
-        }
-    }
-    opened
-}
-
-fn same_start(shop: &Shop, flow: &Flow, other: &Flow, trigger: &Trigger, earlier: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::F110,
-        trigger.span,
-        "two flows start on the same words",
-        format!("opens flow {} …", flow.name.words),
-    )
-    .label(earlier, format!("… and flow {}", other.name.words))
-    .note(format!(
-        "A customer who writes {} could get either. Keep it in one of them, or let one flow\nlead to the other with  -> flow {}",
-        shop.sources.text(trigger.span),
-        other.name.words
-    ))
-}
-
-/// The options' words as the matcher reads them: label and synonyms.
-fn readings(option: &Choice) -> impl Iterator<Item = &Text> {
-    std::iter::once(&option.label).chain(&option.also)
-}
-
-fn start_word(shop: &Shop, opened: &Opened, home: Home, option: &Choice, found: &mut Vec<Diagnostic>) {
-    // Where the option leads, if it leaves the flow that the word would open.
-    let Some(target) = &option.then.go else { return };
-    for text in readings(option) {
-        let Some((flow, trigger)) = opened.get(&fold(&text.source)) else {
-            continue;
-        };
-        let elsewhere = match &target.kind {
-            TargetKind::Flow(name, _) => shop.names.flow_index(name) != Some(*flow),
-            TargetKind::Step(_) | TargetKind::Start => home.flow != Some(*flow),
-            TargetKind::Again
-            | TargetKind::Resume
-            | TargetKind::Back
-            | TargetKind::Done(_)
-            | TargetKind::Close
-            | TargetKind::Handoff(_) => false,
-        };
-        if !elsewhere {
-            continue;
-        }
-        let name = &shop.tree.flows[*flow].name.words;
-        found.push(
-            Diagnostic::new(
-                Code::F111,
-                text.span,
-                format!("{} means two things", shop.sources.text(text.span)),
-                "typed at this question it goes on here …",
-            )
-            .label(trigger.span, format!("… at any other time it opens flow {name}"))
-            .note(format!(
-                "A customer who types it a moment too late ends up in another place.\nLead the option there too (-> flow {name}), or reword one of the two."
-            )),
-        );
-        return;
-    }
-}
-
-/// `on` words by scope.
-struct OnWords<'t> {
-    /// Folded words of a flow's `on`s (`None`: the business's).
-    words: HashMap<(Option<usize>, String), (&'t Trigger, &'t On)>,
-}
-
-impl<'t> OnWords<'t> {
-    fn of(shop: &Shop<'t>) -> OnWords<'t> {
-        let mut words = HashMap::new();
-        let flows = shop.tree.flows.iter().enumerate();
-        let all = flows
-            .flat_map(|(index, flow)| flow.ons.iter().map(move |on| (Some(index), on)))
-            .chain(
-                shop.tree
-                    .business
-                    .iter()
-                    .flat_map(|business| business.ons.iter().map(|on| (None, on))),
-            );
-        for (scope, on) in all {
-            for trigger in &on.triggers {
-                if let TriggerKind::Words(text) = &trigger.kind {
-                    words.entry((scope, fold(text))).or_insert((trigger, on));
-                }
-            }
-        }
-        OnWords { words }
-    }
-
-    fn hidden_by(&self, shop: &Shop, home: Home, option: &Choice, found: &mut Vec<Diagnostic>) {
-        if self.words.is_empty() {
-            return;
-        }
-        for text in readings(option) {
-            let word = fold(&text.source);
-            let own = home
-                .flow
-                .and_then(|flow| self.words.get(&(Some(flow), word.clone())));
-            let Some((trigger, on)) = own.or_else(|| self.words.get(&(None, word))) else {
-                continue;
-            };
-            if same_way(shop.names, option.then.go.as_ref(), on) {
-                continue;
-            }
-            found.push(
-                Diagnostic::new(
-                    Code::F112,
-                    text.span,
-                    format!("{} is also an `on` word", shop.sources.text(text.span)),
-                    "at this question the option is taken …",
-                )
-                .label(trigger.span, "… so this `on` doesn't work here")
-                .note("A question's own options are matched first. Reword one of the two, or let both lead to the same place."),
-            );
-            return;
-        }
     }
 }
 
