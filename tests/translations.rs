@@ -481,8 +481,11 @@ fn a_button_of_a_template_has_its_limit_in_every_language() {
     assert_eq!(shop("Lá estarei"), []);
 }
 
-/// What is found of words that open things (F110, F111, F112), in flows of which each has its Portuguese words by key.
-fn openings(flows: &[(&str, &str, &[(&str, &str)])]) -> Vec<(Code, String)> {
+/// A flow's name and text, and its Portuguese words by key.
+type Translated<'t> = (&'t str, &'t str, &'t [(&'t str, &'t str)]);
+
+/// What is found of words that open things (F110, F111, F112).
+fn openings(flows: &[Translated]) -> Vec<(Code, String)> {
     let mut sources = Sources::default();
     sources.add("business.flow", BUSINESS);
     for (name, text, _) in flows {
