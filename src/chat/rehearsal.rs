@@ -567,23 +567,21 @@ impl<'a> Rehearsal<'a> {
         let Some(first) = self.drafts.pop_front() else {
             return Ok(());
         };
-        let refused = |draft: &Draft| asked.refusal(&draft.text);
-        let shown = match (refused(&first), self.drafts.front()) {
-            (Some(_), Some(_)) => self.drafts.pop_front().unwrap_or(first),
-            (Some(_) | None, _) => first,
-        };
-        let unknown = |name: &String| asked.knowledge.iter().all(|(own, _)| own != name);
-        let why = match refused(&shown) {
-            Some(why) => why,
-            None => match shown.knowledge.filter(unknown) {
-                None => return Ok(()),
-                Some(name) => format!("there is no knowledge {name}"),
-            },
-        };
-        Err(Stuck::DraftRefused {
-            text: shown.text,
-            why,
-        })
+        let (mut why, mut shown) = (asked.refusal(&first.text), first);
+        if why.is_some()
+            && let Some(second) = self.drafts.pop_front()
+        {
+            (why, shown) = (asked.refusal(&second.text), second);
+        }
+        let unknown = |name: &&String| asked.knowledge.iter().all(|(own, _)| own != *name);
+        let no_such = |name: &String| format!("there is no knowledge {name}");
+        match why.or_else(|| shown.knowledge.iter().find(unknown).map(no_such)) {
+            None => Ok(()),
+            Some(why) => Err(Stuck::DraftRefused {
+                text: shown.text,
+                why,
+            }),
+        }
     }
 
     /// What a model replies to whom nobody has given a reply.

@@ -4,9 +4,45 @@
 use serde_json::{Value as Json, json};
 
 use super::explore::guessed;
+use super::story::Act;
 use super::transcript;
 use crate::flow::tree::Kind;
 use crate::flow::value::Value;
+use crate::message::MediaKind;
+
+/// A value for each of these fields.
+pub(super) fn each<C: FromIterator<(String, Json)>>(
+    fields: &[(String, Kind)],
+    value: impl Fn(&str, &Kind) -> Json,
+) -> C {
+    fields
+        .iter()
+        .map(|(name, kind)| (name.clone(), value(name, kind)))
+        .collect()
+}
+
+/// A file of this kind; `words`: what is said in a voice note.
+pub(super) fn file(kind: MediaKind, words: Option<&str>) -> Act {
+    match kind {
+        MediaKind::Voice => Act::Voice {
+            seconds: words.map(|_| 4),
+            words: words.map(str::to_owned),
+        },
+        kind => Act::Sends {
+            kind,
+            name: None,
+            caption: None,
+        },
+    }
+}
+
+pub(super) fn place(name: Option<&str>) -> Act {
+    Act::Location {
+        lat: 41.1,
+        lng: -8.6,
+        name: name.map(str::to_owned),
+    }
+}
 
 /// A usual value of a declared type.
 pub(super) fn sample(name: &str, kind: &Kind) -> Json {

@@ -138,8 +138,8 @@ async fn impact_of(
     door: &Door,
 ) -> anyhow::Result<Impact> {
     let live = candidate.seen().published().map(|version| version.hash.clone());
-    let now = versions::programs(door, &live).await.map_err(explained)?;
-    let kinds = now
+    let mut programs = versions::programs(door, &live).await.map_err(explained)?;
+    let kinds = programs
         .values()
         .next()
         .map(|live| impact::retyped_kinds(live, &candidate.program))
@@ -154,11 +154,10 @@ async fn impact_of(
     if watched && tally.chats > crate::server::tally::STEP {
         eprintln!();
     }
-    let mut hashes: BTreeSet<String> = tally.waiting.iter().map(|one| one.program.clone()).collect();
-    hashes.extend(live.clone());
-    let machines: BTreeMap<String, Machine> = versions::programs(door, &hashes)
-        .await
-        .map_err(explained)?
+    let waited_in = tally.waiting.iter().map(|one| &one.program);
+    let others: BTreeSet<&String> = waited_in.filter(|hash| !programs.contains_key(*hash)).collect();
+    programs.extend(versions::programs(door, others).await.map_err(explained)?);
+    let machines: BTreeMap<String, Machine> = programs
         .into_iter()
         .map(|(hash, program)| (hash, Machine::load(program)))
         .collect();

@@ -183,13 +183,9 @@ impl Machine {
         let watches_window = interrupts()
             .chain([&starts])
             .any(|index| !index.on_window_closing().is_empty());
-        let waits_for_replies = {
-            let starts = program.starts.iter().map(|start| &start.trigger);
-            let ons = program.ons.iter().flat_map(|on| &on.triggers);
-            starts
-                .chain(ons)
-                .any(|trigger| matches!(trigger, Trigger::Reply(_)))
-        };
+        let waits_for_replies = program
+            .triggers()
+            .any(|trigger| matches!(trigger, Trigger::Reply(_)));
         Machine {
             zone: TimeZone::get(&program.business.timezone).unwrap_or(TimeZone::UTC),
             templates,

@@ -190,7 +190,7 @@ impl<'m> Run<'m> {
                     let op = m.program.code.get(pc as usize).map(|instruction| &instruction.op);
                     // Outside the team's hours a handoff is none, and goes on at its `when closed`.
                     let stays = matches!((op, &next), (Some(Op::Handoff(_)), Next::At(_)));
-                    if op.is_some_and(is_a_way) && !stays && std::ptr::eq(m, self.live) {
+                    if op.is_some_and(Op::is_a_way) && !stays && std::ptr::eq(m, self.live) {
                         self.went.push(pc);
                     }
                     next
@@ -429,29 +429,6 @@ impl<'m> Run<'m> {
             (None, Some(title)) => title,
             (None, None) => "",
         }
-    }
-}
-
-/// What a picture of the program has an arrow for.
-fn is_a_way(op: &Op) -> bool {
-    match op {
-        Op::Jump(jump) => !matches!(jump, Jump::To(_)),
-        Op::Call(_) | Op::Return { .. } | Op::Handoff(_) | Op::Close { .. } | Op::Plan(_) | Op::Resume => {
-            true
-        }
-        Op::Send(_)
-        | Op::Set { .. }
-        | Op::Mem { .. }
-        | Op::JumpIf { .. }
-        | Op::Ask(_)
-        | Op::Effect(_)
-        | Op::Answer(_)
-        | Op::Emit(_)
-        | Op::ForEach { .. }
-        | Op::Cancel { .. }
-        | Op::Split { .. }
-        | Op::Pause { .. }
-        | Op::Wait => false,
     }
 }
 

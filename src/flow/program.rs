@@ -57,6 +57,12 @@ pub struct Place {
 }
 
 impl Program {
+    /// Everything that starts or interrupts something.
+    pub fn triggers(&self) -> impl Iterator<Item = &Trigger> {
+        let starts = self.starts.iter().map(|start| &start.trigger);
+        starts.chain(self.ons.iter().flat_map(|on| &on.triggers))
+    }
+
     pub fn place(&self, place: Place) -> SourceLine {
         SourceLine {
             file: self.files.get(place.file as usize).cloned().unwrap_or_default(),
@@ -472,6 +478,34 @@ pub enum Op {
     Resume,
     /// Stay in the question that is open, without asking again.
     Wait,
+}
+
+impl Op {
+    /// It leads out of its step: a picture of the program has an arrow for it.
+    pub fn is_a_way(&self) -> bool {
+        match self {
+            Op::Jump(jump) => !matches!(jump, Jump::To(_)),
+            Op::Call(_)
+            | Op::Return { .. }
+            | Op::Handoff(_)
+            | Op::Close { .. }
+            | Op::Plan(_)
+            | Op::Resume => true,
+            Op::Send(_)
+            | Op::Set { .. }
+            | Op::Mem { .. }
+            | Op::JumpIf { .. }
+            | Op::Ask(_)
+            | Op::Effect(_)
+            | Op::Answer(_)
+            | Op::Emit(_)
+            | Op::ForEach { .. }
+            | Op::Cancel { .. }
+            | Op::Split { .. }
+            | Op::Pause { .. }
+            | Op::Wait => false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::words::Words;
+use crate::chat::sample::{file, place};
 use crate::chat::story::{Act, GivenAnswer};
 use crate::engine::{Asked, Call, Says};
 use crate::flow::program::{Action, Program};
@@ -78,11 +79,7 @@ impl Chance {
                 seconds: Some(1),
                 words: None,
             },
-            2 => Act::Location {
-                lat: 41.1,
-                lng: -8.6,
-                name: None,
-            },
+            2 => place(None),
             _ => Act::Sends {
                 kind: self
                     .of(&[
@@ -141,26 +138,8 @@ impl Chance {
             Kind::Email => "maria@example.com".to_owned(),
             Kind::Phone => "+351910000001".to_owned(),
             Kind::WebAddress => "https://example.com".to_owned(),
-            Kind::Media(MediaKind::Voice) => {
-                return Act::Voice {
-                    seconds: Some(4),
-                    words: Some("it is broken".to_owned()),
-                };
-            }
-            Kind::Media(kind) => {
-                return Act::Sends {
-                    kind: *kind,
-                    name: None,
-                    caption: None,
-                };
-            }
-            Kind::Location => {
-                return Act::Location {
-                    lat: 41.1,
-                    lng: -8.6,
-                    name: Some("Porto".to_owned()),
-                };
-            }
+            Kind::Media(kind) => return file(*kind, Some("it is broken")),
+            Kind::Location => return place(Some("Porto")),
             Kind::List(_) => "one, two".to_owned(),
         };
         Act::Types(text)

@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 pub(in crate::chat) use chance::{guessed, reply, serve};
-pub(in crate::chat) use outside::{asked_form, misfit};
+pub(in crate::chat) use outside::misfit;
 pub(in crate::chat) use way_out::{is_out, way_out};
 pub(in crate::chat) use words::Words;
 pub(in crate::chat) use written::told;
@@ -29,7 +29,7 @@ use super::rehearsal::{Improvise, Rehearsal, Stuck};
 use super::story::{Act, GivenAnswer};
 use super::written::is_writable;
 use crate::engine::{self, CLOSING_BEFORE, EventKind, Log, Machine, Mode, SessionSettings};
-use crate::flow::program::StateKind;
+use crate::flow::program::{FormOf, Question, StateKind};
 use crate::flow::tree::Kind;
 pub(in crate::chat) use chance::Chance;
 
@@ -103,6 +103,15 @@ impl Move {
             act,
             topic: None,
             link: None,
+        }
+    }
+
+    /// The customer comes by this link or advertisement.
+    pub fn comes_by(code: &str) -> Move {
+        Move::Customer {
+            act: Act::Types("I saw your advertisement".to_owned()),
+            topic: None,
+            link: Some(code.to_owned()),
         }
     }
 }
@@ -257,15 +266,25 @@ impl<'a> Explorer<'a> {
     }
 }
 
+/// The question that is open.
+fn question<'m>(rehearsal: &Rehearsal<'m>) -> Option<&'m Question> {
+    let machine = rehearsal.machine();
+    let frame = rehearsal.position.frames.last()?;
+    let state = machine.state_named(&frame.at)?;
+    match &machine.program().states[state as usize].kind {
+        StateKind::Question(question) => Some(question),
+        StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) | StateKind::Answer(_) => None,
+    }
+}
+
 /// Kinds of answers that the open question takes.
 pub(in crate::chat) fn wanted<'m>(rehearsal: &Rehearsal<'m>) -> &'m [Kind] {
-    let machine = rehearsal.machine();
-    let frame = rehearsal.position.frames.last();
-    let state = frame.and_then(|frame| machine.state_named(&frame.at));
-    match state.map(|state| &machine.program().states[state as usize].kind) {
-        Some(StateKind::Question(question)) => &question.accept,
-        _ => &[],
-    }
+    question(rehearsal).map_or(&[], |question| &question.accept)
+}
+
+/// The form that is asked for now.
+pub(in crate::chat) fn asked_form<'m>(rehearsal: &Rehearsal<'m>) -> Option<&'m FormOf> {
+    question(rehearsal)?.form_of.as_ref()
 }
 
 /// One move. What is on nobody's screen can't be tapped: then nothing happens.

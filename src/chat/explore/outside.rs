@@ -77,11 +77,7 @@ impl Outside {
                     .map(|(name, kind)| (name.clone(), chance.brought(kind, words)))
                     .collect(),
             },
-            Way::Link(code) => Move::Customer {
-                act: Act::Types("I saw your advertisement".to_owned()),
-                topic: None,
-                link: Some(code.clone()),
-            },
+            Way::Link(code) => Move::comes_by(code),
             Way::Quote(template) => Move::does(Act::Quotes {
                 template: template.clone(),
                 words: words.one(chance),
@@ -113,41 +109,31 @@ fn waits_for(trigger: &Trigger) -> Vec<Way> {
     }
 }
 
-/// The form that is asked for now.
-pub(in crate::chat) fn asked_form<'m>(rehearsal: &Rehearsal<'m>) -> Option<&'m FormOf> {
-    let machine = rehearsal.machine();
-    let frame = rehearsal.position.frames.last()?;
-    let state = machine.state_named(&frame.at)?;
-    match &machine.program().states[state as usize].kind {
-        StateKind::Question(question) => question.form_of.as_ref(),
-        StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) | StateKind::Answer(_) => None,
-    }
-}
-
 impl Chance {
     /// A form as somebody fills it in: in two of three as it is declared, else with a field that is not.
     pub fn form(&mut self, form: &FormOf, words: &Words) -> Act {
-        if !self.one_in(3) {
-            return self.fitting_form(form, words);
-        }
-        let Act::Form(Json::Object(mut fields)) = self.fitting_form(form, words) else {
-            return Act::Form(json!({}));
-        };
-        if let Some((name, kind)) = self.of(&form.gives) {
+        let misfits = self.one_in(3);
+        let mut fields = self.fitting(form, words);
+        if misfits && let Some((name, kind)) = self.of(&form.gives) {
             fields.insert(name.clone(), misfit(kind));
         }
         Act::Form(fields.into())
     }
 
-    /// Of every type what is declared; some fields are left empty.
+    /// As it is declared.
     pub fn fitting_form(&mut self, form: &FormOf, words: &Words) -> Act {
+        Act::Form(self.fitting(form, words).into())
+    }
+
+    /// Of every type what is declared; some fields are left empty.
+    fn fitting(&mut self, form: &FormOf, words: &Words) -> Map<String, Json> {
         let mut fields = Map::new();
         for (name, kind) in &form.gives {
             if !self.one_in(5) {
                 fields.insert(name.clone(), self.brought(kind, words));
             }
         }
-        Act::Form(fields.into())
+        fields
     }
 
     /// A value that a form, an event or a caller brings; numbers reach further than those of services.

@@ -27,10 +27,8 @@ pub(in crate::chat) struct Words {
 
 impl Words {
     pub fn of(program: &Program) -> Words {
-        let starts = program.starts.iter().map(|start| &start.trigger);
-        let ons = program.ons.iter().flat_map(|on| &on.triggers);
         let mut triggers = Vec::new();
-        for trigger in starts.chain(ons) {
+        for trigger in program.triggers() {
             if let Trigger::Words(words) | Trigger::Containing(words) = trigger {
                 triggers.push(words.clone());
             }

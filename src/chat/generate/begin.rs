@@ -4,12 +4,11 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Writer;
 use crate::chat::explore::{Move, Words, misfit};
-use crate::chat::sample::{other, sample};
+use crate::chat::sample::{each, file, other, place, sample};
 use crate::chat::story::Act;
 use crate::chat::transcript;
 use crate::flow::program::{Flow, FormOf, Program, Trigger};
 use crate::flow::tree::Kind;
-use crate::message::MediaKind;
 
 /// Beginnings that are tried with other values than the first, to come to other questions.
 const OTHERS: usize = 8;
@@ -54,21 +53,15 @@ pub(super) fn beginnings(program: &Program, flow: &Flow, words: &Words) -> Vec<N
 
 /// Values for what a flow needs: usual ones, then others that may lead elsewhere. Once nothing, if it needs nothing.
 fn given(flow: &Flow, words: &Words) -> Vec<Vec<(String, Json)>> {
-    let with = |value: &dyn Fn(&str, &Kind) -> Json| -> Vec<(String, Json)> {
-        let needs = flow.needs.iter();
-        needs
-            .map(|(name, kind)| (name.clone(), value(name, kind)))
-            .collect()
-    };
-    let mut all = vec![with(&sample)];
+    let mut all: Vec<Vec<(String, Json)>> = vec![each(&flow.needs, sample)];
     if flow.needs.is_empty() {
         return all;
     }
-    all.push(with(&other));
+    all.push(each(&flow.needs, other));
     for (own, kind) in &flow.needs {
         if *kind == Kind::Text {
             for text in &words.compared {
-                all.push(with(&|name, kind| match name == own {
+                all.push(each(&flow.needs, |name, kind| match name == own {
                     true => json!(text),
                     false => sample(name, kind),
                 }));
@@ -83,14 +76,7 @@ fn given(flow: &Flow, words: &Words) -> Vec<Vec<(String, Json)>> {
 /// How somebody comes to the flow who types none of its words.
 fn arrives(trigger: &Trigger) -> Option<Named> {
     let (title, what) = match trigger {
-        Trigger::Link(code) => (
-            format!("By the link {code}"),
-            Move::Customer {
-                act: Act::Types("I saw your advertisement".to_owned()),
-                topic: None,
-                link: Some(code.clone()),
-            },
-        ),
+        Trigger::Link(code) => (format!("By the link {code}"), Move::comes_by(code)),
         Trigger::Reply(template) => (
             format!("A reply to {template}"),
             Move::does(Act::Quotes {
@@ -108,9 +94,9 @@ fn arrives(trigger: &Trigger) -> Option<Named> {
         ),
         Trigger::Media(kind) => (
             format!("A {}", transcript::word_for(*kind)),
-            Move::does(file(*kind)),
+            Move::does(file(*kind, Some("It came with a scratch."))),
         ),
-        Trigger::Location => ("A location".to_owned(), Move::does(place())),
+        Trigger::Location => ("A location".to_owned(), Move::does(place(Some("Porto")))),
         // The first of them is how the others begin; words are spelled in the flow itself.
         Trigger::Event(_)
         | Trigger::Words(_)
@@ -122,43 +108,15 @@ fn arrives(trigger: &Trigger) -> Option<Named> {
     Some((title, Begin::By(what)))
 }
 
-fn file(kind: MediaKind) -> Act {
-    match kind {
-        MediaKind::Voice => Act::Voice {
-            seconds: Some(4),
-            words: Some("It came with a scratch.".to_owned()),
-        },
-        kind => Act::Sends {
-            kind,
-            name: None,
-            caption: None,
-        },
-    }
-}
-
-fn place() -> Act {
-    Act::Location {
-        lat: 41.1,
-        lng: -8.6,
-        name: Some("Porto".to_owned()),
-    }
-}
-
 /// Ways to fill in a form, named; the first is the usual one.
 pub(super) fn filled(form: &FormOf) -> Vec<(String, Act)> {
-    let with = |value: &dyn Fn(&str, &Kind) -> Json| -> Map<String, Json> {
-        let fields = form.gives.iter();
-        fields
-            .map(|(name, kind)| (name.clone(), value(name, kind)))
-            .collect()
-    };
-    let mut all = vec![
-        ("a form", with(&sample)),
-        ("another form", with(&other)),
+    let mut all: Vec<(&str, Map<String, Json>)> = vec![
+        ("a form", each(&form.gives, sample)),
+        ("another form", each(&form.gives, other)),
         ("an empty form", Map::new()),
     ];
     if let Some((name, kind)) = form.gives.first() {
-        let mut fields = with(&sample);
+        let mut fields: Map<String, Json> = each(&form.gives, sample);
         fields.insert(name.clone(), misfit(kind));
         all.push(("a form that does not fit", fields));
     }

@@ -10,7 +10,7 @@ mod secrets;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::run::{self, Played};
-use super::sample::{other, sample};
+use super::sample::{each, other, sample};
 use super::story::{Act, BeatKind, Given, GivenAnswer};
 use super::transcript::Shown;
 use super::written::{act_lines, can_say, given_line, quoted};
@@ -110,14 +110,13 @@ pub fn record(
     // What a service answered to something private nobody knows: other values of its types may fit what was said.
     let mut stand_ins = Instead::Usual;
     let as_it_was = |instead| transcript(machine, contact, facts, &mut Scrub::nothing(), instead);
-    let (_, mut went) = play(machine, name, &as_it_was(stand_ins))?;
+    let (mut story, mut went) = play(machine, name, &as_it_was(stand_ins))?;
     if went.failure.is_some() && facts.iter().any(|fact| is_private(machine, &fact.what)) {
-        let (_, otherwise) = play(machine, name, &as_it_was(Instead::Other))?;
+        let (other, otherwise) = play(machine, name, &as_it_was(Instead::Other))?;
         if otherwise.failure.is_none() {
-            (stand_ins, went) = (Instead::Other, otherwise);
+            (stand_ins, story, went) = (Instead::Other, other, otherwise);
         }
     }
-    let (story, _) = play(machine, name, &as_it_was(stand_ins))?;
     let mut scrub = Scrub::of(machine.program(), contact, facts);
     scrub.secrets = secrets::secrets(machine, &story, facts);
     let scrubbed = transcript(machine, contact, facts, &mut scrub, stand_ins);
@@ -388,10 +387,8 @@ fn kind_of(json: &serde_json::Value) -> &'static str {
 
 /// Whether something starts or interrupts by this code.
 fn is_link(program: &Program, code: &str) -> bool {
-    let starts = program.starts.iter().map(|start| &start.trigger);
-    let ons = program.ons.iter().flat_map(|on| &on.triggers);
-    starts
-        .chain(ons)
+    program
+        .triggers()
         .any(|trigger| matches!(trigger, Trigger::Link(own) if fold(own) == fold(code)))
 }
 
@@ -420,14 +417,10 @@ fn given(
         .ok_or_else(gone)?;
     let action = service.actions.get(fetch.action as usize).ok_or_else(gone)?;
     let made_up = |instead| {
-        let gives = action.gives.iter().map(|(name, kind)| {
-            let value = match instead {
-                Instead::Usual => sample(name, kind),
-                Instead::Other => other(name, kind),
-            };
-            (name.clone(), value)
-        });
-        serde_json::Value::Object(gives.collect())
+        serde_json::Value::Object(match instead {
+            Instead::Usual => each(&action.gives, sample),
+            Instead::Other => each(&action.gives, other),
+        })
     };
     let answer = match (answer, private) {
         (Some(Answer::TimedOut { .. }), _) => GivenAnswer::TimesOut,

@@ -286,8 +286,7 @@ fn spelled(program: &Program) -> BTreeSet<String> {
                 .for_each(|word| add(word));
         }
     }
-    let starts = program.starts.iter().map(|start| &start.trigger);
-    for trigger in starts.chain(program.ons.iter().flat_map(|on| &on.triggers)) {
+    for trigger in program.triggers() {
         if let crate::flow::program::Trigger::Words(words)
         | crate::flow::program::Trigger::Containing(words) = trigger
         {

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{Fact, What};
 use crate::chat::run::Player;
-use crate::chat::sample::sample;
+use crate::chat::sample::{each, file, place, sample};
 use crate::chat::story::{Act, BeatKind, Story};
 use crate::chat::written::can_say;
 use crate::engine::{Exit, Log, Machine};
 use crate::flow::program::Question;
 use crate::flow::tree::Kind;
-use crate::message::MediaKind;
 
 /// What stands for what the customer did, by how many acts of theirs came before. The story is the conversation as it
 /// was; what comes after it goes otherwise is not known.
@@ -73,26 +72,12 @@ fn found(machine: &Machine, log: &[Log], open: &[usize], secrets: &mut BTreeMap<
 /// Something that answers the question.
 fn answer(question: &Question) -> Act {
     if let Some(form) = &question.form_of {
-        let fields = form.gives.iter();
-        let fields = fields.map(|(name, kind)| (name.clone(), sample(name, kind)));
-        return Act::Form(serde_json::Value::Object(fields.collect()));
+        return Act::Form(serde_json::Value::Object(each(&form.gives, sample)));
     }
     match question.accept.first() {
         None | Some(Kind::Text) => Act::Types("something private".to_owned()),
-        Some(Kind::Media(MediaKind::Voice)) => Act::Voice {
-            seconds: None,
-            words: None,
-        },
-        Some(Kind::Media(kind)) => Act::Sends {
-            kind: *kind,
-            name: None,
-            caption: None,
-        },
-        Some(Kind::Location) => Act::Location {
-            lat: 41.1,
-            lng: -8.6,
-            name: None,
-        },
+        Some(Kind::Media(kind)) => file(*kind, None),
+        Some(Kind::Location) => place(None),
         Some(Kind::YesNo) => Act::Types("yes".to_owned()),
         Some(kind) => Act::Types(match sample("answer", kind) {
             serde_json::Value::String(text) => text,

@@ -4,33 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{Covered, Graph, NodeKind, dot, json, mermaid};
 use crate::flow::lower::tests::{flow, shop};
-use crate::flow::program::{Jump, Op, Program, StateKind};
+use crate::flow::program::{Program, StateKind};
 
 /// Instructions that leave their step.
 fn transitions(program: &Program) -> HashSet<u32> {
-    let leaves = |op: &Op| match op {
-        Op::Jump(Jump::To(_)) => false,
-        Op::Jump(_)
-        | Op::Call(_)
-        | Op::Return { .. }
-        | Op::Handoff(_)
-        | Op::Close { .. }
-        | Op::Resume
-        | Op::Plan(_) => true,
-        Op::Send(_)
-        | Op::Set { .. }
-        | Op::Mem { .. }
-        | Op::JumpIf { .. }
-        | Op::Ask(_)
-        | Op::Effect(_)
-        | Op::Answer(_)
-        | Op::Emit(_)
-        | Op::ForEach { .. }
-        | Op::Cancel { .. }
-        | Op::Split { .. }
-        | Op::Pause { .. }
-        | Op::Wait => false,
-    };
     // Behind a question whose every option leads elsewhere there is an end that nobody reaches.
     let unreached: HashSet<u32> = program
         .states
@@ -44,7 +21,7 @@ fn transitions(program: &Program) -> HashSet<u32> {
         .collect();
     (0..)
         .zip(&program.code)
-        .filter(|(pc, instruction)| leaves(&instruction.op) && !unreached.contains(pc))
+        .filter(|(pc, instruction)| instruction.op.is_a_way() && !unreached.contains(pc))
         .map(|(pc, _)| pc)
         .collect()
 }

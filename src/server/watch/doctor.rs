@@ -441,10 +441,8 @@ fn ai(report: &mut Report, program: Option<&Program>, ai: Option<&AiConfig>) {
         program.states.iter().any(is_answer)
     });
     let topics = program.is_some_and(|program| {
-        let starts = program.starts.iter().map(|start| &start.trigger);
-        let ons = program.ons.iter().flat_map(|on| &on.triggers);
-        starts
-            .chain(ons)
+        program
+            .triggers()
             .any(|trigger| matches!(trigger, Trigger::Topic(_)))
     });
     match ai {
