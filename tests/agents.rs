@@ -9,7 +9,7 @@ mod double;
 mod thread;
 
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use switchboard::server::door::Door;
 use switchboard::server::impact::{self, Earlier, How};
 use switchboard::server::tally::Kinds;
 use switchboard::server::versions::{self, Candidate, Said as Note};
-use switchboard::server::{FlowsError, Handle, Line, Parts, Running, Said, Server, StartError, ThreadEntry};
+use switchboard::server::{FlowsError, Handle, Parts, Running, Said, Server, StartError, ThreadEntry};
 use switchboard::store::{Caps, ContactId, MovableClock, SqliteStore, Store};
 use tempfile::TempDir;
 
@@ -65,7 +65,7 @@ impl Office {
         }
     }
 
-    fn flows(&self) -> std::path::PathBuf {
+    fn flows(&self) -> PathBuf {
         self.folder.path().join("flows")
     }
 
@@ -89,6 +89,32 @@ impl Office {
         let place = self.folder.path().join("switchboard.toml");
         let config = Config::parse(&text, &place, env).unwrap();
         Server::start(config, self.store.clone(), Parts::default()).await
+    }
+
+    /// With somebody in the middle of what is published, and no server. The configuration for commands.
+    async fn with_somebody_waiting(&self) -> PathBuf {
+        self.publish().await;
+        let running = self.start().await.unwrap();
+        says(&running.handle(), PUBLISHED, "hi", "Hello! What's your name?").await;
+        running.shutdown().await;
+        self.config()
+    }
+
+    /// The same settings for the real binary, with the store's place.
+    fn config(&self) -> PathBuf {
+        let config = self.folder.path().join("switchboard.toml");
+        let text =
+            format!("flows = \"flows\"\nbind = \"127.0.0.1:0\"\nstore = \"sqlite:store.db\"\n{NUMBERS}");
+        std::fs::write(&config, text).unwrap();
+        config
+    }
+
+    /// The step in which somebody waits goes. The flow as it was.
+    fn renames_the_step(&self) -> String {
+        let desk = self.flows().join("desk.flow");
+        let flow = std::fs::read_to_string(&desk).unwrap();
+        std::fs::write(&desk, flow.replace("step hello", "step welcome")).unwrap();
+        flow
     }
 }
 
@@ -479,13 +505,7 @@ async fn publishing_says_whom_it_touches_and_waits_for_a_yes_and_they_finish_whe
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_script_publishes_over_people_only_with_a_yes() {
     let office = Office::new();
-    office.publish().await;
-    let running = office.start().await.unwrap();
-    says(&running.handle(), PUBLISHED, "hi", "Hello! What's your name?").await;
-    running.shutdown().await;
-    let config = office.folder.path().join("switchboard.toml");
-    let text = format!("flows = \"flows\"\nbind = \"127.0.0.1:0\"\nstore = \"sqlite:store.db\"\n{NUMBERS}");
-    std::fs::write(&config, text).unwrap();
+    let config = office.with_somebody_waiting().await;
     let run = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
         let done = command
@@ -498,8 +518,7 @@ async fn a_script_publishes_over_people_only_with_a_yes() {
         (done.status.code(), text(done.stdout), text(done.stderr))
     };
     let desk = office.flows().join("desk.flow");
-    let flow = std::fs::read_to_string(&desk).unwrap();
-    std::fs::write(&desk, flow.replace("step hello", "step welcome")).unwrap();
+    let flow = office.renames_the_step();
 
     let (code, said, why) = run(&["publish"]);
     assert_eq!(code, Some(2), "{said}{why}");
@@ -553,9 +572,7 @@ async fn publishing_counts_who_remembers_what_the_new_type_can_t_read() {
         assert!(thread.contains(&format!("Noted, {name}.")), "{thread}");
     }
     running.shutdown().await;
-    let config = office.folder.path().join("switchboard.toml");
-    let text = format!("flows = \"flows\"\nbind = \"127.0.0.1:0\"\nstore = \"sqlite:store.db\"\n{NUMBERS}");
-    std::fs::write(&config, text).unwrap();
+    let config = office.config();
     for (file, from, to) in [
         ("business.flow", "first_name: text", "first_name: number"),
         ("desk.flow", "    as text\n", "    as number\n"),
@@ -616,16 +633,8 @@ fn typed(command: &str, keys: &str) -> (Option<i32>, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_a_terminal_the_answer_to_the_question_decides_and_whoever_hangs_up_publishes_nothing() {
     let office = Office::new();
-    office.publish().await;
-    let running = office.start().await.unwrap();
-    says(&running.handle(), PUBLISHED, "hi", "Hello! What's your name?").await;
-    running.shutdown().await;
-    let config = office.folder.path().join("switchboard.toml");
-    let text = format!("flows = \"flows\"\nbind = \"127.0.0.1:0\"\nstore = \"sqlite:store.db\"\n{NUMBERS}");
-    std::fs::write(&config, text).unwrap();
-    let desk = office.flows().join("desk.flow");
-    let flow = std::fs::read_to_string(&desk).unwrap();
-    std::fs::write(&desk, flow.replace("step hello", "step welcome")).unwrap();
+    let config = office.with_somebody_waiting().await;
+    office.renames_the_step();
     let switchboard = format!("'{}'", env!("CARGO_BIN_EXE_switchboard"));
     let publish = format!("exec {switchboard} publish --config '{}'", config.display());
     let published = || {
@@ -713,16 +722,7 @@ async fn a_draft_that_changes_is_finished_by_a_server_that_never_saw_the_old_fol
 
 /// Everything that was said to a contact, once there are so many messages.
 async fn says_back(handle: &Handle, contact: ContactId, messages: usize) -> String {
-    let mut changes = handle.subscribe();
-    loop {
-        let thread = handle.thread(contact, 100).await.unwrap();
-        let ours = thread
-            .iter()
-            .filter(|entry| matches!(&entry.line, Some(Line::Ours(_))))
-            .count();
-        if ours >= messages {
-            return format!("{thread:?}");
-        }
-        let _ = tokio::time::timeout(Duration::from_millis(200), changes.recv()).await;
-    }
+    let enough = |thread: &[ThreadEntry]| thread::bodies(thread).len() >= messages;
+    let thread = thread::until(handle, contact, &format!("{messages} messages"), enough).await;
+    format!("{thread:?}")
 }

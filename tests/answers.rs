@@ -89,16 +89,22 @@ impl Desk {
         self.answered(contact).await;
     }
 
-    /// Waits until nothing of the contact waits for a turn.
-    async fn answered(&self, contact: ContactId) {
-        let answered = async {
-            while self.stands(contact).await.waiting > 0 {
+    /// Waits until the conversation stands as wanted.
+    async fn stands_so(&self, contact: ContactId, what: &str, wanted: impl Fn(&Conversation) -> bool) {
+        let stands = async {
+            while !wanted(&self.stands(contact).await) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), answered)
+        tokio::time::timeout(loopback::PATIENCE, stands)
             .await
-            .expect("the contact is answered");
+            .expect(what);
+    }
+
+    /// Waits until nothing of the contact waits for a turn.
+    async fn answered(&self, contact: ContactId) {
+        let answered = |now: &Conversation| now.waiting == 0;
+        self.stands_so(contact, "the contact is answered", answered).await;
     }
 
     /// Waits until the customer has got `count` messages; gives them.
@@ -338,18 +344,14 @@ impl Desk {
 
     /// Waits until no draft is being written.
     async fn settled(&self, contact: ContactId) {
-        let settled = async {
-            loop {
-                let draft = self.stands(contact).await.session.draft;
-                if draft.is_none_or(|draft| draft.text.is_some()) {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+        let settled = |now: &Conversation| {
+            now.session
+                .draft
+                .as_ref()
+                .is_none_or(|draft| draft.text.is_some())
         };
-        tokio::time::timeout(Duration::from_secs(30), settled)
-            .await
-            .expect("the draft is written or not");
+        self.stands_so(contact, "the draft is written or not", settled)
+            .await;
     }
 }
 

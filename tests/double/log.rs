@@ -29,6 +29,11 @@ impl Logged {
         self.method == "POST" && self.path.ends_with("/messages")
     }
 
+    /// Whether this is a call to send a template.
+    pub fn is_template(&self) -> bool {
+        self.is_message() && self.json()["type"] == "template"
+    }
+
     pub fn as_json(&self) -> Value {
         json!({
             "at": self.at,

@@ -282,10 +282,9 @@ impl Handle {
         if lines.iter().any(drafts) {
             // One that was used, or that the customer has not waited for, helps nobody any more.
             let now = self.conversation(contact).await.ok().flatten();
-            let now = now.and_then(|conversation| conversation.session.draft);
-            let shown = now.filter(|draft| draft.text.is_some()).map(|draft| draft.id);
+            let shown = now.as_ref().and_then(|now| now.session.shown_draft());
             lines.retain(|entry| match &entry.line {
-                Some(Line::Draft { id, .. }) => shown.as_ref() == Some(id),
+                Some(Line::Draft { id, .. }) => shown.is_some_and(|shown| shown.id == *id),
                 _ => true,
             });
         }

@@ -235,8 +235,7 @@ async fn summary(handle: &Handle, contact: ContactId) -> Result<Option<Body>, St
             json!({ "team": handed.team, "note": handed.note, "priority": handed.priority, "assist": handed.assist,
                     "since": handed.since.to_string(), "taken_by": taken })
         });
-        let draft = conversation.session.draft.as_ref().filter(|draft| draft.text.is_some());
-        let draft = draft.map(|draft| {
+        let draft = conversation.session.shown_draft().map(|draft| {
             json!({ "id": draft.id, "text": draft.text, "at": draft.at.to_string(), "knowledge": draft.knowledge })
         });
         json!({ "contact": contact, "channel": conversation.channel, "aliases": conversation.aliases,

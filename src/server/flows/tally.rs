@@ -45,6 +45,13 @@ pub struct Held {
     pub unfit: usize,
 }
 
+impl std::ops::AddAssign for Held {
+    fn add_assign(&mut self, more: Held) {
+        self.people += more.people;
+        self.unfit += more.unfit;
+    }
+}
+
 /// Kinds that fields of contacts shall have, by name: values are held against them.
 pub type Kinds = BTreeMap<String, Kind>;
 
@@ -173,9 +180,10 @@ impl Tally {
             };
             let held = self.held.get_or_insert_default();
             let held = held.entry(channel.to_owned()).or_default();
-            let held = held.entry(field.clone()).or_default();
-            held.people += 1;
-            held.unfit += usize::from(!fits(kind, &kept.value));
+            *held.entry(field.clone()).or_default() += Held {
+                people: 1,
+                unfit: usize::from(!fits(kind, &kept.value)),
+            };
         }
     }
 
@@ -183,25 +191,21 @@ impl Tally {
     pub fn held(&self, channels: &BTreeSet<String>, field: &str) -> Option<Held> {
         let held = self.held.as_ref()?;
         let of = held.iter().filter(|(channel, _)| channels.contains(*channel));
-        let of = of.filter_map(|(_, fields)| fields.get(field));
-        Some(of.fold(Held::default(), |all, one| Held {
-            people: all.people + one.people,
-            unfit: all.unfit + one.unfit,
-        }))
+        let mut all = Held::default();
+        of.filter_map(|(_, fields)| fields.get(field))
+            .for_each(|one| all += *one);
+        Some(all)
     }
 
     /// Adds what another step of the walk counted.
     pub fn add(&mut self, other: Tally) {
-        if other.held.is_some() {
-            self.held.get_or_insert_default();
-        }
-        for (channel, fields) in other.held.into_iter().flatten() {
-            for (field, more) in fields {
-                let held = self.held.get_or_insert_default();
-                let held = held.entry(channel.clone()).or_default();
-                let held = held.entry(field).or_default();
-                held.people += more.people;
-                held.unfit += more.unfit;
+        if let Some(others) = other.held {
+            let held = self.held.get_or_insert_default();
+            for (channel, fields) in others {
+                let held = held.entry(channel).or_default();
+                for (field, more) in fields {
+                    *held.entry(field).or_default() += more;
+                }
             }
         }
         self.chats += other.chats;

@@ -26,16 +26,15 @@ pub(super) async fn draft(
     id: &str,
     drafting: Drafting,
 ) -> Costed<Drafted> {
-    let free = |came| Costed { came, tokens: 0 };
-    let failed = |why: &str| free(Drafted::Failed { why: why.to_owned() });
+    let failed = |why: &str| Costed::free(Drafted::Failed { why: why.to_owned() });
     let number = shared.numbers.get(&claim.channel);
     let (Some(mind), Some(number)) = (&shared.mind, number.filter(|number| number.config.assist)) else {
         // It was switched off meanwhile.
-        return free(Drafted::Nothing);
+        return Costed::free(Drafted::Nothing);
     };
     let session = match session(shared, claim).await {
         Ok(Some(session)) => session,
-        Ok(None) => return free(Drafted::Nothing),
+        Ok(None) => return Costed::free(Drafted::Nothing),
         Err(why) => {
             tracing::warn!(%why, "a chat can't be read; nothing is drafted for it");
             return failed("the chat could not be read");
@@ -44,7 +43,7 @@ pub(super) async fn draft(
     let waits = |session: &Session| session.draft.as_ref().is_some_and(|draft| draft.id == id);
     if !waits(&session) || session.position.mode != Mode::Human {
         // No need to ask: it would be dropped.
-        return free(Drafted::Nothing);
+        return Costed::free(Drafted::Nothing);
     }
     let handed = session.handed.as_ref();
     let lines = match shared.store.history(claim.contact, LINES).await {

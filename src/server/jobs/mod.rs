@@ -258,10 +258,7 @@ async fn result(shared: &Shared, claim: &JobClaim, work: Work) -> Item {
             Item::Answered { key, answer }
         }
         Work::Reply(asked) => {
-            let problem = |why: &str| Costed {
-                came: Says::Problem { why: why.to_owned() }.into(),
-                tokens: 0,
-            };
+            let problem = |why: &str| Costed::free(Says::Problem { why: why.to_owned() }.into());
             let began = Instant::now();
             let Costed { came: reply, tokens } = match (&shared.mind, shared.numbers.get(channel)) {
                 _ if worn_out => problem("Switchboard stopped several times while the model was asked"),
@@ -301,10 +298,7 @@ async fn result(shared: &Shared, claim: &JobClaim, work: Work) -> Item {
                     mind.topic(&text, &described).await
                 }
                 // The message is answered as one about nothing of that.
-                _ => Costed {
-                    came: Ok(None),
-                    tokens: 0,
-                },
+                _ => Costed::free(Ok(None)),
             };
             match &found {
                 Ok(topic) => {
@@ -327,10 +321,7 @@ async fn result(shared: &Shared, claim: &JobClaim, work: Work) -> Item {
                 tokens,
             } = if worn_out {
                 let why = "Switchboard stopped several times meanwhile".to_owned();
-                Costed {
-                    came: Drafted::Failed { why },
-                    tokens: 0,
-                }
+                Costed::free(Drafted::Failed { why })
             } else {
                 drafts::draft(shared, claim, &id, *drafting).await
             };

@@ -202,6 +202,17 @@ pub struct Unreadable {
 }
 
 impl Session {
+    /// The draft that people see: one that is being written is none yet.
+    pub fn shown_draft(&self) -> Option<&Draft> {
+        self.draft.as_deref().filter(|draft| draft.text.is_some())
+    }
+
+    /// No answer of a service or a model is awaited any more.
+    pub fn forget_calls(&mut self) {
+        self.calls.clear();
+        self.private.clear();
+    }
+
     /// Whether the next thing the customer says has to wait.
     pub fn waits(&self) -> bool {
         self.listening.is_some() || self.sorting.is_some() || !self.calls.is_empty()

@@ -1,24 +1,25 @@
 //! One turn of one conversation, as a pure step: claimed events in, one commit out. The engine decides what is said;
 //! this decides what waits, who may speak, and how the answer is packed for the outbox.
 
-use std::collections::BTreeSet;
+mod models;
+
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::acts::{self, Arrived, What};
-use super::session::{Act, Draft, Handed, Held, Listening, Session, Sorting, ToHear};
+use super::session::{Act, Handed, Held, Listening, Session, ToHear};
 use super::thread::{Line, NoteKind, Ours};
 use crate::channel::{Channel, Outbound, Show, Step};
 use crate::engine::{
-    self, Closing, Drafting, Effect, Event, EventKind, Fault, HandedOver, Heard, Incoming, Log, Memory, Mode,
-    Noted, Outgoing, Position, TimerChange, Turn,
+    self, Closing, Effect, Event, EventKind, Fault, HandedOver, Heard, Incoming, Memory, Mode, Noted,
+    Outgoing, Position, TimerChange, Turn,
 };
 use crate::message::{Address, InboundBody, Keeper, OutboundBody, RoomNews, Window};
 use crate::server::inbound::identity;
-use crate::server::inbound::mailbox::{Drafted, Hearing, Item};
-use crate::server::jobs::work::{DRAFT, REPLY, TOPIC, Work};
+use crate::server::inbound::mailbox::{Hearing, Item};
+use crate::server::jobs::work::{REPLY, Work};
 use crate::server::watch::metrics::Draft as Counted;
 use crate::store::{Claim, ContactId, Job, JobId, OutboxEntry, Owner, Sender, Seq, TimerId};
 
@@ -288,8 +289,9 @@ impl Table<'_> {
             Item::Said { agent, text, draft } => {
                 self.let_go();
                 self.advance(EventKind::PersonSaid { agent: agent.clone() });
-                let shown = self.out.session.draft.take().filter(|shown| shown.text.is_some());
+                let shown = self.out.session.shown_draft();
                 let used = draft.filter(|id| shown.is_some_and(|shown| shown.id == *id));
+                self.out.session.draft = None;
                 self.person_says(agent, text, used);
             }
             Item::Returned => self.advance(EventKind::Returned),
@@ -365,8 +367,7 @@ impl Table<'_> {
 
     /// People have the chat now, or it ends: nothing is waited for any more.
     fn let_go(&mut self) {
-        self.out.session.calls.clear();
-        self.out.session.private.clear();
+        self.out.session.forget_calls();
         self.out.session.listening = None;
         self.out.session.sorting = None;
     }
@@ -447,132 +448,10 @@ impl Table<'_> {
         });
     }
 
-    /// A message that nothing but a topic might fit waits until its topic was looked for. The turn that said so is not
-    /// carried out.
-    fn message(&mut self, incoming: Incoming) {
-        if incoming.template.is_some() || !incoming.links.is_empty() {
-            self.out.history.push(Line::Meant {
-                topic: None,
-                template: incoming.template.clone(),
-                links: incoming.links.clone(),
-            });
-        }
-        if !self.rules.sorts {
-            return self.advance(EventKind::Message(incoming));
-        }
-        let event = Event {
-            at: self.at,
-            kind: EventKind::Message(incoming.clone()),
-        };
-        let turn = (self.advance)(&self.out.session.position, &self.out.memory, &event);
-        let wanted = turn.log.iter().find_map(|entry| match entry {
-            Log::TopicWanted { topics } => Some(topics.clone()),
-            _ => None,
-        });
-        let Some(topics) = wanted.filter(|_| self.may_cost()) else {
-            return self.carry_out(turn);
-        };
-        let note = format!("{}/{TOPIC}{}", self.contact, self.seq);
-        let work = Work::Topic {
-            note: note.clone(),
-            text: incoming.text.clone(),
-            topics,
-        };
-        self.out.jobs.push(job(note.clone(), &work));
-        self.out.session.sorting = Some(Box::new(Sorting { note, incoming }));
-    }
-
-    fn sorted(&mut self, note: &str, topic: Option<String>) {
-        // People took the chat meanwhile: they have read the message.
-        let sorting = self.out.session.sorting.take_if(|sorting| sorting.note == note);
-        if let Some(sorting) = sorting {
-            let mut incoming = sorting.incoming;
-            if topic.is_some() {
-                self.out.history.push(Line::Meant {
-                    topic: topic.clone(),
-                    template: None,
-                    links: Vec::new(),
-                });
-            }
-            incoming.topic = Some(topic.unwrap_or_default());
-            self.advance(EventKind::Message(incoming));
-        }
-    }
-
-    /// Whether a model may be asked for this customer. If not, the team is told once a day.
-    fn may_cost(&mut self) -> bool {
-        let Some(spent) = self.out.session.spent_up(self.rules.tokens, self.at) else {
-            return true;
-        };
-        let until = spent.until();
-        if !std::mem::replace(&mut spent.told, true) {
-            let text = format!(
-                "This customer has used up the {} tokens of a day (tokens_per_customer); no model is asked for them until {}.",
-                self.rules.tokens.unwrap_or_default(),
-                self.in_words(until),
-            );
-            self.note(NoteKind::Fault, text);
-        }
-        false
-    }
-
     /// A moment as the business's people write it.
     fn in_words(&self, at: Timestamp) -> String {
         let zone = TimeZone::get(self.rules.timezone).unwrap_or(TimeZone::UTC);
         at.to_zoned(zone).strftime("%a %-d %b, %H:%M").to_string()
-    }
-
-    /// People have the chat and want a draft. Nothing waits for it.
-    fn draft(&mut self, drafting: Box<Drafting>) {
-        if !self.rules.drafts || !self.may_cost() {
-            return;
-        }
-        let kind = format!("{}/{DRAFT}", self.contact);
-        // Of several messages that are answered at once only the last one needs a draft.
-        self.out.jobs.retain(|job| !job.id.0.starts_with(&kind));
-        let id = self.seq.to_string();
-        let work = Work::Draft {
-            id: id.clone(),
-            drafting,
-        };
-        self.out.jobs.push(job(format!("{kind}{id}"), &work));
-        self.out.session.draft = Some(Box::new(Draft {
-            id,
-            text: None,
-            knowledge: None,
-            at: self.at,
-        }));
-    }
-
-    fn drafted(&mut self, id: String, drafted: Drafted) {
-        let session = &mut self.out.session;
-        let wanted = session
-            .draft
-            .take_if(|draft| draft.id == id && draft.text.is_none());
-        let people = session.position.mode == Mode::Human;
-        let counted = match drafted {
-            _ if wanted.is_none() || !people => Counted::Outdated,
-            Drafted::Text { text, knowledge } => {
-                session.draft = Some(Box::new(Draft {
-                    id: id.clone(),
-                    text: Some(text.clone()),
-                    knowledge: knowledge.clone(),
-                    at: self.at,
-                }));
-                self.out.history.push(Line::Draft { id, text, knowledge });
-                Counted::Shown
-            }
-            Drafted::Nothing => Counted::Silent,
-            Drafted::Failed { why } => {
-                // Once is enough: whoever has the chat can't change it.
-                if let Some(handed) = session.handed.as_mut().filter(|handed| !handed.drafts_fail) {
-                    handed.drafts_fail = true;
-                    self.note(NoteKind::Handoff, format!("No answer could be drafted: {why}."));
-                }
-                Counted::Failed
-            }
-        };
-        self.out.told.push(Told::Draft(counted));
     }
 
     fn advance(&mut self, kind: EventKind) {
@@ -673,8 +552,7 @@ impl Table<'_> {
             }
             Effect::Opened { session } => self.note(NoteKind::Session, format!("Session {session} begins.")),
             Effect::Closed { session, why } => {
-                self.out.session.calls = BTreeSet::new();
-                self.out.session.private = BTreeSet::new();
+                self.out.session.forget_calls();
                 self.out.session.sorting = None;
                 self.out.session.draft = None;
                 if !self.resolved && !self.out.session.assigned {

@@ -49,6 +49,13 @@ pub(in crate::server) struct Costed<T> {
     pub tokens: u64,
 }
 
+impl<T> Costed<T> {
+    /// Nobody was asked.
+    pub fn free(came: T) -> Costed<T> {
+        Costed { came, tokens: 0 }
+    }
+}
+
 /// Why there is no reply, in words for the team.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(in crate::server) enum Silent {
@@ -93,10 +100,7 @@ impl Mind {
         let texts = match flows.knowledge(runs, &asked.knowledge).await {
             Ok(texts) => texts,
             Err(why) => {
-                return Costed {
-                    came: Says::Problem { why }.into(),
-                    tokens: 0,
-                };
+                return Costed::free(Says::Problem { why }.into());
             }
         };
         let chosen = knowledge::choose(&texts, &prompt::question_of(&asked.talk));
@@ -179,10 +183,7 @@ impl Mind {
         topics: &[(String, String)],
     ) -> Costed<Result<Option<String>, Silent>> {
         if topics.is_empty() {
-            return Costed {
-                came: Ok(None),
-                tokens: 0,
-            };
+            return Costed::free(Ok(None));
         }
         let Costed { came, tokens } = self.complete(&topics::prompt(text, topics)).await;
         let came = came.map(|written| topics::read(&written, topics));

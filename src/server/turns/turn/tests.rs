@@ -164,20 +164,28 @@ fn a_call() -> Call {
     }
 }
 
-fn played(claim: &Claim, session: Session, autopilot: bool) -> (Outcome, Vec<EventKind>) {
-    let simulator = Simulator::new("main");
-    let parrot = Parrot {
-        heard: RefCell::default(),
-    };
-    let rules = Rules {
-        channel: &simulator,
-        autopilot,
+/// Everything is allowed.
+fn rules(channel: &dyn Channel) -> Rules<'_> {
+    Rules {
+        channel,
+        autopilot: true,
         listens: true,
         sorts: false,
         drafts: true,
         tokens: Some(1_000),
         quiet: Duration::ZERO,
         timezone: "Europe/Lisbon",
+    }
+}
+
+fn played(claim: &Claim, session: Session, autopilot: bool) -> (Outcome, Vec<EventKind>) {
+    let simulator = Simulator::new("main");
+    let parrot = Parrot {
+        heard: RefCell::default(),
+    };
+    let rules = Rules {
+        autopilot,
+        ..rules(&simulator)
     };
     let advance = |position: &Position, _: &Memory, event: &Event| parrot.advance(position, event);
     let arrived = acts::arrived(&claim.events, rules.quiet, &[]);

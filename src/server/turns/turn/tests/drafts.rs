@@ -1,7 +1,8 @@
 //! Drafts for the people who have the chat: when one is wanted, and how long it holds.
 
 use super::*;
-use crate::engine::Asked;
+use crate::engine::{Asked, Drafting};
+use crate::server::inbound::mailbox::Drafted;
 
 const ASK: &str = "people, with drafts";
 
@@ -70,48 +71,26 @@ fn drafting(text: &str) -> Drafting {
 
 /// Plays events of a chat that people have, the first with this number.
 fn plays(session: Session, first: Seq, items: Vec<Item>, drafts: bool) -> Outcome {
-    let simulator = Simulator::new("main");
-    let rules = Rules {
-        channel: &simulator,
-        autopilot: true,
-        listens: true,
-        sorts: false,
-        drafts,
-        tokens: Some(1_000),
-        quiet: Duration::ZERO,
-        timezone: "Europe/Lisbon",
-    };
     let mut claim = claim(Owner::Human, items);
     for event in &mut claim.events {
         event.seq += first - 1;
     }
+    plays_claim(&claim, session, drafts)
+}
+
+fn plays_claim(claim: &Claim, session: Session, drafts: bool) -> Outcome {
+    let simulator = Simulator::new("main");
+    let rules = Rules {
+        drafts,
+        ..rules(&simulator)
+    };
     let arrived = acts::arrived(&claim.events, rules.quiet, &[]);
-    play(&claim, arrived, session, Memory::default(), rules, &advance)
+    play(claim, arrived, session, Memory::default(), rules, &advance)
 }
 
 fn handed_over() -> Session {
-    let mut claim = claim(Owner::Bot, vec![text(ASK)]);
-    claim.events[0].seq = 1;
-    let simulator = Simulator::new("main");
-    let rules = Rules {
-        channel: &simulator,
-        autopilot: true,
-        listens: true,
-        sorts: false,
-        drafts: true,
-        tokens: Some(1_000),
-        quiet: Duration::ZERO,
-        timezone: "Europe/Lisbon",
-    };
-    let arrived = acts::arrived(&claim.events, rules.quiet, &[]);
-    let outcome = play(
-        &claim,
-        arrived,
-        Session::default(),
-        Memory::default(),
-        rules,
-        &advance,
-    );
+    let claim = claim(Owner::Bot, vec![text(ASK)]);
+    let outcome = plays_claim(&claim, Session::default(), true);
     assert!(outcome.jobs.is_empty());
     outcome.session
 }

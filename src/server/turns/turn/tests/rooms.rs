@@ -27,16 +27,7 @@ fn inboxed(owner: Owner, items: Vec<Item>, session: Session) -> (Outcome, Vec<Ev
     let parrot = Parrot {
         heard: RefCell::default(),
     };
-    let rules = Rules {
-        channel: &qontak,
-        autopilot: true,
-        listens: true,
-        sorts: false,
-        drafts: true,
-        tokens: Some(1_000),
-        quiet: Duration::ZERO,
-        timezone: "Europe/Lisbon",
-    };
+    let rules = rules(&qontak);
     let advance = |position: &Position, _: &Memory, event: &Event| parrot.advance(position, event);
     let arrived = acts::arrived(&claim.events, rules.quiet, &[]);
     let outcome = play(&claim, arrived, session, Memory::default(), rules, &advance);
