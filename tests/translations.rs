@@ -532,6 +532,14 @@ fn two_flows_on_the_same_words_of_a_further_language_are_found() {
         ]),
         [(Code::F110, "returns.pt.strings: \"Voltar\"".to_owned())]
     );
+    // What is left empty is no word.
+    assert_eq!(
+        openings(&[
+            welcome(&[("start#words.1", "\"olá\", \"\"")]),
+            ("returns", RETURNS, &[(start, "\"devolver\", \"\"")]),
+        ]),
+        []
+    );
     // A translation and the other flow's own word: who speaks Portuguese may write both.
     assert_eq!(
         openings(&[

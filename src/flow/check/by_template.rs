@@ -5,7 +5,6 @@ use crate::flow::diagnostic::{Code, Diagnostic};
 use crate::flow::locale::name_of;
 use crate::flow::names::nearest;
 use crate::flow::source::Span;
-use crate::flow::strings::same_language;
 use crate::flow::tree::{ByTemplate, Question, Template, Text};
 
 pub(super) fn check(
@@ -54,29 +53,11 @@ pub(super) fn check(
         if approved.get(at) == Some(&label) {
             continue;
         }
-        let list = quoted(&approved);
-        let elsewhere = approved.contains(&label);
-        let why = if elsewhere {
-            format!("as button {} the template has another one", at + 1)
-        } else {
-            format!("the template {name} has no such button")
-        };
-        let mut diagnostic = Diagnostic::new(
-            Code::F305,
-            option.label.span,
-            "the options are not the template's buttons",
-            why,
-        )
-        .label(declared.span, "it is declared here")
-        .note(format!(
-            "WhatsApp shows the buttons that were approved: {list}. Write an option for each, in this order."
-        ));
-        let near = nearest(label, approved.iter().copied()).filter(|_| !elsewhere);
-        if let Some(near) = near {
-            let near = format!("\"{near}\"");
-            diagnostic = diagnostic.fix(near.clone(), option.label.span, near);
-        }
-        found.push(diagnostic);
+        let note = format!(
+            "WhatsApp shows the buttons that were approved: {}. Write an option for each, in this order.",
+            quoted(&approved)
+        );
+        found.push(no_button(declared, &approved, at, &option.label, None, note));
         return;
     }
     if let Some(missing) = approved.get(question.options.len()) {
@@ -102,15 +83,12 @@ pub(super) fn in_language<'t>(
     translated: impl Fn(&Text) -> Option<&'t Text>,
     found: &mut Vec<Diagnostic>,
 ) {
-    if !declared
-        .texts
-        .iter()
-        .any(|(own, _)| same_language(&own.text, code))
-    {
+    if !declared.speaks(code) {
         // It goes out in another language, with the buttons of that.
         return;
     }
-    let buttons = declared.buttons_in(code);
+    let own = declared.own_buttons(code);
+    let buttons = own.unwrap_or(&declared.buttons);
     let approved: Vec<&str> = buttons.iter().map(|button| button.source.trim()).collect();
     let language = name_of(code);
     for (at, option) in question.options.iter().enumerate() {
@@ -121,18 +99,7 @@ pub(super) fn in_language<'t>(
         if approved.get(at).is_none_or(|button| *button == label) {
             continue;
         }
-        let name = &declared.name.text;
-        let elsewhere = approved.contains(&label);
-        let why = match elsewhere {
-            true => format!("as button {} the template has another one", at + 1),
-            false => format!("in {language} the template {name} has no such button"),
-        };
-        let near = nearest(label, approved.iter().copied()).filter(|_| !elsewhere);
-        let own = declared
-            .further_buttons
-            .iter()
-            .any(|(own, _)| same_language(&own.text, code));
-        let note = match own {
+        let note = match own.is_some() {
             true => format!(
                 "WhatsApp shows the buttons that were approved in {language}: {}. Translate the options so.",
                 quoted(&approved)
@@ -142,20 +109,38 @@ pub(super) fn in_language<'t>(
                 quoted(&approved)
             ),
         };
-        let mut diagnostic = Diagnostic::new(
-            Code::F305,
-            text.span,
-            format!("the {language} options are not the template's buttons"),
-            why,
-        )
+        found.push(no_button(declared, &approved, at, text, Some(&language), note));
+        return;
+    }
+}
+
+/// A label that is not the button at its place; `language`: of a translation.
+fn no_button(
+    declared: &Template,
+    approved: &[&str],
+    at: usize,
+    text: &Text,
+    language: Option<&str>,
+    note: String,
+) -> Diagnostic {
+    let (name, label) = (&declared.name.text, text.source.trim());
+    let elsewhere = approved.contains(&label);
+    let why = match (elsewhere, language) {
+        (true, _) => format!("as button {} the template has another one", at + 1),
+        (false, None) => format!("the template {name} has no such button"),
+        (false, Some(language)) => format!("in {language} the template {name} has no such button"),
+    };
+    let of = language.map_or_else(String::new, |language| format!("{language} "));
+    let message = format!("the {of}options are not the template's buttons");
+    let diagnostic = Diagnostic::new(Code::F305, text.span, message, why)
         .label(declared.span, "it is declared here")
         .note(note);
-        if let Some(near) = near {
+    match nearest(label, approved.iter().copied()).filter(|_| !elsewhere) {
+        Some(near) => {
             let near = format!("\"{near}\"");
-            diagnostic = diagnostic.fix(near.clone(), text.span, near);
+            diagnostic.fix(near.clone(), text.span, near)
         }
-        found.push(diagnostic);
-        return;
+        None => diagnostic,
     }
 }
 
@@ -164,11 +149,7 @@ pub(super) fn declared(template: &Template, found: &mut Vec<Diagnostic>) {
     let name = &template.name.text;
     for (language, buttons) in &template.further_buttons {
         let spoken = name_of(&language.text);
-        if !template
-            .texts
-            .iter()
-            .any(|(own, _)| same_language(&own.text, &language.text))
-        {
+        if !template.speaks(&language.text) {
             found.push(
                 Diagnostic::new(
                     Code::F305,

@@ -276,8 +276,10 @@ fn consents<'t>(shop: &Shop<'t>) -> HashSet<&'t str> {
     let mut bodies: Vec<&[Stmt]> = Vec::new();
     let steps = shop.tree.flows.iter().flat_map(bodies_of);
     let ons = shop.tree.business.iter().flat_map(|business| &business.ons);
-    for body in steps.chain(ons.map(|on| &on.body)) {
-        below(body, &mut bodies);
+    let tails = walk::default_tails(shop.tree).map(|tail| &tail.body);
+    for body in steps.chain(ons.map(|on| &on.body)).chain(tails) {
+        bodies.push(body);
+        walk::in_body(body, &mut |stmt| bodies.extend(walk::bodies(stmt)));
     }
     let is_consent = |field: &&str| {
         let field = *field;
@@ -333,22 +335,6 @@ fn write(stmt: &Stmt, field: &str) -> Write {
         StmtKind::Forget { fields } if fields.iter().any(is) => Write::No,
         StmtKind::Answer(answer) if answer.remembers.iter().any(is) => Write::Anything,
         _ => Write::None,
-    }
-}
-
-/// A body, and those of all blocks in it.
-fn below<'t>(body: &'t [Stmt], found: &mut Vec<&'t [Stmt]>) {
-    found.push(body);
-    for stmt in body {
-        if let StmtKind::If(branches) = &stmt.kind {
-            walk::branch_bodies(branches).for_each(|body| below(body, found));
-        }
-        if let StmtKind::ForEach(each) = &stmt.kind {
-            below(&each.body, found);
-        }
-        for tail in walk::tails(stmt) {
-            below(&tail.body, found);
-        }
     }
 }
 
@@ -479,5 +465,10 @@ mod tests {
             "set x = yes\n      remember x as contact.wants_offers",
         );
         assert!(!asked(BUSINESS, &answered, NEWS), "anything may be in it");
+        let problem = "\ndefaults\n  problem \"Sorry.\"\n    set contact.wants_offers = yes\n    -> handoff to support\nend\n";
+        assert!(
+            !asked(&format!("{BUSINESS}{problem}"), OFFERS, NEWS),
+            "a fault is no consent"
+        );
     }
 }

@@ -12,6 +12,7 @@ mod known;
 mod limits;
 mod mentions;
 mod options;
+mod own_names;
 mod paths;
 mod private;
 mod reach;

@@ -317,15 +317,9 @@ fn never_run(body: &[Stmt], found: &mut Vec<Diagnostic>) {
         }
     }
     for stmt in body {
-        if let StmtKind::If(branches) = &stmt.kind {
-            branch_bodies(branches).for_each(|body| never_run(body, found));
-        }
-        if let StmtKind::ForEach(each) = &stmt.kind {
-            never_run(&each.body, found);
-        }
-        for tail in tails(stmt) {
-            never_run(&tail.body, found);
-        }
+        walk::bodies(stmt)
+            .into_iter()
+            .for_each(|body| never_run(body, found));
     }
 }
 

@@ -11,12 +11,11 @@ use crate::flow::fold::fold;
 use crate::flow::locale::name_of;
 use crate::flow::names::Names;
 use crate::flow::source::Span;
-use crate::flow::strings::{Pairs, same_language};
-use crate::flow::tree::{
-    Choice, Flow, On, StmtKind, Target, TargetKind, Text, Translation, Trigger, TriggerKind,
-};
+use crate::flow::strings::Pairs;
+use crate::flow::strings::pair::{BySpan, by_span};
+use crate::flow::tree::{Choice, Flow, On, StmtKind, Target, TargetKind, Trigger, TriggerKind};
 
-pub(super) fn check(shop: &Shop, pairs: &[Pairs], found: &mut Vec<Diagnostic>) {
+pub(super) fn check<'t>(shop: &Shop<'t>, pairs: &[Pairs<'t>], found: &mut Vec<Diagnostic>) {
     Tongue::own(shop).check(found);
     let languages = shop.tree.business.iter().flat_map(|business| &business.languages);
     for language in languages.skip(1) {
@@ -31,32 +30,30 @@ pub(super) fn check(shop: &Shop, pairs: &[Pairs], found: &mut Vec<Diagnostic>) {
 struct Tongue<'a, 't> {
     shop: &'a Shop<'t>,
     /// Translations, by the place of what they translate.
-    said: HashMap<Span, &'a Translation>,
+    said: BySpan<'t>,
     /// "in Portuguese", behind what is found; nothing for the flow's own language.
     named: String,
 }
 
-/// A word where it is written.
+/// Where a word is written.
 #[derive(Clone, Copy)]
-struct Word<'t> {
-    text: &'t str,
+struct Word {
     span: Span,
     translated: bool,
 }
 
-impl<'t> Word<'t> {
-    fn own(text: &'t Text) -> Word<'t> {
+impl Word {
+    fn own(span: Span) -> Word {
         Word {
-            text: &text.source,
-            span: text.span,
+            span,
             translated: false,
         }
     }
 
-    fn translated(text: &'t Text) -> Word<'t> {
+    fn translated(span: Span) -> Word {
         Word {
+            span,
             translated: true,
-            ..Word::own(text)
         }
     }
 }
@@ -65,20 +62,15 @@ impl<'a, 't> Tongue<'a, 't> {
     fn own(shop: &'a Shop<'t>) -> Tongue<'a, 't> {
         Tongue {
             shop,
-            said: HashMap::new(),
+            said: BySpan::new(),
             named: String::new(),
         }
     }
 
-    fn further(shop: &'a Shop<'t>, pairs: &'a [Pairs<'t>], language: &str) -> Tongue<'a, 't> {
-        let of_it = pairs.iter().flat_map(|pairs| {
-            let mut there = pairs.languages.iter();
-            let paired = there.find(|paired| same_language(&paired.strings.language, language));
-            paired.into_iter().flat_map(|paired| pairs.said(paired))
-        });
+    fn further(shop: &'a Shop<'t>, pairs: &[Pairs<'t>], language: &str) -> Tongue<'a, 't> {
         Tongue {
             shop,
-            said: of_it.collect(),
+            said: by_span(pairs, language),
             named: format!(" in {}", name_of(language)),
         }
     }
@@ -91,8 +83,12 @@ impl<'a, 't> Tongue<'a, 't> {
                 return;
             };
             for option in &question.options {
-                self.start_word(&opened, home, option, found);
-                self.hidden_by(&ons, home, option, found);
+                if option.then.go.is_none() && ons.is_empty() {
+                    continue;
+                }
+                let words = self.readings(option);
+                self.start_word(&opened, home, option, &words, found);
+                self.hidden_by(&ons, home, option, &words, found);
             }
         });
     }
@@ -103,19 +99,10 @@ impl<'a, 't> Tongue<'a, 't> {
     }
 
     /// What these triggers listen to, so that equal ones have equal keys: the flow's own, then their translations.
-    fn heard(&self, triggers: &'a [Trigger]) -> Vec<(String, Word<'a>)> {
-        let own = triggers.iter().map(|trigger| {
-            let text = match &trigger.kind {
-                TriggerKind::Words(words) | TriggerKind::Containing(words) => words.as_str(),
-                _ => "",
-            };
-            let word = Word {
-                text,
-                span: trigger.span,
-                translated: false,
-            };
-            (key(trigger), word)
-        });
+    fn heard(&self, triggers: &[Trigger]) -> Vec<(String, Word)> {
+        let own = triggers
+            .iter()
+            .map(|trigger| (key(trigger), Word::own(trigger.span)));
         // The words of a line are translated together, under the first of them.
         let further = triggers.iter().flat_map(|trigger| {
             let letter = match &trigger.kind {
@@ -126,23 +113,29 @@ impl<'a, 't> Tongue<'a, 't> {
             let translation = self.said.get(&trigger.span);
             let texts = translation.into_iter().flat_map(|entry| &entry.texts);
             texts
-                .map(|text| (format!("{letter} {}", fold(&text.source)), Word::translated(text)))
+                .filter(|text| !text.source.trim().is_empty())
+                .map(|text| {
+                    let key = format!("{letter} {}", fold(&text.source));
+                    (key, Word::translated(text.span))
+                })
                 .collect()
         });
         own.chain(further).collect()
     }
 
-    /// The option's words as the matcher reads them: label and synonyms.
-    fn readings(&self, option: &'a Choice) -> impl Iterator<Item = Word<'a>> {
+    /// The option's words as the matcher reads them: label and synonyms, folded.
+    fn readings(&self, option: &Choice) -> Vec<(String, Word)> {
         let own = std::iter::once(&option.label).chain(&option.also);
         let translation = self.said.get(&option.label.span);
         let further = translation
             .into_iter()
             .flat_map(|entry| entry.texts.iter().take(1).chain(&entry.also));
-        own.map(Word::own).chain(further.map(Word::translated))
+        own.map(|text| (fold(&text.source), Word::own(text.span)))
+            .chain(further.map(|text| (fold(&text.source), Word::translated(text.span))))
+            .collect()
     }
 
-    fn two_flows(&self, found: &mut Vec<Diagnostic>) -> Opened<'a> {
+    fn two_flows(&self, found: &mut Vec<Diagnostic>) -> Opened {
         let mut seen: HashMap<String, (usize, Word, bool)> = HashMap::new();
         let mut opened = Opened::new();
         for (index, flow) in self.shop.tree.flows.iter().enumerate() {
@@ -188,11 +181,18 @@ impl<'a, 't> Tongue<'a, 't> {
         ))
     }
 
-    fn start_word(&self, opened: &Opened, home: Home, option: &'a Choice, found: &mut Vec<Diagnostic>) {
+    fn start_word(
+        &self,
+        opened: &Opened,
+        home: Home,
+        option: &Choice,
+        words: &[(String, Word)],
+        found: &mut Vec<Diagnostic>,
+    ) {
         // Where the option leads, if it leaves the flow that the word would open.
         let Some(target) = &option.then.go else { return };
-        for word in self.readings(option) {
-            let Some((flow, start)) = opened.get(&fold(word.text)) else {
+        for (text, word) in words {
+            let Some((flow, start)) = opened.get(text) else {
                 continue;
             };
             let elsewhere = match &target.kind {
@@ -205,7 +205,7 @@ impl<'a, 't> Tongue<'a, 't> {
                 | TargetKind::Close
                 | TargetKind::Handoff(_) => false,
             };
-            if !elsewhere || !self.is_new(word, *start) {
+            if !elsewhere || !self.is_new(*word, *start) {
                 continue;
             }
             let name = &self.shop.tree.flows[*flow].name.words;
@@ -246,17 +246,20 @@ impl<'a, 't> Tongue<'a, 't> {
         words
     }
 
-    fn hidden_by(&self, ons: &OnWords, home: Home, option: &'a Choice, found: &mut Vec<Diagnostic>) {
-        if ons.is_empty() {
-            return;
-        }
-        for word in self.readings(option) {
-            let text = fold(word.text);
+    fn hidden_by(
+        &self,
+        ons: &OnWords,
+        home: Home,
+        option: &Choice,
+        words: &[(String, Word)],
+        found: &mut Vec<Diagnostic>,
+    ) {
+        for (text, word) in words {
             let own = home.flow.and_then(|flow| ons.get(&(Some(flow), text.clone())));
-            let Some((listened, on)) = own.or_else(|| ons.get(&(None, text))) else {
+            let Some((listened, on)) = own.or_else(|| ons.get(&(None, text.clone()))) else {
                 continue;
             };
-            if same_way(self.shop.names, option.then.go.as_ref(), on) || !self.is_new(word, *listened) {
+            if same_way(self.shop.names, option.then.go.as_ref(), on) || !self.is_new(*word, *listened) {
                 continue;
             }
             found.push(
@@ -275,10 +278,10 @@ impl<'a, 't> Tongue<'a, 't> {
 }
 
 /// Folded start words with their flow and place.
-type Opened<'t> = HashMap<String, (usize, Word<'t>)>;
+type Opened = HashMap<String, (usize, Word)>;
 
 /// Folded words of a flow's `on`s (`None`: the business's).
-type OnWords<'t> = HashMap<(Option<usize>, String), (Word<'t>, &'t On)>;
+type OnWords<'t> = HashMap<(Option<usize>, String), (Word, &'t On)>;
 
 /// Whether something other than a message may have set it off.
 pub(super) fn without_message<'t>(triggers: impl IntoIterator<Item = &'t Trigger>) -> bool {

@@ -98,6 +98,15 @@ pub(crate) fn branch_bodies(branches: &If) -> impl Iterator<Item = &[Stmt]> {
         .chain(branches.otherwise.as_deref())
 }
 
+/// The bodies that a statement has itself, not those of statements inside it.
+pub(crate) fn bodies(stmt: &Stmt) -> Vec<&[Stmt]> {
+    match &stmt.kind {
+        StmtKind::If(branches) => branch_bodies(branches).collect(),
+        StmtKind::ForEach(each) => vec![&each.body],
+        _ => tails(stmt).into_iter().map(|tail| tail.body.as_slice()).collect(),
+    }
+}
+
 /// The cases under a question, fetch or handoff.
 pub(crate) fn tails(stmt: &Stmt) -> Vec<&Tail> {
     match &stmt.kind {

@@ -14,8 +14,10 @@ use crate::flow::tree::{self, Tree, TriggerKind};
 #[derive(Debug, Default)]
 pub(super) struct Words<'t> {
     languages: Vec<(BySpan<'t>, Wording)>,
-    /// Folded words by which the flows themselves start or interrupt something.
-    own: BTreeSet<String>,
+    /// Folded words that start or interrupt something, with the languages that have them; `None`: the flows' own.
+    heard: BTreeMap<String, BTreeSet<Option<usize>>>,
+    /// Those of further languages: which, folded, and the trigger.
+    further: Vec<(usize, String, Trigger)>,
 }
 
 impl<'t> Words<'t> {
@@ -39,49 +41,24 @@ impl<'t> Words<'t> {
             });
         Words {
             languages: languages.collect(),
-            own: BTreeSet::new(),
+            ..Words::default()
         }
     }
 
     pub(super) fn into_wordings(self) -> Vec<Wording> {
-        let Words { languages, own } = self;
+        let Words {
+            languages,
+            heard,
+            further,
+        } = self;
         let mut wordings: Vec<Wording> = languages.into_iter().map(|(_, wording)| wording).collect();
-        // What is the same in two languages tells neither.
-        let mut languages_of: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
-        for (at, wording) in wordings.iter().enumerate() {
-            for word in wording.alone.iter().filter_map(words_of) {
-                languages_of.entry(fold(word)).or_default().insert(at);
+        for (language, folded, trigger) in further {
+            // What is the same in two languages tells neither.
+            if heard.get(&folded).is_some_and(|languages| languages.len() == 1) {
+                wordings[language].alone.push(trigger);
             }
         }
-        let tells = |word: &str| {
-            let word = fold(word);
-            !own.contains(&word)
-                && languages_of
-                    .get(&word)
-                    .is_some_and(|languages| languages.len() == 1)
-        };
-        for wording in &mut wordings {
-            wording
-                .alone
-                .retain(|trigger| words_of(trigger).is_some_and(tells));
-        }
         wordings
-    }
-}
-
-/// What somebody writes to set a trigger off; `None`: no words do.
-fn words_of(trigger: &Trigger) -> Option<&str> {
-    match trigger {
-        Trigger::Words(words) | Trigger::Containing(words) => Some(words),
-        Trigger::Topic(_)
-        | Trigger::Event(_)
-        | Trigger::Link(_)
-        | Trigger::WindowClosing
-        | Trigger::FirstMessage
-        | Trigger::AnyMessage
-        | Trigger::Media(_)
-        | Trigger::Location
-        | Trigger::Reply(_) => None,
     }
 }
 
@@ -124,23 +101,30 @@ impl Lowering<'_> {
 
     /// The words of these triggers in further languages.
     pub(super) fn translated_triggers(&mut self, triggers: &[tree::Trigger]) -> Vec<Trigger> {
+        let Words {
+            languages,
+            heard,
+            further,
+        } = &mut self.words;
         let mut translated = Vec::new();
-        for (found, wording) in &mut self.words.languages {
+        for (language, (found, _)) in languages.iter().enumerate() {
             for trigger in triggers {
                 let (make, own): (fn(String) -> Trigger, _) = match &trigger.kind {
                     TriggerKind::Words(words) => (Trigger::Words, words),
                     TriggerKind::Containing(words) => (Trigger::Containing, words),
                     _ => continue,
                 };
-                self.words.own.insert(fold(own));
+                heard.entry(fold(own)).or_default().insert(None);
                 let texts = found
                     .get(&trigger.span)
                     .into_iter()
                     .flat_map(|entry| &entry.texts);
-                let words = texts.filter(|text| !text.source.trim().is_empty());
-                let words: Vec<Trigger> = words.map(|text| make(text.source.clone())).collect();
-                wording.alone.extend(words.iter().cloned());
-                translated.extend(words);
+                for text in texts.filter(|text| !text.source.trim().is_empty()) {
+                    let (folded, trigger) = (fold(&text.source), make(text.source.clone()));
+                    heard.entry(folded.clone()).or_default().insert(Some(language));
+                    further.push((language, folded, trigger.clone()));
+                    translated.push(trigger);
+                }
             }
         }
         translated

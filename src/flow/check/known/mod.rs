@@ -440,7 +440,7 @@ impl<'c, 't> Walk<'c, 't> {
                 let mut then = known.clone();
                 self.waits(&mut then);
                 self.without_message(&mut then);
-                if let Some(flow) = self.home.flow.filter(|_| !given) {
+                if !given && let Some(flow) = self.home.flow {
                     for bit in &self.layout.private[flow] {
                         then.clear(*bit);
                     }
