@@ -7,6 +7,7 @@ use super::run::{Next, Run};
 use super::turn::{Exit, Log, Outgoing};
 use crate::flow::program::{ExprIx, Form, Message, Place, Question, StateIx, StateKind, Template, TextIx};
 use crate::flow::source::SourceLine;
+use crate::flow::strings::same_language;
 use crate::flow::template::shown;
 use crate::flow::value::Value;
 use crate::message::{Choice, Choices, MediaSource, OutboundBody, QuickReply, TemplateParts};
@@ -77,9 +78,10 @@ impl<'m> Run<'m> {
                         id: id.clone().unwrap_or_else(|| title.clone()),
                     };
                     let language = template.texts.get(self.text_of(template));
-                    let own = template.further_buttons.iter().find(|(own, _)| {
-                        language.is_some_and(|(language, _)| own.eq_ignore_ascii_case(language))
-                    });
+                    let own = template
+                        .further_buttons
+                        .iter()
+                        .find(|(own, _)| language.is_some_and(|(language, _)| same_language(own, language)));
                     own.map_or(&template.buttons, |(_, buttons)| buttons)
                         .iter()
                         .map(reply)
@@ -187,7 +189,7 @@ impl<'m> Run<'m> {
         let wanted = self.code.as_deref().unwrap_or_default();
         let in_language = |code: &&str| {
             let mut texts = template.texts.iter();
-            texts.position(|(own, _)| own.eq_ignore_ascii_case(code))
+            texts.position(|(own, _)| same_language(own, code))
         };
         [wanted, self.language.code]
             .iter()

@@ -4,6 +4,7 @@ use super::clause::Once;
 use super::cursor::{Ahead, Cursor, Next};
 use super::mistake;
 use crate::flow::parse::{Parsed, Rule};
+use crate::flow::strings::same_language;
 use crate::flow::tree::{Action, Business, Defaults, FormOf, Method, Name, Service, Team, Template, Text};
 use crate::flow::words::{self, Place, Role};
 
@@ -196,7 +197,7 @@ impl<'a> Cursor<'a> {
                 Some(Parsed::Button(None, labels)) => template.buttons.extend(labels),
                 Some(Parsed::Button(Some(language), labels)) => {
                     let mut own = template.further_buttons.iter_mut();
-                    match own.find(|(name, _)| name.text == language.text) {
+                    match own.find(|(name, _)| same_language(&name.text, &language.text)) {
                         Some((_, buttons)) => buttons.extend(labels),
                         None => template.further_buttons.push((language, labels)),
                     }
