@@ -465,7 +465,7 @@ mod tests {
             "set x = yes\n      remember x as contact.wants_offers",
         );
         assert!(!asked(BUSINESS, &answered, NEWS), "anything may be in it");
-        let problem = "\ndefaults\n  problem \"Sorry.\"\n    set contact.wants_offers = yes\n    -> handoff to support\nend\n";
+        let problem = "\ndefaults\n  problem\n    say \"Sorry.\"\n    set contact.wants_offers = yes\n    -> handoff to support\nend\n";
         assert!(
             !asked(&format!("{BUSINESS}{problem}"), OFFERS, NEWS),
             "a fault is no consent"
