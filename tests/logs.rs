@@ -211,3 +211,73 @@ async fn doctor_and_the_refusal_of_a_configuration_show_no_secret() {
         }
     }
 }
+
+/// What answers a private question; the words of it that must be found nowhere.
+const PRIVATELY: &str = r#"flow desk
+starts on "hi"
+
+step a
+  ask code "Your code?"
+    as text like "XQ-####"
+    private
+  end
+  ask order "And your order?"
+    private
+  end
+  say "One moment."
+  handoff to support
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_answers_a_private_question_is_shown_to_nobody_who_has_the_chat() {
+    let double = Double::start().await;
+    let mut bot = Bot::new(&double).with(&double, "admin_token = { env = \"ADMIN\" }\n");
+    for file in std::fs::read_dir(bot.flows()).unwrap() {
+        let file = file.unwrap();
+        if file.file_name() != "business.flow" {
+            std::fs::remove_file(file.path()).unwrap();
+        }
+    }
+    std::fs::write(bot.flows().join("desk.flow"), PRIVATELY).unwrap();
+    bot.env("ADMIN", "operator-secret");
+    bot.start(&double).await;
+    let line = bot.line("listening on ").await.unwrap();
+    let base = line.split_once("listening on ").unwrap().1.to_owned();
+    let sari = double.customer(SARI);
+    sari.says("hi");
+    heard(&double, SARI, 1).await;
+    sari.says("XQ-83");
+    heard(&double, SARI, 2).await;
+    sari.says("XQ-8313");
+    heard(&double, SARI, 3).await;
+    sari.says("order XQ-8314");
+    heard(&double, SARI, 4).await;
+    sari.says("is anybody there?");
+    double.settled().await;
+    let get = async |path: String| -> serde_json::Value {
+        let asked = reqwest::Client::new()
+            .get(format!("{base}{path}"))
+            .bearer_auth("operator-secret");
+        asked.send().await.unwrap().json().await.unwrap()
+    };
+    let listed = get("/api/conversations".to_owned()).await;
+    let contact = listed[0]["contact"].as_str().unwrap();
+    let shown = get(format!("/api/conversations/{contact}")).await;
+    let thread = shown["thread"].as_array().unwrap();
+    let kinds = |kind: &str| {
+        let of_it = thread.iter().filter(|entry| entry["line"]["line"] == kind);
+        of_it.count()
+    };
+    assert_eq!(
+        (kinds("withheld"), kinds("customer"), kinds("private")),
+        (3, 2, 0),
+        "{shown:#}"
+    );
+    assert!(shown.to_string().contains("is anybody there?"));
+    assert!(!shown.to_string().contains("XQ-8"), "{shown:#}");
+    // Whoever asks for everything that is kept of them gets that, too.
+    let whole = get(format!("/api/conversations/{contact}/export")).await;
+    assert!(whole.to_string().contains("XQ-8313"), "{whole:#}");
+    let said = bot.last_words().await;
+    assert!(!said.contains("XQ-8"), "{said}");
+}

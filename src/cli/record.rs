@@ -84,6 +84,8 @@ async fn read(store: &dyn Store, named: &str) -> Result<(Contact, Vec<Fact>)> {
     let mut lines = lines
         .into_iter()
         .map(|entry| (entry.at, serde_json::from_slice::<Line>(&entry.payload).ok()))
+        // Playing it again tells what is private.
+        .filter(|(_, line)| !matches!(line, Some(Line::Private { .. })))
         .peekable();
     while let Some((at, line)) = lines.next() {
         let next = lines.peek().and_then(|(_, next)| next.as_ref());
@@ -170,7 +172,12 @@ fn fact(at: Timestamp, line: Line, next: Option<&Line>) -> Option<Fact> {
             _ => What::Returned,
         },
         // Nobody has said what was drafted.
-        Line::Heard { .. } | Line::Draft { .. } | Line::Note { .. } | Line::Meant { .. } => return None,
+        Line::Heard { .. }
+        | Line::Private { .. }
+        | Line::Withheld { .. }
+        | Line::Draft { .. }
+        | Line::Note { .. }
+        | Line::Meant { .. } => return None,
     };
     Some(Fact { at, what })
 }
@@ -187,7 +194,7 @@ fn customer(body: InboundBody, next: Option<&Line>) -> Option<What> {
         InboundBody::Media(media) if media.media == MediaKind::Voice => Act::Voice {
             seconds: None,
             words: match next {
-                Some(Line::Heard { text }) if !text.starts_with('(') => Some(text.clone()),
+                Some(Line::Heard { text, .. }) if !text.starts_with('(') => Some(text.clone()),
                 _ => None,
             },
         },

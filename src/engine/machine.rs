@@ -258,7 +258,7 @@ impl Machine {
 
     /// The question of this state, if what answers it is private.
     pub fn private_question(&self, state: &str) -> Option<&Question> {
-        match &self.program.states[*self.states.get(state)? as usize].kind {
+        match &self.program.states[self.state_named(state)? as usize].kind {
             StateKind::Question(question) => question.private.then_some(&**question),
             StateKind::Fetch(_) | StateKind::Call(_) | StateKind::Human(_) | StateKind::Answer(_) => None,
         }

@@ -92,7 +92,10 @@ impl<'m> Run<'m> {
                 self.told_by(said);
                 return self.interrupt(on);
             }
-            self.want_topic(incoming, false);
+            // What may be a private answer, misspelt, is told to no model.
+            if !question.private {
+                self.want_topic(incoming, false);
+            }
         }
         let kind = incoming.file.as_ref().map(|file| file.kind);
         if let Some(on) = self.on_other(incoming, kind, open) {

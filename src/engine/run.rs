@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::event::{Event, Incoming};
 use super::faults::Failed;
 use super::machine::Machine;
-use super::position::{Frame, Position};
+use super::position::{Frame, Mode, Position};
 use super::silence::Clock;
 use super::spoken::Speech;
 use super::turn::{Closing, Effect, Exit, Log, MemoryWrite, Noted, Outgoing, Turn};
@@ -150,7 +150,9 @@ impl<'m> Run<'m> {
     }
 
     pub fn into_turn(self, timers: Vec<super::turn::TimerChange>) -> Turn {
+        let open = self.p.frames.last().filter(|_| self.p.mode == Mode::Autopilot);
         Turn {
+            asks_privately: open.is_some_and(|frame| self.m.private_question(&frame.at).is_some()),
             position: self.p,
             outbox: self.outbox,
             effects: self.effects,

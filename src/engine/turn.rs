@@ -23,6 +23,8 @@ pub struct Turn {
     pub log: Vec<Log>,
     /// Instructions of the live program that led out of their step: the arrows of its picture.
     pub went: Vec<Pc>,
+    /// The question that is open now takes a private answer: what the customer says to it is shown to nobody.
+    pub asks_privately: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -223,6 +223,13 @@ pub enum InboundBody {
     },
 }
 
+impl Inbound {
+    /// The provider's id of the message, or what it is known by here where the provider gives none.
+    pub fn name(&self) -> &str {
+        self.message_id.as_deref().unwrap_or(&self.key.0)
+    }
+}
+
 impl InboundBody {
     /// Whether the bot answers such a body. Stickers, reactions, system messages and statuses are recorded without
     /// an answer.

@@ -52,7 +52,7 @@ use crate::store::{ContactId, MovableClock, Store, StoreError};
 use crate::voice::{Transcriber, Unavailable};
 
 pub use agreed::people_changed;
-pub use api::handle::{ChannelView, Conversation, Handle, NotSimulated, Said, ThreadEntry};
+pub use api::handle::{ChannelView, Conversation, Handle, NotSimulated, Said};
 pub use api::masked::{Masked, MaskedAlias};
 pub use api::overview;
 pub use api::readable::{readable, readable_parked, readable_quarantined};
@@ -69,6 +69,7 @@ pub use numbers::{channels, door, launch, link, sealed, stored};
 pub use outbound::volume;
 pub use shutdown::{asked_to_reload, asked_to_stop};
 pub use turns::session::Session;
+pub use turns::shown::ThreadEntry;
 pub use turns::thread::{Line, NoteKind, Ours};
 pub use watch::{doctor, traces};
 

@@ -112,6 +112,7 @@ function drawLine(entry) {
   const message = (kind, ...parts) => el("li", { class: "msg " + kind }, ...parts);
   switch (line.line) {
     case "customer": return message("mine", ...drawBody(line.body), meta());
+    case "withheld": return el("li", { class: "msg mine", title: "A private answer: nobody is shown it" }, "••••", meta());
     case "echo": return message("person", el("span", { class: "who" }, "from the phone"), ...drawBody(line.body), meta());
     case "ours": {
       if (!line.step.show) return null;

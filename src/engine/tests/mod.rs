@@ -11,6 +11,7 @@ mod matching;
 mod old_buttons;
 mod outside;
 mod people;
+mod private;
 mod properties;
 mod rows;
 mod services;

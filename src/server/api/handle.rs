@@ -26,11 +26,15 @@ use crate::server::numbers::launch::{self, Checklist};
 use crate::server::numbers::link::{LinkView, NotOrdered, Order};
 use crate::server::parts::{Shared, lock};
 use crate::server::turns::session::Session;
+use crate::server::turns::shown::{ThreadEntry, shown};
 use crate::server::turns::thread::Line;
 use crate::store::{
     Alias, ContactId, Ingest, Ingested, Merged, Owner, Parked, ParkedId, Quarantined, Store, StoreError,
     WholeContact,
 };
+
+/// Lines that are read at least: what says of a line that it is private may stand some lines behind it.
+const LOOK_BACK: usize = 200;
 
 /// A view of a running server. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -79,17 +83,6 @@ pub struct ChannelView {
     pub waits_for_launch: bool,
     /// Why nothing leaves it, if so.
     pub stopped: Option<String>,
-}
-
-/// A line of the thread.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ThreadEntry {
-    pub seq: u64,
-    pub at: Timestamp,
-    /// `None`: this version can't read it.
-    pub line: Option<Line>,
-    /// For our messages: id and how far it got.
-    pub status: Option<(String, String)>,
 }
 
 /// Where a conversation stands.
@@ -266,28 +259,15 @@ impl Handle {
         self.shared.store.contacts(limit).await
     }
 
-    /// The latest lines of a thread, oldest first.
+    /// The latest lines of a thread that people see, oldest first.
     pub async fn thread(&self, contact: ContactId, limit: usize) -> Result<Vec<ThreadEntry>, StoreError> {
-        let lines = self.shared.store.history(contact, limit).await?;
-        let entry = |line: crate::store::HistoryEntry| ThreadEntry {
-            seq: line.seq,
-            at: line.at,
-            line: serde_json::from_slice(&line.payload).ok(),
-            status: line.status,
-        };
-        let shown =
-            |entry: &ThreadEntry| !matches!(entry.line, Some(Line::Answered { .. } | Line::Meant { .. }));
-        let mut lines: Vec<ThreadEntry> = lines.into_iter().map(entry).filter(shown).collect();
-        let drafts = |entry: &ThreadEntry| matches!(entry.line, Some(Line::Draft { .. }));
-        if lines.iter().any(drafts) {
-            // One that was used, or that the customer has not waited for, helps nobody any more.
-            let now = self.conversation(contact).await.ok().flatten();
-            let shown = now.as_ref().and_then(|now| now.session.shown_draft());
-            lines.retain(|entry| match &entry.line {
-                Some(Line::Draft { id, .. }) => shown.is_some_and(|shown| shown.id == *id),
-                _ => true,
-            });
-        }
+        // Asked before the lines: what is said in between is of a question that this knows.
+        let now = self.shared.store.peek(contact).await?;
+        // Where it can't be read the thread is all the more wanted.
+        let session = now.and_then(|claim| Session::of(&claim).ok());
+        let lines = self.shared.store.history(contact, limit.max(LOOK_BACK)).await?;
+        let mut lines = shown(lines, session.as_ref().map(|(session, _)| session));
+        lines.drain(..lines.len().saturating_sub(limit));
         Ok(lines)
     }
 

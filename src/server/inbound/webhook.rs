@@ -481,7 +481,7 @@ pub(in crate::server) fn line_of(event: &Inbound) -> Option<Line> {
         (InboundBody::Status(_) | InboundBody::Account { .. } | InboundBody::Room { .. }, _) => None,
         (body, Role::User | Role::System) => Some(Line::Customer {
             body: body.clone(),
-            message_id: event.message_id.clone(),
+            message_id: Some(event.name().to_owned()),
             at: event.at,
         }),
     }

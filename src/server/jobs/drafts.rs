@@ -10,9 +10,10 @@ use crate::message::InboundBody;
 use crate::server::inbound::mailbox::Drafted;
 use crate::server::parts::Shared;
 use crate::server::turns::session::Session;
+use crate::server::turns::shown::{ThreadEntry, shown};
 use crate::server::turns::thread::Line;
 use crate::server::watch::metrics::Draft;
-use crate::store::{HistoryEntry, JobClaim, StoreError};
+use crate::store::{JobClaim, StoreError};
 
 /// Lines of the thread that are looked at.
 const LINES: usize = 60;
@@ -47,7 +48,7 @@ pub(super) async fn draft(
     }
     let handed = session.handed.as_ref();
     let lines = match shared.store.history(claim.contact, LINES).await {
-        Ok(lines) => lines,
+        Ok(lines) => shown(lines, Some(&session)),
         Err(why) => {
             tracing::warn!(%why, "a thread can't be read; nothing is drafted for it");
             return failed("the chat could not be read");
@@ -81,10 +82,10 @@ async fn session(shared: &Shared, claim: &JobClaim) -> Result<Option<Session>, S
 
 /// What a model is told: what was said before the chat was people's, if the machine gives it, then the lines of the
 /// thread, and at the end what the customer wrote now.
-fn said(lines: &[HistoryEntry], since: Option<Timestamp>, mut before: Vec<Spoken>) -> Vec<Spoken> {
+fn said(lines: &[ThreadEntry], since: Option<Timestamp>, mut before: Vec<Spoken>) -> Vec<Spoken> {
     let now = before.pop();
     let newest = lines.last().map(|line| line.at);
-    let is_of_it = |line: &&HistoryEntry| {
+    let is_of_it = |line: &&ThreadEntry| {
         newest.is_none_or(|newest| line.at.duration_until(newest) <= OLD)
             && since.is_none_or(|since| line.at > since)
     };
@@ -103,8 +104,8 @@ fn said(lines: &[HistoryEntry], since: Option<Timestamp>, mut before: Vec<Spoken
 }
 
 /// Words of the customer's, or that the customer has got. Notes and drafts are none.
-fn spoken(line: &HistoryEntry) -> Option<(bool, String)> {
-    match serde_json::from_slice(&line.payload).ok()? {
+fn spoken(line: &ThreadEntry) -> Option<(bool, String)> {
+    match line.line.clone()? {
         Line::Customer { body, .. } => {
             let words = match body {
                 InboundBody::Text { body } => body,
@@ -115,7 +116,7 @@ fn spoken(line: &HistoryEntry) -> Option<(bool, String)> {
             Some((true, words))
         }
         // `(nobody speaks)` and its like are for the team.
-        Line::Heard { text } if !text.starts_with('(') => Some((true, text)),
+        Line::Heard { text, .. } if !text.starts_with('(') => Some((true, text)),
         Line::Echo {
             body: InboundBody::Text { body },
         } => Some((false, body)),
@@ -130,6 +131,8 @@ fn spoken(line: &HistoryEntry) -> Option<(bool, String)> {
         | Line::Echo { .. }
         | Line::Answered { .. }
         | Line::Meant { .. }
+        | Line::Private { .. }
+        | Line::Withheld { .. }
         | Line::Draft { .. }
         | Line::Note { .. } => None,
     }

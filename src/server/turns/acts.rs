@@ -43,6 +43,8 @@ pub(in crate::server) enum What {
         act: Act,
         name: Option<String>,
         message_id: Option<String>,
+        /// Names of all its messages, of a burst several.
+        messages: Vec<String>,
         /// The message of ours that it quotes.
         quotes: Option<String>,
     },
@@ -80,10 +82,19 @@ pub(in crate::server) fn arrived(
             last.seq = event.seq;
             last.at = event.at;
             (last.keeper, last.window) = (place.keeper, place.window);
-            if let (What::Customer { message_id, .. }, What::Customer { message_id: new, .. }) =
-                (&mut last.what, &what)
+            if let (
+                What::Customer {
+                    message_id, messages, ..
+                },
+                What::Customer {
+                    message_id: newest,
+                    messages: more,
+                    ..
+                },
+            ) = (&mut last.what, what)
             {
-                message_id.clone_from(new);
+                *message_id = newest;
+                messages.extend(more);
             }
             continue;
         }
@@ -155,6 +166,7 @@ fn read(item: Item) -> What {
     if inbound.who.role != Role::User || !inbound.body.starts_a_turn() {
         return What::Item(Item::Noted);
     }
+    let messages = vec![inbound.name().to_owned()];
     let Inbound {
         who,
         message_id,
@@ -170,6 +182,7 @@ fn read(item: Item) -> What {
                 act: Act::Event(EventKind::Message(incoming)),
                 name: who.display_name,
                 message_id,
+                messages,
                 quotes: reply_to,
             }
         }
@@ -177,6 +190,7 @@ fn read(item: Item) -> What {
             act,
             name: who.display_name,
             message_id,
+            messages,
             quotes: reply_to,
         },
         None => What::Item(Item::Noted),

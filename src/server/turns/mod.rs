@@ -5,6 +5,7 @@ pub(super) mod desk;
 pub(super) mod dispatch;
 pub(super) mod notes;
 pub(super) mod session;
+pub(super) mod shown;
 pub(super) mod thread;
 pub(super) mod turn;
 pub(super) mod worker;

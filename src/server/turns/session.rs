@@ -22,6 +22,12 @@ pub struct Session {
     /// Those of them that were given something private.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub private: BTreeSet<String>,
+    /// The question that is open takes a private answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks_privately: bool,
+    /// Voice notes that answer a private question and are still listened to, whoever has the chat by then.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub private_notes: BTreeSet<String>,
     /// The voice note that is being listened to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listening: Option<Listening>,
@@ -159,6 +165,9 @@ pub struct Held {
     pub seq: Seq,
     pub at: Timestamp,
     pub act: Act,
+    /// Names of its messages, unless it is known already that they are private.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<String>,
 }
 
 /// One thing to be answered.
@@ -177,6 +186,8 @@ impl Default for Session {
             position: Position::default(),
             calls: BTreeSet::new(),
             private: BTreeSet::new(),
+            asks_privately: false,
+            private_notes: BTreeSet::new(),
             listening: None,
             sorting: None,
             held: Vec::new(),

@@ -15,6 +15,7 @@ pub enum Line {
     /// Something of the customer's.
     Customer {
         body: InboundBody,
+        /// See [`crate::message::Inbound::name`].
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message_id: Option<String>,
         /// The provider's time.
@@ -26,7 +27,12 @@ pub enum Line {
     /// A message of ours, which is also the entry of the outbox: its status is kept by the store.
     Ours(Box<Ours>),
     /// The words of a voice note, or why there are none.
-    Heard { text: String },
+    Heard {
+        text: String,
+        /// They answer a private question: no page shows them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        private: bool,
+    },
     /// What a service answered the call with this key, so that the conversation can be played again. No page shows it.
     Answered {
         key: String,
@@ -46,6 +52,17 @@ pub enum Line {
         template: Option<String>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         links: Vec<String>,
+    },
+    /// These messages of the customer answer a private question. Pages show [`Line::Withheld`] in their place, and never
+    /// this.
+    Private { messages: Vec<String> },
+    /// What pages show in place of a message that nobody is to read. No thread holds it.
+    Withheld {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message_id: Option<String>,
+        /// The provider's time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// What a model would answer, for the people who have the chat. Nobody has said it: pages show it only while it is
     /// [`super::session::Session::draft`].

@@ -139,8 +139,12 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    fn take(&mut self, arrived: Arrived) {
+    fn take(&mut self, mut arrived: Arrived) {
         (self.seq, self.index, self.at) = (arrived.seq, 0, arrived.at);
+        // Whoever has taken the chat meanwhile: it was said to the question.
+        if let What::Customer { messages, .. } = &mut arrived.what {
+            self.withhold(messages);
+        }
         self.hear_the_inbox(&arrived);
         let aside = matches!(
             arrived.what,
@@ -154,6 +158,7 @@ impl Table<'_> {
                 act,
                 name,
                 message_id,
+                messages,
                 quotes,
             } => {
                 if message_id.is_some() {
@@ -166,7 +171,7 @@ impl Table<'_> {
                     self.out.memory.name = name;
                 }
                 if self.out.session.waits() {
-                    self.hold(act);
+                    self.hold(act, messages);
                 } else {
                     self.answer(act);
                 }
@@ -372,11 +377,20 @@ impl Table<'_> {
         self.out.session.sorting = None;
     }
 
-    fn hold(&mut self, act: Act) {
+    /// What answers a private question is shown to nobody.
+    fn withhold(&mut self, messages: &mut Vec<String>) {
+        if self.out.session.asks_privately && !messages.is_empty() {
+            let messages = std::mem::take(messages);
+            self.out.history.push(Line::Private { messages });
+        }
+    }
+
+    fn hold(&mut self, act: Act, messages: Vec<String>) {
         let held = Held {
             seq: self.seq,
             at: self.at,
             act,
+            messages,
         };
         let waiting = &mut self.out.session.held;
         if waiting.len() < HELD_AT_MOST && size_of(waiting) + size_of(&held) <= HELD_BYTES {
@@ -391,7 +405,8 @@ impl Table<'_> {
 
     fn answer_held(&mut self) {
         while !self.out.session.waits() && !self.out.session.held.is_empty() {
-            let held = self.out.session.held.remove(0);
+            let mut held = self.out.session.held.remove(0);
+            self.withhold(&mut held.messages);
             self.answer(held.act);
         }
     }
@@ -407,6 +422,9 @@ impl Table<'_> {
                     media: media.clone(),
                 };
                 self.out.jobs.push(job(note.clone(), &work));
+                if self.out.session.asks_privately {
+                    self.out.session.private_notes.insert(note.clone());
+                }
                 self.out.session.listening = Some(Listening {
                     note,
                     media,
@@ -426,7 +444,8 @@ impl Table<'_> {
             Hearing::Silence => "(nobody speaks)".to_owned(),
             Hearing::Nothing { why } => format!("(not understood: {why})"),
         };
-        self.out.history.push(Line::Heard { text: line });
+        let private = self.out.session.private_notes.remove(note);
+        self.out.history.push(Line::Heard { text: line, private });
         // People took the chat meanwhile: they have read it above.
         let Some(listening) = self
             .out
@@ -465,6 +484,7 @@ impl Table<'_> {
         // What a handoff says while people have the chat (`when taken`, `no agent in`) is theirs.
         let theirs = human && turn.position.mode == Mode::Human;
         self.out.session.position = turn.position;
+        self.out.session.asks_privately = turn.asks_privately;
         self.out.memory.apply(&turn.memory);
         // What the law asks for is said whoever has the chat; the store drops everything else of the bot then.
         let legal = turn

@@ -1,4 +1,5 @@
 mod drafts;
+mod private;
 mod rooms;
 
 use std::cell::RefCell;
@@ -92,6 +93,7 @@ impl Parrot {
         let mut position = position.clone();
         self.heard.borrow_mut().push(event.kind.clone());
         let (mut outbox, mut effects) = (Vec::new(), Vec::new());
+        let mut asks_privately = false;
         let mut say = |body: OutboundBody| {
             outbox.push(Outgoing {
                 body,
@@ -130,6 +132,10 @@ impl Parrot {
                     });
                     say(words("There.".into()));
                 }
+                "my code" => {
+                    asks_privately = true;
+                    say(words("Your code?".into()));
+                }
                 other => say(words(format!("You said {other}"))),
             },
             EventKind::Result { .. } => say(words("The service answered.".into())),
@@ -143,6 +149,7 @@ impl Parrot {
             memory: Vec::new(),
             log: Vec::new(),
             went: Vec::new(),
+            asks_privately,
         }
     }
 }
@@ -279,7 +286,8 @@ fn the_words_of_a_voice_note_become_the_message_and_later_messages_wait_for_them
     assert_eq!(
         second.history,
         [Line::Heard {
-            text: "track my order".into()
+            text: "track my order".into(),
+            private: false,
         }]
     );
 }

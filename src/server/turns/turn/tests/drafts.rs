@@ -39,6 +39,7 @@ fn advance(position: &Position, _: &Memory, event: &Event) -> Turn {
         memory: Vec::new(),
         log: Vec::new(),
         went: Vec::new(),
+        asks_privately: false,
     }
 }
 
