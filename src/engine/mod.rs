@@ -15,6 +15,7 @@ mod event;
 mod events;
 mod expressions;
 mod faults;
+mod fence;
 mod gather;
 mod handoff;
 mod hours;

@@ -6,7 +6,6 @@
 //! words and interruptions work as everywhere.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -14,17 +13,15 @@ use serde_json::{Value as Json, json};
 use super::answers::fit;
 use super::event::{self, Reply, Says};
 use super::faults::Failed;
+use super::fence::refusal;
 use super::run::{Next, Run};
 use super::sentences::sentences;
 use super::turn::{Asked, Effect, Exit, Found, Log, Spoken};
-use crate::flow::fold::fold;
 use crate::flow::program::{Answer, Business, StateIx, StateKind};
 use crate::flow::tree::Method;
 use crate::flow::value::Value;
 use crate::message::OutboundBody;
 
-/// Characters of a reply where the author set no limit: what one message holds.
-const LONGEST: u32 = 4_096;
 /// Characters of one thing said that the model is told.
 const TOLD: usize = 1_500;
 /// Things said that the model is told, and their bytes together.
@@ -451,92 +448,4 @@ pub(super) fn described<'a>(
         known.map(|(_, about)| about.clone()).unwrap_or_default()
     };
     topics.map(|topic| (topic.clone(), of(topic))).collect()
-}
-
-/// Why a reply can't be sent, in words for the model.
-fn refusal(at_most: Option<u32>, never: &[String], text: &str) -> Option<String> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Some("the reply is empty".to_owned());
-    }
-    let (length, most) = (text.chars().count(), at_most.unwrap_or(LONGEST));
-    if length > most as usize {
-        return Some(format!(
-            "the reply has {length} characters; at most {most} are allowed"
-        ));
-    }
-    let folded = fold(text);
-    if let Some(never) = never.iter().find(|never| folded.contains(&fold(never))) {
-        return Some(format!(
-            "the reply talks about \"{never}\", which is never allowed"
-        ));
-    }
-    if text.contains("{{") || text.contains("{%") {
-        return Some("the reply holds a template; write plain words".to_owned());
-    }
-    if has_link(text) {
-        return Some("the reply holds a link or an address; leave it out".to_owned());
-    }
-    None
-}
-
-/// Endings of names that people and WhatsApp take for addresses.
-const ENDINGS: [&str; 64] = [
-    "com", "net", "org", "io", "co", "app", "dev", "shop", "store", "info", "biz", "me", "ly", "gl", "link",
-    "example", "id", "pt", "br", "es", "uk", "ru", "xyz", "top", "site", "online", "club", "click", "page",
-    "zip", "cc", "tk", "ml", "ga", "cf", "gq", "ai", "gg", "tv", "eu", "de", "fr", "nl", "ch", "pl", "se",
-    "dk", "fi", "ie", "ca", "au", "nz", "mx", "ar", "cl", "sg", "vn", "th", "ph", "hk", "cn", "jp", "kr",
-    "za",
-];
-
-fn has_link(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    if lower.contains("://") || lower.contains("www.") || lower.contains("mailto:") || lower.contains("tel:")
-    {
-        return true;
-    }
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '@');
-    lower.split(|c: char| !is_part(c)).any(|word| {
-        let host = word.rsplit('@').next().unwrap_or(word);
-        let host = host.split('/').next().unwrap_or(host).trim_matches('.');
-        if host.parse::<Ipv4Addr>().is_ok() {
-            return true;
-        }
-        let mut labels = host.rsplit('.');
-        let ending = labels.next().unwrap_or_default();
-        let before = labels.next().unwrap_or_default();
-        ENDINGS.contains(&ending)
-            && !before.is_empty()
-            && (word.contains('/') || word.contains('@') || before.len() > 1)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn links_are_found_however_they_are_written() {
-        for text in [
-            "See https://kinini.example/returns",
-            "Go to www.kinini.pt",
-            "It's on kinini.example.",
-            "wa.me/351910000001",
-            "Write to help@kinini.example",
-            "BIT.LY/abc",
-            "kinini.xyz",
-            "It's 10.0.0.8.",
-        ] {
-            assert!(has_link(text), "{text}");
-        }
-        for text in [
-            "That's 9.30 in the morning.",
-            "Sizes run small, e.g. take one more.",
-            "We're open.Come by.",
-            "About 2.5 cm, i.e. one size.",
-            "Half/half is fine.",
-        ] {
-            assert!(!has_link(text), "{text}");
-        }
-    }
 }

@@ -47,6 +47,21 @@ pub fn plain(text: &str) -> String {
     folded
 }
 
+/// A text as it looks: letters, digits and dots of any width are the plain ones, and what nobody sees is gone.
+pub fn seen(text: &str) -> String {
+    text.nfkc()
+        .filter(|c| !is_unseen(*c))
+        .map(|c| if c == '。' { '.' } else { c })
+        .collect()
+}
+
+/// Joiners, marks of direction, soft hyphens, and what only dresses an emoji.
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{20E3}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
+}
+
 /// The words of a folded text, without the punctuation around each.
 pub fn words(folded: &str) -> impl Iterator<Item = &str> {
     folded

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::engine::{Reply, Says};
+use crate::flow::fold::seen;
 
 /// Digits in a row that could be a telephone number, an account or an order.
 const MANY_DIGITS: usize = 6;
@@ -69,7 +70,7 @@ pub(super) fn invents_numbers(text: &str, known: &str) -> bool {
 fn runs(text: &str) -> Vec<String> {
     let mut runs = vec![String::new()];
     let mut gap = 0;
-    for c in text.chars() {
+    for c in seen(text).chars() {
         // Of any script: people dial them all.
         if c.is_numeric() {
             if gap > 2 && runs.last().is_some_and(|run| !run.is_empty()) {
