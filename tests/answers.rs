@@ -618,7 +618,10 @@ async fn a_customer_who_has_cost_enough_goes_the_way_of_a_problem_and_the_team_i
 async fn over_http_a_draft_stands_beside_the_conversation_and_is_sent_by_its_id() {
     let oracle = Oracle::start().await;
     // Any secret of the tests will do.
-    let tables = format!("admin_token = {{ env = \"SHOP_TOKEN\" }}\n{}", ai(&oracle));
+    let tables = format!(
+        "admin_token = {{ env = \"SHOP_TOKEN\" }}\n{}\n[metrics]\nbind = \"127.0.0.1:0\"\n",
+        ai(&oracle)
+    );
     let desk = Desk::open(&tables).await;
     let contact = desk.hands_over(&oracle).await;
     let client = reqwest::Client::new();
@@ -665,4 +668,23 @@ async fn over_http_a_draft_stands_beside_the_conversation_and_is_sent_by_its_id(
         .map(|entry| &entry["line"])
         .find(|line| line["line"] == "ours");
     assert_eq!(sent.unwrap()["draft"], say["draft"], "{shown}");
+    oracle.drafts(draft("You are welcome."));
+    desk.says("Thank you!").await;
+    desk.drafts(contact, "You are welcome.").await;
+    // Counted a moment after it was written.
+    let page = format!("http://{}/metrics", desk.running.metrics_address().unwrap());
+    let wanted = [("asked", 2), ("shown", 2), ("used", 1), ("failed", 0)]
+        .map(|(result, count)| format!("switchboard_drafts_total{{result=\"{result}\"}} {count}"));
+    let counted = async {
+        loop {
+            let page = client.get(&page).send().await.unwrap().text().await.unwrap();
+            if wanted.iter().all(|line| page.lines().any(|own| own == line)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(loopback::PATIENCE, counted)
+        .await
+        .expect("each draft is counted by what became of it");
 }

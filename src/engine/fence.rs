@@ -21,7 +21,11 @@ pub(super) fn refusal(at_most: Option<u32>, never: &[String], text: &str) -> Opt
         ));
     }
     let spoken = in_words(&seen);
-    let says = |never: &&String| spoken.contains(&in_words(never));
+    let says = |never: &&String| match in_words(never).as_str() {
+        // An emoji, say.
+        "" => seen.contains(never.trim()),
+        words => spoken.contains(words),
+    };
     if let Some(never) = never.iter().find(says) {
         return Some(format!(
             "the reply talks about \"{never}\", which is never allowed"
@@ -147,6 +151,9 @@ mod tests {
             assert!(refusal(None, &never, text).is_some(), "{text}");
         }
         assert_eq!(refusal(None, &never, "It was advised, not medical."), None);
+        let emoji = ["👍".to_owned()];
+        assert!(refusal(None, &emoji, "Fine 👍").is_some());
+        assert_eq!(refusal(None, &emoji, "Fine."), None);
         assert!(
             refusal(None, &[], "\u{200B}\u{2060}").is_some(),
             "nobody sees a word"
