@@ -6,14 +6,16 @@ use futures_util::future::join_all;
 
 use super::RedisStore;
 use super::link::Durable;
+use super::names::Own;
 use super::names::digest;
 use super::people::Stone;
 use super::scripts::{ALIAS, INGEST, JOIN};
-use super::turn::read_view;
+use super::turn::{owner, rest_of_aliases};
 use super::unread::Waits;
-use super::wire::span;
+use super::wire::{Answer, Numbers, span};
 use crate::store::{
-    Alias, CLAIM_EVENTS, Claim, ContactId, Due, Ingest, Ingested, Nonce, Resolved, StoreError, millis,
+    Alias, CLAIM_EVENTS, Claim, ContactId, Due, Fence, Ingest, Ingested, MailboxEvent, Nonce, Resolved,
+    StoreError, millis,
 };
 
 /// Two processes that meet the same person at the same moment settle it within one round.
@@ -58,6 +60,13 @@ pub(super) fn seen_id(dedupe: &str) -> String {
     }
     let hash = digest("seen", "", dedupe);
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// An id as the list of those that were seen has it after the time.
+pub(super) fn after_its_length(id: &str) -> Vec<u8> {
+    let mut kept = u16::try_from(id.len()).unwrap_or(0).to_be_bytes().to_vec();
+    kept.extend(id.as_bytes());
+    kept
 }
 
 impl RedisStore {
@@ -266,39 +275,40 @@ impl RedisStore {
             own.body(),
         ];
         let channel = events.first().map_or("", |event| event.channel.as_str());
-        let mut args = self
-            .args(contact)
-            .with(channel)
-            .with(self.caps.mailbox_events)
-            .with(span(self.caps.dedup_for))
-            .with(self.caps.dedup_ids)
-            .with(self.caps.history_entries)
-            .with(if stone.is_some() { "1" } else { "" });
-        let stone = stone.and_then(Option::as_ref);
-        self.counts_of(stone, &mut args);
+        let numbers = Numbers::default()
+            .four(self.caps.mailbox_events)
+            .six(span(self.caps.dedup_for))
+            .four(self.caps.dedup_ids)
+            .four(self.caps.history_entries)
+            .four(CLAIM_EVENTS)
+            .six(answers.map_or(0, |(_, lease)| span(lease)));
+        let mut args = self.args(contact).with(numbers);
         match answers {
-            Some((nonce, lease)) => {
-                args.push(nonce.0);
-                args.push(span(lease));
-                args.push(CLAIM_EVENTS);
-            }
-            None => (0..3).for_each(|_| args.push("")),
+            Some((nonce, _)) => args.push(nonce.0),
+            None => args.push(""),
         }
+        args.push(channel);
+        match stone {
+            None => args.push(""),
+            Some(None) => args.push("-"),
+            Some(Some(stone)) => args.push(stone.counts()),
+        }
+        let stone = stone.and_then(Option::as_ref);
         for event in events {
-            args.push(seen_id(&event.dedupe));
-            args.push(event.payload.as_slice());
-            match event.said_at {
-                Some(said_at) => args.push(millis::floor(said_at).max(0)),
-                None => args.push(""),
-            }
-            args.push(span(event.quiet));
-            args.push(span(event.quiet_max));
-            match &event.history {
-                Some(line) => args.push([b"+", line.as_slice()].concat()),
-                None => args.push(""),
-            }
             let seen = stone.is_some_and(|stone| stone.knows(&event.dedupe));
-            args.push(if seen { "1" } else { "" });
+            let is = u8::from(event.said_at.is_some())
+                + 2 * u8::from(event.history.is_some())
+                + 4 * u8::from(seen);
+            let said_at = event.said_at.map_or(0, |said_at| millis::floor(said_at).max(0));
+            let numbers = Numbers::default()
+                .six(said_at)
+                .six(span(event.quiet))
+                .six(span(event.quiet_max))
+                .one(is);
+            args.push(numbers);
+            args.push(after_its_length(&seen_id(&event.dedupe)));
+            args.push(event.payload.as_slice());
+            args.push(event.history.as_deref().unwrap_or_default());
         }
         let answer = self.run(&INGEST, keys, args, Durable::AsConfigured).await;
         let mut answer = self
@@ -325,15 +335,51 @@ impl RedisStore {
                     seq => Ingested::New(seq.unsigned_abs()),
                 })
             })
-            .collect::<Result<_, StoreError>>()?;
+            .collect::<Result<Vec<_>, StoreError>>()?;
         self.hand_over(Due::Run, run_at, contact, now);
         let claim = match answers {
-            None => None,
-            Some(_) => answer.maybe_list()?,
+            Some((nonce, _)) if !answer.is_done() => {
+                let seqs = outcomes
+                    .iter()
+                    .zip(events)
+                    .filter_map(|(outcome, event)| match outcome {
+                        Ingested::New(seq) => Some((*seq, event)),
+                        Ingested::Duplicate | Ingested::MailboxFull => None,
+                    });
+                let events = seqs.map(|(seq, event)| MailboxEvent {
+                    seq,
+                    at: millis::timestamp(now),
+                    payload: event.payload.clone(),
+                });
+                let events = events.collect();
+                Some(Box::new(read_taken(contact, &own, nonce, events, &mut answer)?))
+            }
+            Some(_) | None => None,
         };
-        let claim = claim.map(|mut claim| read_view(contact, &own, &mut claim).map(Box::new));
-        Ok(Took::In(outcomes, claim.transpose()?))
+        Ok(Took::In(outcomes, claim))
     }
+}
+
+/// What whoever took the events in and the lease with them is told; they have the events already.
+fn read_taken(
+    contact: ContactId,
+    own: &Own,
+    nonce: Nonce,
+    events: Vec<MailboxEvent>,
+    answer: &mut Answer,
+) -> Result<Claim, StoreError> {
+    Ok(Claim {
+        contact,
+        fence: Fence(answer.count()?),
+        nonce,
+        owner: owner(own, &answer.text()?)?,
+        failures: answer.count()?,
+        channel: answer.text()?,
+        session: answer.maybe_blob()?,
+        memory: answer.maybe_blob()?,
+        aliases: rest_of_aliases(answer)?,
+        events,
+    })
 }
 
 /// Whose events all of them are.

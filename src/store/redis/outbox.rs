@@ -6,11 +6,11 @@ use futures_util::future::join;
 
 use super::link::Durable;
 use super::names::{Own, digest};
-use super::pace::{pace_of, push_pace};
+use super::pace::{in_millis, pace_of, push_pace};
 use super::scripts::{PLACE, RECONCILE, SEND_CLAIM, SENT, SET_OWNER};
-use super::turn::{aliases, owner_word, unreadable};
+use super::turn::{owner_word, rest_of_aliases, unreadable};
 use super::unread::Waits;
-use super::wire::{Answer, Args, at, blob, span};
+use super::wire::{Answer, Args, Numbers, at, blob, span};
 use super::{Partition, RedisStore};
 use crate::store::{
     ContactId, Due, Fence, OutboxEntry, Owner, SendClaim, SendOutcome, Sender, Status, StoreError,
@@ -21,23 +21,28 @@ use crate::store::{
 const WEEKS: i64 = 5;
 const WEEK: i64 = 7 * 24 * 3_600_000;
 
-/// What a script says of a claimed entry.
+/// What a script says of a claimed entry at the end of its answer, if it claimed one.
 pub(super) fn read_claim(
     contact: ContactId,
     own: &Own,
     answer: &mut Answer,
-) -> Result<SendClaim, StoreError> {
+) -> Result<Option<SendClaim>, StoreError> {
+    if answer.is_done() {
+        return Ok(None);
+    }
     let kept = answer.maybe_blob()?.unwrap_or_default();
     let entry =
         entry(own, &kept).ok_or_else(|| unreadable(own.outbox(), "an entry without its head".into()))?;
-    Ok(SendClaim {
+    let (fence, attempt) = (Fence(answer.count()?), answer.count()?);
+    let doubts: u32 = answer.count()?;
+    Ok(Some(SendClaim {
         contact,
         entry: entry.entry,
-        fence: Fence(answer.count()?),
-        attempt: answer.count()?,
-        uncertain: answer.int()? == 1,
-        doubts: answer.count()?,
-        holder_died: answer.int()? == 1,
+        fence,
+        attempt,
+        uncertain: doubts & 1 != 0,
+        doubts: doubts >> 2,
+        holder_died: doubts & 2 != 0,
         channel: answer.text()?,
         last_in: match answer.maybe_bytes()? {
             None => None,
@@ -48,8 +53,8 @@ pub(super) fn read_claim(
                 })?))
             }
         },
-        aliases: aliases(answer)?,
-    })
+        aliases: rest_of_aliases(answer)?,
+    }))
 }
 
 /// An entry as it is kept: `sender takeovers n|r<time> line length id payload`; `N` or `R` if it may have been sent
@@ -133,10 +138,7 @@ impl RedisStore {
         answer.int()?;
         answer.int()?;
         answer.time()?;
-        match answer.maybe_list()? {
-            None => Ok(None),
-            Some(mut claim) => read_claim(contact, &own, &mut claim).map(Some),
-        }
+        read_claim(contact, &own, &mut answer)
     }
 
     /// With a lease: the next send is claimed in the same step.
@@ -149,7 +151,6 @@ impl RedisStore {
         let contact = claim.contact;
         let own = self.names.of(contact);
         let keys = vec![own.contact(), own.outbox(), own.queue("send"), own.fates()];
-        let mut args = self.args(contact).with(claim.fence.0);
         let mut message = None;
         let (letter, state, again) = match outcome {
             SendOutcome::Accepted { message_id, .. } => {
@@ -161,19 +162,22 @@ impl RedisStore {
             SendOutcome::NotYet { at: time, why } => ("n", format!("queued: {why}"), Some(*time)),
             SendOutcome::Uncertain { until, why } => ("u", format!("uncertain: {why}"), Some(*until)),
         };
-        args.push(letter);
-        args.push(state);
         let place = message.map(|id| digest("message", &claim.channel, id));
-        args.push(message.unwrap_or_default());
-        match again {
-            Some(time) => args.push(at(time)),
-            None => args.push(""),
-        }
-        match lease {
-            Some(lease) => args.push(span(lease)),
-            None => args.push(""),
-        }
-        push_pace(&mut args, pace_of(outcome));
+        let pace = pace_of(outcome).map(in_millis);
+        let (every, reach) = pace.unwrap_or_default();
+        let numbers = Numbers::default()
+            .six(claim.fence.0)
+            .six(lease.map_or(0, |lease| span(lease).max(1)))
+            .six(again.map_or(0, at))
+            .six(every)
+            .six(reach)
+            .one(u8::from(pace.is_some()));
+        let id = message.unwrap_or_default();
+        let args = self
+            .args(contact)
+            .with(numbers)
+            .with(letter)
+            .with(format!("{} {id} {state}", id.len()));
         let answer = match place {
             None => self.run(&SENT, keys, args, Durable::AsConfigured).await,
             Some(hash) => {
@@ -189,13 +193,10 @@ impl RedisStore {
         let now = answer.int()?;
         let ours = answer.int()? == 1;
         let sends_at = answer.time()?;
-        let next = match answer.maybe_list()? {
-            None => {
-                self.note(Due::Send, sends_at, contact, now);
-                None
-            }
-            Some(mut next) => Some(read_claim(contact, &own, &mut next)?),
-        };
+        let next = read_claim(contact, &own, &mut answer)?;
+        if next.is_none() {
+            self.note(Due::Send, sends_at, contact, now);
+        }
         Ok((ours, next))
     }
 

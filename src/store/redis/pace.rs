@@ -20,19 +20,24 @@ pub(super) fn pace_of(outcome: &SendOutcome) -> Option<Pace> {
     }
 }
 
-/// The interval and how far ahead a full bucket reaches, in milliseconds; two empty words without a pace.
-pub(super) fn push_pace(args: &mut Args, pace: Option<Pace>) {
+/// The interval and how far ahead a full bucket reaches, in milliseconds.
+pub(super) fn in_millis(pace: Pace) -> (i64, i64) {
     const LONGEST: i64 = 9_999_999_999;
-    let Some(pace) = pace else {
+    let every = i64::try_from(pace.every.as_nanos().div_ceil(1_000_000)).unwrap_or(LONGEST);
+    let every = every.min(LONGEST);
+    let reach = every.saturating_mul(i64::from(pace.burst.max(1)) - 1);
+    (every, reach.min(LONGEST * 1_000))
+}
+
+/// The same as two words, empty without a pace.
+pub(super) fn push_pace(args: &mut Args, pace: Option<Pace>) {
+    let Some((every, reach)) = pace.map(in_millis) else {
         args.push("");
         args.push("");
         return;
     };
-    let every = i64::try_from(pace.every.as_nanos().div_ceil(1_000_000)).unwrap_or(LONGEST);
-    let every = every.min(LONGEST);
-    let reach = every.saturating_mul(i64::from(pace.burst.max(1)) - 1);
     args.push(every);
-    args.push(reach.min(LONGEST * 1_000));
+    args.push(reach);
 }
 
 impl RedisStore {

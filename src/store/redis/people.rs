@@ -11,7 +11,7 @@ use super::mailbox::Lead;
 use super::scripts::{CONTACTS, COUNT, STONE, STUB, WAITING};
 use super::timers::listed;
 use super::turn::unreadable;
-use super::wire::{Args, blob};
+use super::wire::{Args, Numbers, blob};
 use super::{Partition, RedisStore, link::Durable};
 use crate::store::erasure::{ErasureKey, KEY_SETTING, names};
 use crate::store::whole::merged;
@@ -34,6 +34,14 @@ pub(super) struct Stone {
 impl Stone {
     pub(super) fn knows(&self, dedupe: &str) -> bool {
         self.stone.knows(self.key.event(dedupe))
+    }
+
+    /// The counts that go on where the erased contact's ended: last seq, fence, sender's fence.
+    pub(super) fn counts(&self) -> Numbers {
+        Numbers::default()
+            .six(self.stone.last_seq)
+            .six(self.stone.fence)
+            .six(self.stone.send_fence)
     }
 }
 

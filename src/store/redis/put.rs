@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::RedisStore;
 use super::link::Durable;
+use super::mailbox::{after_its_length, seen_id};
 use super::names::{Own, digest};
 use super::outbox::Kept;
 use super::scripts::PUT;
@@ -35,9 +36,7 @@ impl RedisStore {
         let mut seen = Vec::new();
         for one in &whole.seen {
             seen.extend(&millis::floor(one.at).to_be_bytes()[2..]);
-            let id = super::mailbox::seen_id(&one.id);
-            seen.extend(u16::try_from(id.len()).unwrap_or(0).to_be_bytes());
-            seen.extend(id.as_bytes());
+            seen.extend(after_its_length(&seen_id(&one.id)));
         }
         let head = whole.outbox.first();
         let send_at = head.map(|head| match head.void {

@@ -14,22 +14,22 @@ macro_rules! script {
 }
 
 script! {
-    INGEST = "ingest" "#!lua" ["clock" "contact" "thread"];
-    CLAIM = "claim" "#!lua flags=allow-oom" ["clock" "contact" "view" "park"];
-    COMMIT = "commit" "#!lua flags=allow-oom" ["clock" "contact" "thread" "sending" "claimed"];
-    FAIL = "fail" "#!lua flags=allow-oom" ["clock" "contact" "park"];
-    PEEK = "peek" "#!lua flags=no-writes" ["clock" "contact" "view"];
-    SEND_CLAIM = "send_claim" "#!lua flags=allow-oom" ["clock" "contact" "sending" "claimed"];
-    SENT = "sent" "#!lua flags=allow-oom" ["clock" "contact" "sending" "claimed"];
-    SET_OWNER = "set_owner" "#!lua flags=allow-oom" ["clock" "contact" "sending"];
-    RECONCILE = "reconcile" "#!lua flags=allow-oom" ["clock" "contact" "thread" "sending"];
-    FIRE = "fire" "#!lua flags=allow-oom" ["clock" "contact"];
+    INGEST = "ingest" "#!lua" ["clock" "contact" "event" "aliases" "thread"];
+    CLAIM = "claim" "#!lua flags=allow-oom" ["clock" "queues" "contact" "aliases" "view" "park"];
+    COMMIT = "commit" "#!lua flags=allow-oom" ["clock" "contact" "speak" "aliases" "thread" "fate" "outbox" "sending" "claimed"];
+    FAIL = "fail" "#!lua flags=allow-oom" ["clock" "queues" "contact" "park"];
+    PEEK = "peek" "#!lua flags=no-writes" ["clock" "contact" "aliases" "view"];
+    SEND_CLAIM = "send_claim" "#!lua flags=allow-oom" ["clock" "contact" "aliases" "outbox" "sending" "claimed"];
+    SENT = "sent" "#!lua flags=allow-oom" ["clock" "contact" "aliases" "outbox" "pace" "sending" "claimed"];
+    SET_OWNER = "set_owner" "#!lua flags=allow-oom" ["clock" "queues" "contact" "speak" "outbox" "sending"];
+    RECONCILE = "reconcile" "#!lua flags=allow-oom" ["clock" "queues" "contact" "fate" "outbox" "pace" "sending"];
+    FIRE = "fire" "#!lua flags=allow-oom" ["clock" "queues" "contact" "event"];
     JOB_CLAIM = "job_claim" "#!lua flags=allow-oom" ["clock" "contact"];
     JOB_RENEW = "job_renew" "#!lua flags=allow-oom" ["clock" "contact"];
-    JOB_DONE = "job_done" "#!lua flags=allow-oom" ["clock" "contact"];
-    JOIN = "join" "#!lua" ["clock" "contact"];
+    JOB_DONE = "job_done" "#!lua flags=allow-oom" ["clock" "queues" "contact" "event"];
+    JOIN = "join" "#!lua" ["clock" "queues" "contact"];
     ALIAS = "alias" "#!lua" ["clock"];
-    HISTORY = "history" "#!lua flags=no-writes" ["clock" "contact" "thread" "sending"];
+    HISTORY = "history" "#!lua flags=no-writes" ["clock" "contact" "fate" "outbox" "sending"];
     LOOK = "look" "#!lua flags=no-writes" ["clock"];
     REST = "rest" "#!lua flags=allow-oom" ["clock"];
     UNREAD = "unread" "#!lua flags=allow-oom" ["clock"];
@@ -40,11 +40,11 @@ script! {
     PLACE = "place" "#!lua flags=allow-oom" ["clock"];
     TOKENS = "tokens" "#!lua flags=allow-oom" ["clock"];
     WHOLE = "whole" "#!lua flags=no-writes" ["clock"];
-    PUT = "put" "#!lua" ["clock"];
-    UNPARK = "unpark" "#!lua flags=allow-oom" ["clock" "contact"];
+    PUT = "put" "#!lua" ["clock" "queues"];
+    UNPARK = "unpark" "#!lua flags=allow-oom" ["clock" "queues" "contact" "event"];
     FORGET = "forget" "#!lua flags=allow-oom" ["clock"];
     COUNT = "count" "#!lua flags=no-writes" ["clock"];
-    WAITING = "waiting" "#!lua flags=no-writes" ["clock" "contact" "sending"];
+    WAITING = "waiting" "#!lua flags=no-writes" ["clock" "contact" "outbox"];
     ALL_OF = "all_of" "#!lua flags=no-writes" ["clock"];
     STUB = "stub" "#!lua" ["clock"];
     STONE = "stone" "#!lua" ["clock"];

@@ -10,7 +10,7 @@ use super::names::Own;
 use super::outbox::read_claim;
 use super::scripts::{CLAIM, COMMIT, FAIL, PEEK};
 use super::unread::Waits;
-use super::wire::{Answer, Args, at, blob, span};
+use super::wire::{Answer, Args, Numbers, at, blob, span};
 use crate::store::{
     Alias, BACK_OFF, CLAIM_EVENTS, Claim, Committed, ContactId, Due, Failed, Fence, Keep, MailboxEvent,
     Nonce, Owner, PARK_AFTER, SendClaim, Sender, StoreError, TurnCommit, millis,
@@ -41,11 +41,11 @@ pub(super) fn unreadable(key: Vec<u8>, why: String) -> StoreError {
     }
 }
 
-pub(super) fn aliases(answer: &mut Answer) -> Result<Vec<Alias>, StoreError> {
-    let mut list = answer.list()?;
+/// All that is left of an answer.
+pub(super) fn rest_of_aliases(answer: &mut Answer) -> Result<Vec<Alias>, StoreError> {
     let mut aliases = Vec::new();
-    while !list.is_done() {
-        aliases.push(Alias(list.text()?));
+    while !answer.is_done() {
+        aliases.push(Alias(answer.text()?));
     }
     Ok(aliases)
 }
@@ -63,7 +63,7 @@ pub(super) fn read_view(contact: ContactId, own: &Own, answer: &mut Answer) -> R
     let owner = owner(own, &answer.text()?)?;
     let failures = answer.count()?;
     let channel = answer.text()?;
-    let aliases = aliases(answer)?;
+    let aliases = rest_of_aliases(&mut answer.list()?)?;
     let session = answer.maybe_blob()?;
     let memory = answer.maybe_blob()?;
     let mut list = answer.list()?;
@@ -205,31 +205,14 @@ impl RedisStore {
             self.jobs.lower(own.partition, time);
             self.note(Due::Job, Some(time), contact, now);
         }
-        let claim = match answer.maybe_list()? {
-            Some(mut claim) => Some(read_claim(contact, &own, &mut claim)?),
-            None => {
-                self.note(Due::Send, sends_at, contact, now);
-                None
-            }
-        };
+        let claim = read_claim(contact, &own, &mut answer)?;
+        if claim.is_none() {
+            self.note(Due::Send, sends_at, contact, now);
+        }
         Ok((Committed::Done, claim))
     }
 
     fn turn_args(&self, own: &Own, turn: &TurnCommit, lease: Option<Duration>) -> Args {
-        let mut args = self
-            .args(turn.contact)
-            .with(turn.fence.0)
-            .with(turn.nonce.0)
-            .with(turn.upto.min(1 << 50))
-            .with(span(turn.quiet))
-            .with(turn.owner.map(owner_word).unwrap_or_default());
-        match lease {
-            Some(lease) => args.push(span(lease)),
-            None => args.push(""),
-        }
-        args.push(self.caps.outbox_entries);
-        args.push(self.caps.history_entries);
-
         let (mut writes, mut removes) = (Vec::new(), Vec::new());
         for (field, keep) in [(&b"s"[..], &turn.session), (b"m", &turn.memory)] {
             match keep {
@@ -253,13 +236,24 @@ impl RedisStore {
             writes.extend([field(b't', &id.0), blob(payload)]);
             sets.extend([at(*time).to_string().into_bytes(), member(turn.contact, &id.0)]);
         }
-        args.push(writes.len() / 2);
-        args.push(removes.len());
-        args.push(turn.history.len());
-        args.push(turn.outbox.len());
-        args.push(cancels.len());
-        args.push(turn.set_timers.len());
-        args.push(turn.jobs.len());
+        let numbers = Numbers::default()
+            .six(turn.upto)
+            .six(span(turn.quiet))
+            .six(lease.map_or(0, |lease| span(lease).max(1)))
+            .four(self.caps.outbox_entries)
+            .four(self.caps.history_entries)
+            .four(writes.len() / 2)
+            .four(removes.len())
+            .four(turn.history.len())
+            .four(turn.outbox.len())
+            .four(cancels.len())
+            .four(turn.set_timers.len())
+            .four(turn.jobs.len());
+        let mut args = self
+            .args(turn.contact)
+            .with(format!("{} {}", turn.fence.0, turn.nonce.0))
+            .with(numbers)
+            .with(turn.owner.map(owner_word).unwrap_or_default());
         args.0.extend(writes);
         args.0.extend(removes);
         args.0.extend(turn.history.iter().cloned());
@@ -270,14 +264,8 @@ impl RedisStore {
                 Sender::Person => "p",
             });
             match entry.not_before {
-                Some(time) => {
-                    args.push("n");
-                    args.push(at(time));
-                }
-                None => {
-                    args.push("r");
-                    args.push("");
-                }
+                Some(time) => args.push(at(time)),
+                None => args.push(""),
             }
             args.push(entry.payload.as_slice());
         }

@@ -75,6 +75,39 @@ impl Args {
     }
 }
 
+/// Whole numbers side by side in one argument, big end first, as the scripts unpack them: an argument of its own costs Redis
+/// more than reading all of these.
+#[derive(Debug, Default)]
+pub(super) struct Numbers(Vec<u8>);
+
+impl Numbers {
+    /// `I6`: a time, a span or a count that goes on for ever.
+    pub(super) fn six(mut self, number: impl TryInto<u64>) -> Numbers {
+        const MOST: u64 = (1 << 48) - 1;
+        let number = number.try_into().unwrap_or(MOST).min(MOST);
+        self.0.extend(&number.to_be_bytes()[2..]);
+        self
+    }
+
+    /// `I4`: a cap, or how many follow.
+    pub(super) fn four(mut self, number: impl TryInto<u32>) -> Numbers {
+        self.0.extend(number.try_into().unwrap_or(u32::MAX).to_be_bytes());
+        self
+    }
+
+    /// `B`
+    pub(super) fn one(mut self, number: u8) -> Numbers {
+        self.0.push(number);
+        self
+    }
+}
+
+impl Word for Numbers {
+    fn word(self) -> Vec<u8> {
+        self.0
+    }
+}
+
 /// A value as it is kept.
 pub(super) fn blob(bytes: &[u8]) -> Vec<u8> {
     let mut blob = Vec::with_capacity(bytes.len() + BLOB.len());
@@ -179,14 +212,6 @@ impl Answer {
     pub(super) fn list(&mut self) -> Result<Answer, StoreError> {
         let value = self.next()?;
         Answer::within(self.script, value)
-    }
-
-    /// A list, or nothing.
-    pub(super) fn maybe_list(&mut self) -> Result<Option<Answer>, StoreError> {
-        match self.next()? {
-            Value::Nil => Ok(None),
-            value => Answer::within(self.script, value).map(Some),
-        }
     }
 
     pub(super) fn is_done(&self) -> bool {

@@ -1,103 +1,107 @@
 -- Events into one mailbox, once each, and if asked the contact's lease. KEYS contact mailbox seen thread fates run active body
--- ARGV 3 channel 4 mailbox cap 5 seen for 6 seen ids 7 thread cap 8 '1' if the caller has asked for a tombstone, and then
--- 9 last seq, 10 fence and 11 sender's fence of it ('' none) 12 nonce of who answers it at once ('' nobody), 13 their lease
--- and 14 how many events they take, then for each event: its id, payload, said at, quiet, longest quiet, line ('' none, or
--- '+' and its bytes), '1' if it was seen before an erasure
--- → 1, now, when it runs, then for each event its seq, 0 (seen) or -1 (full), and if asked the claim or false
-local HEAD = '>I6I2'                  -- before each id that was seen: when, and its length
+-- ARGV 3 numbers: mailbox cap, seen for, seen ids, thread cap, and of who answers at once: how many events they take, their lease
+-- 4 their nonce ('' nobody) 5 channel 6 '' or, if the caller has asked for a tombstone, '-' or its last seq, fence and sender's
+-- fence, then for each event: its numbers (said at, quiet, longest quiet, and a sum of 1 if it says when it was said, 2 if it has a
+-- line, 4 if it was seen before an erasure), length of its id and that id, payload, line
+-- → 1, now, when it runs, then for each event its seq, 0 (seen) or -1 (full), and if the caller has the lease what they answer:
+-- fence, owner, failures, channel, session, memory, aliases…
+local HOUR = 3600000
 local f
-if ARGV[12] == '' then f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'i', 'to', 'z')
+if ARGV[4] == '' then f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'i', 'to', 'z')
 else f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'i', 'to', 'z', 'o', 'ch', 'a0', 'a1', 'a2', 'a3') end
 if f[5] then return {4, now, f[5]} end -- it was merged into another
-if ARGV[8] == '' and (not f[1] or f[6]) then return {3, now} end -- there may be a tombstone
+if ARGV[6] == '' and (not f[1] or f[6]) then return {3, now} end -- there may be a tombstone
 if f[1] and f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. f[1]) end
 if not (mailbox(f[2]) and lease(f[3])) then return unreadable(KEYS[1], 'a field of it') end
-local seen = call('GETEX', KEYS[3], 'PX', ARGV[5]) or ''
+local cap, seen_for, ids, thread, most, lease_for = struct.unpack('>I4I6I4I4I4I6', ARGV[3])
+local seen = call('GET', KEYS[3]) or ''
 if seen == '' then seen_n = 0 end
-local seen_for, ids, cap, thread = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[4]), tonumber(ARGV[7])
-local said = tonumber(f[4] or '')
-local added, events, new_lines, outcome, heal = '', {}, {}, {1, now, '-'}, false
-
-local function known(id)
-  local all = seen .. added
-  if not string.find(all, struct.pack('>I2', #id) .. id, 1, true) then return false end
-  local at, n = 1, 0
-  while at < #all do
-    local when, length = struct.unpack(HEAD, all, at)
-    if n >= seen_n - ids and when + seen_for > now and sub(all, at + 8, at + 7 + length) == id then return true end
-    at, n = at + 8 + length, n + 1
-  end
-  return false
+local added, said = '', f[4]
+local events, new_lines, outcome, heal = {}, {}, {1, now, '-'}, false
+local stone
+if not f[1] and ARGV[6] ~= '-' then
+  stone = {struct.unpack('>I6I6I6', ARGV[6])}
+  last, taken = stone[1], stone[1]
 end
 
-if not f[1] and ARGV[9] ~= '' then last, taken = tonumber(ARGV[9]), tonumber(ARGV[9]) end
-for i = 15, #ARGV, 7 do
-  local id = ARGV[i]
-  if ARGV[i + 6] == '1' then
-    outcome[#outcome + 1] = 0
-  elseif known(id) then
-    if last > taken then
+for i = 7, #ARGV, 4 do
+  local at, quiet, quiet_max, is = struct.unpack('>I6I6I6B', ARGV[i])
+  local id = ARGV[i + 1]
+  local known = is >= 4
+  local all = seen .. added
+  if not known and string.find(all, id, 1, true) then -- likely, but it may be the end of another, or too old
+    local from, n = 1, 0
+    while from < #all and not known do
+      local when, length = struct.unpack('>I6I2', all, from)
+      known = n >= seen_n - ids and when + seen_for > now and sub(all, from + 6, from + 7 + length) == id
+      from, n = from + 8 + length, n + 1
+    end
+    if known and last > taken then
       if not run then
         burst = now
-        mark(tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4]))
+        mark(quiet, quiet_max)
       end
       heal = true
     end
+  end
+  if known then
     outcome[#outcome + 1] = 0
   elseif last - taken >= cap then
     outcome[#outcome + 1] = -1
   else
-    added = added .. struct.pack(HEAD, now, #id) .. id
+    added = added .. struct.pack('>I6', now) .. id
     seen_n = seen_n + 1
     -- A provider's clock that runs ahead must not lengthen the window.
-    local at = tonumber(ARGV[i + 2])
-    if at then said = math.max(math.min(at, now), said or 0) end
-    if ARGV[i + 5] ~= '' then new_lines[#new_lines + 1] = line(sub(ARGV[i + 5], 2)) end
-    events[#events + 1] = event(ARGV[i + 1], tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4]))
+    if is % 2 == 1 then said = math.max(math.min(at, now), tonumber(said or 0)) end
+    if is % 4 >= 2 then new_lines[#new_lines + 1] = line(ARGV[i + 3]) end
+    events[#events + 1] = event(ARGV[i + 2], quiet, quiet_max)
     outcome[#outcome + 1] = last
   end
 end
 
 local over = #new_lines > 0 and too_many(KEYS[4], KEYS[5], #new_lines, thread)
-if #events > 0 or heal then queues(KEYS[6], KEYS[7]) end
 -- Whoever brought the events answers them, if nobody else is at it and nothing waited before. What can't be read is left to
 -- a claim, which says so.
-local claim = false
-if ARGV[12] ~= '' and f[1] and not leased and run and run <= now and #events == last - taken
-  and #events <= tonumber(ARGV[14]) and owned(f[7]) then
+local claims = false
+if ARGV[4] ~= '' and f[1] and not leased and run and run <= now and #events == last - taken and #events <= most and owned(f[7]) then
   local blobs = redis.pcall('HMGET', KEYS[8], 's', 'm')
   if not blobs.err and reads(blobs[1]) and reads(blobs[2]) then
-    local aliases = aliases_of(f, 9)
-    leased, nonce, fence, claimed_after, run = true, ARGV[12], fence + 1, takeovers, now + tonumber(ARGV[13])
-    claim = {now, fence, nonce, owner, failures, f[8] or '', aliases, blobs[1], blobs[2], events}
+    leased, nonce, fence, claimed_after, run = true, ARGV[4], fence + 1, takeovers, now + lease_for
+    claims = blobs
   end
+end
+if #events > 0 or heal then
+  call('ZCARD', KEYS[6])
+  call('ZCARD', KEYS[7])
 end
 if #events > 0 then
   call('RPUSH', KEYS[2], unpack(events))
   if seen_n > ids + math.min(ids, 64) then
-    local all, at = seen .. added, 1
+    local all, from = seen .. added, 1
     for _ = 1, seen_n - ids do
-      local _, length = struct.unpack(HEAD, all, at)
-      at = at + 8 + length
+      local _, length = struct.unpack('>I6I2', all, from)
+      from = from + 8 + length
     end
-    call('SET', KEYS[3], sub(all, at), 'PX', ARGV[5])
+    call('SET', KEYS[3], sub(all, from), 'PX', seen_for + HOUR)
   else
     call('APPEND', KEYS[3], added)
+    -- An hour more than is needed, so that not every message sets it.
+    if call('PTTL', KEYS[3]) < seen_for then call('PEXPIRE', KEYS[3], seen_for + HOUR) end
   end
   if #new_lines > 0 then write_lines(KEYS[4], KEYS[5], new_lines, over) end
 end
 if #events > 0 or heal then
   local fields = {'m', m_field()}
   if not f[1] then
-    fields[3], fields[4], fields[5], fields[6] = 'v', SCHEMA, 'ch', ARGV[3]
-    if ARGV[9] ~= '' then
-      fence = tonumber(ARGV[10])
-      for _, word in ipairs({'l', l_field(), 's', '- 0 ' .. ARGV[11] .. ' 0 0 0 0 -', 'z', '1'}) do
+    fields[3], fields[4], fields[5], fields[6] = 'v', SCHEMA, 'ch', ARGV[5]
+    if stone then
+      fence = stone[2]
+      for _, word in ipairs({'l', l_field(), 's', format('- 0 %d 0 0 0 0 -', stone[3]), 'z', '1'}) do
         fields[#fields + 1] = word
       end
     end
   end
-  if claim then
+  if claims then
     fields[#fields + 1] = 'l'
     fields[#fields + 1] = l_field()
   end
@@ -106,9 +110,14 @@ if #events > 0 or heal then
     fields[#fields + 1] = said
   end
   call('HSET', KEYS[1], unpack(fields))
-  if run then call('ZADD', KEYS[6], run, cid) end
-  if #events > 0 then call('ZADD', KEYS[7], now, cid) end
+  if run then call('ZADD', KEYS[6], format('%d', run), cid) end
+  if #events > 0 then call('ZADD', KEYS[7], format('%d', now), cid) end
 end
 outcome[3] = leased and '-' or run or '-'
-if ARGV[12] ~= '' then outcome[#outcome + 1] = claim end
+if claims then
+  local n = #outcome
+  outcome[n + 1], outcome[n + 2], outcome[n + 3], outcome[n + 4] = fence, owner, failures, f[8] or ''
+  outcome[n + 5], outcome[n + 6] = claims[1], claims[2]
+  for k, alias in ipairs(aliases_of(f, 9)) do outcome[n + 6 + k] = alias end
+end
 return outcome

@@ -35,7 +35,7 @@ if place then
   if place.n == 0 then
     call('LPOP', KEYS[2])
     if sends.sending then sends.sent = sends.fence end
-    charge(ARGV[10], ARGV[11])
+    if ARGV[10] ~= '' then charge(tonumber(ARGV[10]), tonumber(ARGV[11])) end
     next_head()
     requeue(second)
     index(KEYS[3])
