@@ -340,7 +340,13 @@ pub(in crate::server) async fn answer(store: Arc<dyn Store>, ask: Ask) -> Option
 
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
+    use serde_json::{Value as Json, json};
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+
     use super::*;
+    use crate::flow::tree::Kind;
 
     #[test]
     fn a_server_that_listens_everywhere_is_reached_on_this_machine() {
@@ -348,5 +354,48 @@ mod tests {
         assert_eq!(of("0.0.0.0:80"), "127.0.0.1:80");
         assert_eq!(of("[::]:80"), "[::1]:80");
         assert_eq!(of("10.0.0.1:80"), "10.0.0.1:80");
+    }
+
+    /// A server of before, which counts places only and refuses what it doesn't know.
+    async fn older(asked: mpsc::UnboundedSender<Json>) -> Remote {
+        let answer = async move |axum::Json(ask): axum::Json<Json>| {
+            asked.send(ask.clone()).unwrap();
+            let mut counting = ask["tally"].as_object().unwrap().clone();
+            let next = counting["after"]
+                .is_null()
+                .then(|| ContactId([7; 16]).to_string());
+            counting.retain(|key, _| key != "after" && key != "limit");
+            match counting.is_empty() {
+                true => {
+                    let tally = Tally {
+                        chats: 3,
+                        ..Tally::default()
+                    };
+                    Ok(axum::Json(json!({ "tally": tally, "next": next })))
+                }
+                false => Err((StatusCode::UNPROCESSABLE_ENTITY, "unknown field")),
+            }
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let routes = axum::Router::new().route("/api/settings", axum::routing::post(answer));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        Remote {
+            at,
+            token: "any".to_owned().into(),
+            client: client(ANSWER_WITHIN).unwrap(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_can_t_count_fields_yet_is_asked_for_the_places_alone() {
+        let (sender, mut asked) = mpsc::unbounded_channel();
+        let door = Door::There(older(sender).await);
+        let kinds = Kinds::from([("size".to_owned(), Kind::YesNo)]);
+        let tally = door.tally(&kinds, |_| {}).await.unwrap();
+        assert_eq!((tally.chats, tally.held), (6, None));
+        let with_kinds =
+            std::iter::from_fn(|| asked.try_recv().ok()).map(|ask| ask["tally"]["kinds"].is_object());
+        assert_eq!(with_kinds.collect::<Vec<_>>(), [true, false, false]);
     }
 }
