@@ -34,6 +34,8 @@ pub(in crate::server) struct Arrived {
     /// Who has the chat in the provider's own inbox, and its window.
     pub keeper: Keeper,
     pub window: Window,
+    /// Names of the provider's messages in it, of a burst several.
+    pub messages: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -43,8 +45,6 @@ pub(in crate::server) enum What {
         act: Act,
         name: Option<String>,
         message_id: Option<String>,
-        /// Names of all its messages, of a burst several.
-        messages: Vec<String>,
         /// The message of ours that it quotes.
         quotes: Option<String>,
     },
@@ -64,12 +64,12 @@ pub(in crate::server) fn arrived(
     let quiet = SignedDuration::try_from(quiet).unwrap_or(SignedDuration::ZERO);
     let mut all: Vec<Arrived> = Vec::new();
     for event in events {
-        let (what, place) = match serde_json::from_slice(&event.payload) {
+        let (what, place, name) = match serde_json::from_slice(&event.payload) {
             Ok(item) => {
-                let place = place_of(&item, event.at);
-                (read(item), place)
+                let (place, name) = (place_of(&item, event.at), name_of(&item));
+                (read(item), place, name)
             }
-            Err(why) => (What::Unreadable(unreadable(&why)), Conversation::default()),
+            Err(why) => (What::Unreadable(unreadable(&why)), Conversation::default(), None),
         };
         if let What::Item(Item::Noted) = what {
             continue;
@@ -82,19 +82,11 @@ pub(in crate::server) fn arrived(
             last.seq = event.seq;
             last.at = event.at;
             (last.keeper, last.window) = (place.keeper, place.window);
-            if let (
-                What::Customer {
-                    message_id, messages, ..
-                },
-                What::Customer {
-                    message_id: newest,
-                    messages: more,
-                    ..
-                },
-            ) = (&mut last.what, what)
+            last.messages.extend(name);
+            if let (What::Customer { message_id, .. }, What::Customer { message_id: new, .. }) =
+                (&mut last.what, what)
             {
-                *message_id = newest;
-                messages.extend(more);
+                *message_id = new;
             }
             continue;
         }
@@ -104,6 +96,7 @@ pub(in crate::server) fn arrived(
             what,
             keeper: place.keeper,
             window: place.window,
+            messages: name.into_iter().collect(),
         });
     }
     all
@@ -117,6 +110,13 @@ fn place_of(item: &Item, at: Timestamp) -> Conversation {
         }
         _ => Conversation::default(),
     }
+}
+
+fn name_of(item: &Item) -> Option<String> {
+    let Item::Inbound(inbound) = item else {
+        return None;
+    };
+    Some(inbound.name().to_owned())
 }
 
 fn text_of(what: &What) -> Option<&str> {
@@ -166,7 +166,6 @@ fn read(item: Item) -> What {
     if inbound.who.role != Role::User || !inbound.body.starts_a_turn() {
         return What::Item(Item::Noted);
     }
-    let messages = vec![inbound.name().to_owned()];
     let Inbound {
         who,
         message_id,
@@ -182,7 +181,6 @@ fn read(item: Item) -> What {
                 act: Act::Event(EventKind::Message(incoming)),
                 name: who.display_name,
                 message_id,
-                messages,
                 quotes: reply_to,
             }
         }
@@ -190,7 +188,6 @@ fn read(item: Item) -> What {
             act,
             name: who.display_name,
             message_id,
-            messages,
             quotes: reply_to,
         },
         None => What::Item(Item::Noted),
@@ -322,6 +319,8 @@ mod tests {
         ];
         let all = arrived(&events, Duration::from_secs(2), &[]);
         assert_eq!(texts(&all), [(3, "Hi\nmy bike\nis broken"), (4, "hello?")]);
+        assert_eq!(all[0].messages, ["m1", "m2", "m3"]);
+        assert_eq!(all[1].messages, ["m4"]);
     }
 
     #[test]

@@ -59,10 +59,10 @@ fn entry(line: HistoryEntry) -> ThreadEntry {
 }
 
 fn private_messages(entry: &mut ThreadEntry) -> Vec<String> {
-    match &mut entry.line {
-        Some(Line::Private { messages }) => std::mem::take(messages),
-        _ => Vec::new(),
-    }
+    let Some(Line::Private { messages }) = &mut entry.line else {
+        return Vec::new();
+    };
+    std::mem::take(messages)
 }
 
 #[cfg(test)]

@@ -142,8 +142,8 @@ impl Table<'_> {
     fn take(&mut self, mut arrived: Arrived) {
         (self.seq, self.index, self.at) = (arrived.seq, 0, arrived.at);
         // Whoever has taken the chat meanwhile: it was said to the question.
-        if let What::Customer { messages, .. } = &mut arrived.what {
-            self.withhold(messages);
+        if let What::Customer { .. } = arrived.what {
+            self.withhold(&mut arrived.messages);
         }
         self.hear_the_inbox(&arrived);
         let aside = matches!(
@@ -158,7 +158,6 @@ impl Table<'_> {
                 act,
                 name,
                 message_id,
-                messages,
                 quotes,
             } => {
                 if message_id.is_some() {
@@ -171,7 +170,7 @@ impl Table<'_> {
                     self.out.memory.name = name;
                 }
                 if self.out.session.waits() {
-                    self.hold(act, messages);
+                    self.hold(act, arrived.messages);
                 } else {
                     self.answer(act);
                 }
