@@ -172,13 +172,15 @@ fn a_flow_starts_on_a_reply_to_a_template() {
 
 #[test]
 fn a_template_sent_by_itself_shows_the_buttons_of_the_language_it_goes_out_in() {
-    let template = "\ntemplate offer utility\n  en \"A visit?\"\n  pt \"Uma visita?\"\n  es \"¿Una visita?\"\n  button \"Yes\", \"No\"\n  button pt \"Sim\", \"Não\"\nend\n\ndefaults";
+    let template = "\ntemplate offer utility\n  en \"A visit?\"\n  pt \"Uma visita?\"\n  es \"¿Una visita?\"\n  pt_BR \"Uma visita, você?\"\n  button \"Yes\", \"No\"\n  button pt \"Sim\", \"Não\"\n  button pt_br \"Quero\", \"Não\"\nend\n\ndefaults";
     let offers = "flow offers\nstarts on \"offer\"\n\nstep a\n  send template offer\n  done\n";
     for (language, shown) in [
         (None, "{offer} A visit? [Yes] [No]"),
         (Some("pt"), "{offer} Uma visita? [Sim] [Não]"),
         // Approved with the same buttons there.
         (Some("es"), "{offer} ¿Una visita? [Yes] [No]"),
+        // However it is spelt.
+        (Some("pt-BR"), "{offer} Uma visita, você? [Quero] [Não]"),
     ] {
         let mut talk = Talk::with(&[
             ("business.flow", &BUSINESS.replace("defaults", template)),
