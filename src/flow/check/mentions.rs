@@ -255,18 +255,22 @@ impl Mentions<'_, '_> {
         match path.parts.as_slice() {
             [root, field, ..] if root == "contact" || root == "chat" => {
                 if self.shop.names.field(&format!("{root}.{field}")).is_none() {
-                    let diagnostic = if root == "contact"
-                        && matches!(field.as_str(), "phone" | "name" | "language")
-                    {
-                        Diagnostic::new(
+                    let diagnostic = match (root.as_str(), field.as_str()) {
+                        ("contact", "phone" | "name") => Diagnostic::new(
                             Code::F404,
                             at,
                             format!("contact.{field} can't be changed"),
                             "this comes from WhatsApp",
                         )
-                        .note("Declare a field of your own under `memory` in the business file, for example  contact.first_name: text")
-                    } else {
-                        self.no_memory(root, field, at, path.parts.len() == 2)
+                        .note("Declare a field of your own under `memory` in the business file, for example  contact.first_name: text"),
+                        ("contact", "language") => Diagnostic::new(
+                            Code::F404,
+                            at,
+                            "contact.language is not remembered yet",
+                            "the customer's own words tell it, until the business declares it",
+                        )
+                        .note("Write  contact.language: text  under `memory` in the business file; what a flow sets there counts from then on."),
+                        _ => self.no_memory(root, field, at, path.parts.len() == 2),
                     };
                     self.found.push(diagnostic);
                 }

@@ -103,13 +103,11 @@ impl Walk<'_, '_> {
                 "New customers have no {field} yet; it is first learned in {}.",
                 self.shop.sources.place(learned.at)
             ),
-            ("contact", None)
-                if matches!(
-                    path.get(1).map(String::as_str),
-                    Some("name" | "phone" | "language")
-                ) =>
-            {
+            ("contact", None) if matches!(path.get(1).map(String::as_str), Some("name" | "phone")) => {
                 format!("WhatsApp doesn't tell the {field} of every customer.")
+            }
+            ("contact", None) if path.get(1).map(String::as_str) == Some("language") => {
+                "It is known once the customer has written words of one language alone.".to_owned()
             }
             ("contact", None) => format!("No flow ever learns it: nothing remembers {name}."),
             ("chat", Some(learned)) => format!(
