@@ -10,9 +10,13 @@ use redis::{
     ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, TlsCertificates,
 };
 use secrecy::ExposeSecret;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::address::{Credentials, Endpoint, RedisAddress};
+use super::gather::Gathering;
 use crate::store::StoreError;
 
 /// Requests that may wait for the socket of one connection.
@@ -32,6 +36,13 @@ impl std::fmt::Display for Target {
             Target::Socket(path) => write!(f, "{}", path.display()),
         }
     }
+}
+
+/// A connection that many share. It ends with this value, whatever is still on its way.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) connection: MultiplexedConnection,
+    _driver: Option<AbortOnDropHandle<()>>,
 }
 
 /// Everything but the target.
@@ -93,33 +104,64 @@ impl Door {
         target: &Target,
         heard: impl Fn(PushInfo) + Send + Sync + 'static,
     ) -> Result<MultiplexedConnection, StoreError> {
-        let shut = |why: &RedisError| shut(target, why);
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            // Those who ask have a time of their own.
-            .set_response_timeout(None)
-            .set_pipeline_buffer_size(WAITING)
-            .set_push_sender(move |push| {
-                heard(push);
-                Ok::<(), redis::aio::SendError>(())
-            });
-        let client = self.client(target).map_err(|why| shut(&why))?;
+        let client = self.client(target).map_err(|why| shut(target, &why))?;
+        let config = config(heard);
         let opening = async {
-            let mut connection = client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await?;
-            // A server that is loading, or refuses us, says so only to a command.
-            let pong = connection.req_packed_command(&redis::cmd("PING")).await?;
-            match pong.extract_error() {
-                Ok(_) => Ok(connection),
-                // A user of few commands is still one that was let in.
-                Err(why) if why.code() == Some("NOPERM") => Ok(connection),
-                Err(why) => Err(why),
+            let connection = client.get_multiplexed_async_connection_with_config(&config);
+            greeted(connection.await?).await
+        };
+        self.in_time(target, opening).await
+    }
+
+    /// The same for a connection that many share: what they ask in the same moment leaves in one write (without TLS, whose
+    /// stream is the library's own).
+    pub(super) async fn open_shared(
+        &self,
+        target: &Target,
+        heard: impl Fn(PushInfo) + Send + Sync + 'static,
+    ) -> Result<Shared, StoreError> {
+        if self.tls.is_some() {
+            let connection = self.open(target, heard).await?;
+            return Ok(Shared {
+                connection,
+                _driver: None,
+            });
+        }
+        let opening = async {
+            match target {
+                Target::Network(Endpoint { host, port }) => {
+                    let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                    stream.set_nodelay(true)?;
+                    self.gathered(stream, heard).await
+                }
+                Target::Socket(path) => self.gathered(UnixStream::connect(path).await?, heard).await,
             }
         };
+        self.in_time(target, opening).await
+    }
+
+    async fn gathered(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        heard: impl Fn(PushInfo) + Send + Sync + 'static,
+    ) -> Result<Shared, RedisError> {
+        let (connection, driver) =
+            MultiplexedConnection::new_with_config(&self.us, Gathering::new(stream), config(heard)).await?;
+        let driver = AbortOnDropHandle::new(tokio::spawn(driver));
+        Ok(Shared {
+            connection: greeted(connection).await?,
+            _driver: Some(driver),
+        })
+    }
+
+    async fn in_time<T>(
+        &self,
+        target: &Target,
+        opening: impl Future<Output = Result<T, RedisError>>,
+    ) -> Result<T, StoreError> {
         match timeout(self.connect, opening).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(why)) => Err(shut(&why)),
+            Ok(Ok(opened)) => Ok(opened),
+            Ok(Err(why)) => Err(shut(target, &why)),
             Err(_) => Err(StoreError::Unavailable(format!(
                 "{target} did not open a connection within {} ms; see that Redis runs there{} and that no firewall is in between",
                 self.connect.as_millis(),
@@ -147,6 +189,29 @@ impl Door {
             Some(files) => Client::build_with_tls(info, files.clone()),
             None => Client::open(info),
         }
+    }
+}
+
+fn config(heard: impl Fn(PushInfo) + Send + Sync + 'static) -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        // Those who ask have a time of their own.
+        .set_response_timeout(None)
+        .set_pipeline_buffer_size(WAITING)
+        .set_push_sender(move |push| {
+            heard(push);
+            Ok::<(), redis::aio::SendError>(())
+        })
+}
+
+/// A server that is loading, or refuses us, says so only to a command.
+async fn greeted(mut connection: MultiplexedConnection) -> Result<MultiplexedConnection, RedisError> {
+    let pong = connection.req_packed_command(&redis::cmd("PING")).await?;
+    match pong.extract_error() {
+        Ok(_) => Ok(connection),
+        // A user of few commands is still one that was let in.
+        Err(why) if why.code() == Some("NOPERM") => Ok(connection),
+        Err(why) => Err(why),
     }
 }
 

@@ -9,6 +9,7 @@ mod clock;
 mod cluster;
 mod door;
 mod fault;
+mod gather;
 mod node;
 mod replica;
 mod sentinel;

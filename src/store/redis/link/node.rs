@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::aio::ConnectionLike;
 use redis::{Cmd, Pipeline, PushInfo, PushKind, RedisError, Value};
 use tokio::sync::{Notify, watch};
 use tokio::time::{timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::ServerClock;
-use super::door::{Door, Target};
+use super::door::{self, Door, Target};
 use super::fault;
 use super::sentinel::Sentinels;
 use crate::store::StoreError;
@@ -36,7 +36,7 @@ pub(super) enum Finding {
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Line {
-    connection: MultiplexedConnection,
+    shared: door::Shared,
     pub(super) target: Target,
     /// Differs from those before it.
     pub(super) number: u64,
@@ -146,7 +146,7 @@ impl Node {
     pub(super) async fn ask(&self, command: &Cmd, until: Instant) -> Answer {
         let line = self.line().await?;
         line.still_open()?;
-        let mut connection = line.connection.clone();
+        let mut connection = line.shared.connection.clone();
         let asking = connection.send_packed_command(command);
         match timeout_at(until.into(), asking).await {
             Ok(answer) => line.judged(answer),
@@ -162,7 +162,7 @@ impl Node {
     ) -> Result<Vec<Value>, StoreError> {
         let line = self.line().await?;
         line.still_open()?;
-        let mut connection = line.connection.clone();
+        let mut connection = line.shared.connection.clone();
         let asking = connection.req_packed_commands(commands, 0, commands.len());
         match timeout_at(until.into(), asking).await {
             Ok(Ok(answers)) => Ok(answers),
@@ -254,9 +254,9 @@ impl Node {
                 closing.rung.notify_one();
             }
         };
-        let connection = self.door.open(&target, heard).await.map_err(inner)?;
+        let shared = self.door.open_shared(&target, heard).await.map_err(inner)?;
         let line = Line {
-            connection,
+            shared,
             target,
             number: unique(),
             open,
@@ -296,7 +296,7 @@ impl Node {
     /// Asks for the time.
     async fn measure(&self, line: &Line) -> Result<(), String> {
         let asked = Instant::now();
-        let mut connection = line.connection.clone();
+        let mut connection = line.shared.connection.clone();
         let answer = timeout(self.answer, connection.req_packed_command(&redis::cmd("TIME"))).await;
         let answered = Instant::now();
         match answer {
@@ -356,7 +356,7 @@ impl Line {
 
     /// A server that the sentinels name may not know yet that it was promoted, or no more know that it was demoted.
     async fn is_primary(&self, answer: Duration) -> Result<(), String> {
-        let mut connection = self.connection.clone();
+        let mut connection = self.shared.connection.clone();
         let role = timeout(answer, connection.req_packed_command(&redis::cmd("ROLE"))).await;
         let role = match role {
             Ok(Ok(Value::Array(role))) => role,
