@@ -3,12 +3,11 @@
 //!
 //! Called after the signature was checked. Total: any bytes give an answer.
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::decode::{self, Read, Setting};
+use super::fields::Fields;
 use crate::channel::{Decoded, Problem};
 
 /// Deepest nesting that is read. Meta's deepest known webhook has 13 levels; serde_json by itself stops at 128.
@@ -58,8 +57,6 @@ pub(in crate::channel) fn decode(raw: &[u8]) -> Decoded {
     webhook.decoded
 }
 
-type Fields<'a> = HashMap<String, &'a RawValue>;
-
 #[derive(Default)]
 struct Webhook {
     decoded: Decoded,
@@ -79,7 +76,7 @@ impl Webhook {
         let Some(entry) = self.object(place, raw) else {
             return;
         };
-        let waba = entry.get("id").and_then(|id| text_of(id)).unwrap_or_default();
+        let waba = entry.get("id").and_then(text_of).unwrap_or_default();
         for (place, change) in self.list(&format!("{place}.changes"), place, raw, &entry) {
             self.change(&place, change, &waba);
         }
@@ -89,10 +86,7 @@ impl Webhook {
         let Some(change) = self.object(place, raw) else {
             return;
         };
-        let (Some(field), Some(value)) = (
-            change.get("field").and_then(|field| text_of(field)),
-            change.get("value"),
-        ) else {
+        let (Some(field), Some(value)) = (change.get("field").and_then(text_of), change.get("value")) else {
             return self.problem(place, raw.get(), "a change without field or value".to_owned());
         };
         let place = format!("{place}.value");
@@ -115,7 +109,7 @@ impl Webhook {
         };
         let mut found = false;
         for (name, read) in lists {
-            if fields.contains_key(*name) {
+            if fields.has(name) {
                 found = true;
                 for (place, element) in self.list(&format!("{place}.{name}"), &place, value, &fields) {
                     self.element(&place, element, &setting, *read);
@@ -148,7 +142,7 @@ impl Webhook {
                 .map(str::to_owned)
                 .or_else(|| id.as_u64().map(|id| id.to_string()))
         });
-        if account.is_none() && fields.contains_key("metadata") {
+        if account.is_none() && fields.has("metadata") {
             self.problem(
                 &format!("{place}.metadata"),
                 value.get(),

@@ -4,6 +4,7 @@
 //! Source: Meta, Cloud API error codes. A code that is not in the table is tried once more, then given up.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::channel::failure::{answer_of, growing, obeying, uncertain, without_numbers};
 use crate::channel::{HttpResponse, Receipt, SendClass, SendError, SendFailure};
@@ -68,6 +69,9 @@ struct Accepted {
     messages: Vec<Id>,
     id: Option<String>,
     success: Option<bool>,
+    /// Something that may tell of an error all the same.
+    error: Option<IgnoredAny>,
+    errors: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -82,22 +86,28 @@ pub(in crate::channel) fn interpret(
     attempt: u32,
 ) -> Result<Receipt, SendError> {
     let response = answer_of(name, outcome, attempt)?;
-    if (200..300).contains(&response.status) && !holds_errors(&response.body) {
-        accepted(name, &response)
+    let told = serde_json::from_slice::<Accepted>(&response.body);
+    // Nearly all answers name no error, and need not be read again to find none.
+    let names_none = told
+        .as_ref()
+        .is_ok_and(|told| told.error.is_none() && told.errors.is_none());
+    if (200..300).contains(&response.status) && (names_none || !holds_errors(&response.body)) {
+        accepted(name, told.ok())
     } else {
         Err(refused(name, &response, attempt))
     }
 }
 
-fn accepted(name: &str, response: &HttpResponse) -> Result<Receipt, SendError> {
-    match serde_json::from_slice::<Accepted>(&response.body) {
-        Ok(Accepted {
-            messages,
-            id,
-            success,
-        }) => {
-            let message_id = messages.into_iter().next().map(|message| message.id).or(id);
-            if message_id.is_some() || success == Some(true) {
+fn accepted(name: &str, told: Option<Accepted>) -> Result<Receipt, SendError> {
+    match told {
+        Some(told) => {
+            let message_id = told
+                .messages
+                .into_iter()
+                .next()
+                .map(|message| message.id)
+                .or(told.id);
+            if message_id.is_some() || told.success == Some(true) {
                 Ok(Receipt { message_id })
             } else {
                 Err(uncertain(format!(
@@ -105,7 +115,7 @@ fn accepted(name: &str, response: &HttpResponse) -> Result<Receipt, SendError> {
                 )))
             }
         }
-        Err(_) => Err(uncertain(format!(
+        None => Err(uncertain(format!(
             "{name} answered 200 with something that is not its JSON"
         ))),
     }

@@ -7,6 +7,7 @@ mod decode;
 mod encode;
 mod envelope;
 mod errors;
+mod fields;
 mod handshake;
 mod health;
 mod media;
@@ -114,6 +115,8 @@ pub struct Meta {
     name: &'static str,
     account: String,
     route: Route,
+    /// A send without its body: there is one or two of them for every turn.
+    bare_send: HttpRequest,
     gate: Gate,
     verify_token: Option<SecretString>,
     files: Files,
@@ -125,24 +128,27 @@ impl Meta {
     /// If the TLS back end cannot be started.
     pub fn new(settings: MetaSettings) -> Result<Self, reqwest::Error> {
         let transport = NetworkTransport::new(settings.connect_timeout, settings.timeout)?;
+        let account = settings.phone_number_id.clone();
+        let route = Route {
+            base_url: settings.base_url,
+            api_version: settings.api_version,
+            phone_number_id: settings.phone_number_id,
+            paths: Paths {
+                templates: settings.account_id.as_deref().map(Paths::meta_templates),
+                ..Paths::meta()
+            },
+            key: Key {
+                header: AUTHORIZATION,
+                prefix: "Bearer ".to_owned(),
+                secret: settings.access_token,
+            },
+        };
         Ok(Meta {
             provider: "meta",
             name: "Meta",
-            account: settings.phone_number_id.clone(),
-            route: Route {
-                base_url: settings.base_url,
-                api_version: settings.api_version,
-                phone_number_id: settings.phone_number_id,
-                paths: Paths {
-                    templates: settings.account_id.as_deref().map(Paths::meta_templates),
-                    ..Paths::meta()
-                },
-                key: Key {
-                    header: AUTHORIZATION,
-                    prefix: "Bearer ".to_owned(),
-                    secret: settings.access_token,
-                },
-            },
+            account,
+            bare_send: route.bare_send(),
+            route,
             gate: Gate::Signed {
                 header: HeaderName::from_static(SIGNATURE_HEADER),
                 prefix: SIGNATURE_PREFIX.to_owned(),
@@ -169,6 +175,7 @@ impl Meta {
             provider: "compatible",
             name: settings.name,
             account: settings.phone_number_id,
+            bare_send: settings.route.bare_send(),
             route: settings.route,
             gate: settings.gate,
             verify_token: settings.verify_token,
@@ -213,8 +220,10 @@ impl Channel for Meta {
     }
 
     fn encode(&self, step: &Step) -> Result<HttpRequest, EncodeError> {
-        let body = encode::body_of(step)?;
-        Ok(self.route.post(self.route.messages(), "application/json", body))
+        Ok(HttpRequest {
+            body: encode::body_of(step)?,
+            ..self.bare_send.clone()
+        })
     }
 
     fn encode_upload(&self, upload: &Upload) -> Result<HttpRequest, EncodeError> {

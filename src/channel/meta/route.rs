@@ -72,8 +72,13 @@ pub struct Route {
 }
 
 impl Route {
-    pub(super) fn messages(&self) -> String {
-        self.filled(&self.paths.messages, "")
+    /// What takes a message, which is its body.
+    pub(super) fn bare_send(&self) -> HttpRequest {
+        self.post(
+            self.filled(&self.paths.messages, ""),
+            "application/json",
+            Vec::new(),
+        )
     }
 
     pub(super) fn upload(&self) -> String {
@@ -153,7 +158,7 @@ mod tests {
     #[test]
     fn paths_are_filled_in_behind_the_base() {
         let route = route(Paths::meta());
-        assert_eq!(route.messages(), "https://api.example/v24.0/106/messages");
+        assert_eq!(route.bare_send().url, "https://api.example/v24.0/106/messages");
         assert_eq!(
             route.media("9"),
             "https://api.example/v24.0/9?phone_number_id=106"
@@ -166,7 +171,7 @@ mod tests {
         let mut paths = Paths::meta();
         paths.messages = "/messages".into();
         let route = route(paths);
-        let request = route.post(route.messages(), "application/json", Vec::new());
+        let request = route.bare_send();
         assert_eq!(request.url, "https://api.example/messages");
         assert_eq!(request.headers["d360-api-key"], "key");
         assert!(request.headers["d360-api-key"].is_sensitive());
