@@ -14,22 +14,22 @@ macro_rules! script {
 }
 
 script! {
-    INGEST = "ingest" "#!lua" ["clock" "contact" "event" "aliases" "thread"];
-    CLAIM = "claim" "#!lua flags=allow-oom" ["clock" "queues" "contact" "aliases" "view" "park"];
-    COMMIT = "commit" "#!lua flags=allow-oom" ["clock" "contact" "speak" "aliases" "thread" "fate" "outbox" "sending" "claimed"];
-    FAIL = "fail" "#!lua flags=allow-oom" ["clock" "queues" "contact" "park"];
-    PEEK = "peek" "#!lua flags=no-writes" ["clock" "contact" "aliases" "view"];
-    SEND_CLAIM = "send_claim" "#!lua flags=allow-oom" ["clock" "contact" "aliases" "outbox" "sending" "claimed"];
-    SENT = "sent" "#!lua flags=allow-oom" ["clock" "contact" "aliases" "outbox" "pace" "sending" "claimed"];
-    SET_OWNER = "set_owner" "#!lua flags=allow-oom" ["clock" "queues" "contact" "speak" "outbox" "sending"];
-    RECONCILE = "reconcile" "#!lua flags=allow-oom" ["clock" "queues" "contact" "fate" "outbox" "pace" "sending"];
-    FIRE = "fire" "#!lua flags=allow-oom" ["clock" "queues" "contact" "event"];
+    INGEST = "ingest" "#!lua" ["clock" "contact" "event" "thread"];
+    CLAIM = "claim" "#!lua flags=allow-oom" ["clock" "queues" "contact" "fields" "view" "park"];
+    COMMIT = "commit" "#!lua flags=allow-oom" ["clock" "contact" "speak" "thread" "outbox"];
+    FAIL = "fail" "#!lua flags=allow-oom" ["clock" "queues" "contact" "fields" "park"];
+    PEEK = "peek" "#!lua flags=no-writes" ["clock" "contact" "fields" "view"];
+    SEND_CLAIM = "send_claim" "#!lua flags=allow-oom" ["clock" "contact" "outbox" "sending"];
+    SENT = "sent" "#!lua flags=allow-oom" ["clock" "contact" "outbox"];
+    SET_OWNER = "set_owner" "#!lua flags=allow-oom" ["clock" "queues" "contact" "fields" "speak" "outbox" "outbox_fields" "sending"];
+    RECONCILE = "reconcile" "#!lua flags=allow-oom" ["clock" "queues" "contact" "fields" "fate" "outbox" "outbox_fields" "sending"];
+    FIRE = "fire" "#!lua flags=allow-oom" ["clock" "queues" "contact" "fields" "event"];
     JOB_CLAIM = "job_claim" "#!lua flags=allow-oom" ["clock" "contact"];
     JOB_RENEW = "job_renew" "#!lua flags=allow-oom" ["clock" "contact"];
-    JOB_DONE = "job_done" "#!lua flags=allow-oom" ["clock" "queues" "contact" "event"];
-    JOIN = "join" "#!lua" ["clock" "queues" "contact"];
+    JOB_DONE = "job_done" "#!lua flags=allow-oom" ["clock" "queues" "contact" "fields" "event"];
+    JOIN = "join" "#!lua" ["clock" "queues" "contact" "fields"];
     ALIAS = "alias" "#!lua" ["clock"];
-    HISTORY = "history" "#!lua flags=no-writes" ["clock" "contact" "fate" "outbox" "sending"];
+    HISTORY = "history" "#!lua flags=no-writes" ["clock" "contact" "fields" "fate" "outbox" "outbox_fields" "entry"];
     LOOK = "look" "#!lua flags=no-writes" ["clock"];
     REST = "rest" "#!lua flags=allow-oom" ["clock"];
     UNREAD = "unread" "#!lua flags=allow-oom" ["clock"];
@@ -41,14 +41,26 @@ script! {
     TOKENS = "tokens" "#!lua flags=allow-oom" ["clock"];
     WHOLE = "whole" "#!lua flags=no-writes" ["clock"];
     PUT = "put" "#!lua" ["clock" "queues"];
-    UNPARK = "unpark" "#!lua flags=allow-oom" ["clock" "queues" "contact" "event"];
+    UNPARK = "unpark" "#!lua flags=allow-oom" ["clock" "queues" "contact" "fields" "event"];
     FORGET = "forget" "#!lua flags=allow-oom" ["clock"];
     COUNT = "count" "#!lua flags=no-writes" ["clock"];
-    WAITING = "waiting" "#!lua flags=no-writes" ["clock" "contact" "outbox"];
+    WAITING = "waiting" "#!lua flags=no-writes" ["clock" "contact" "fields" "outbox" "outbox_fields"];
     ALL_OF = "all_of" "#!lua flags=no-writes" ["clock"];
     STUB = "stub" "#!lua" ["clock"];
     STONE = "stone" "#!lua" ["clock"];
     META = "meta" "#!lua flags=allow-oom" ["clock"];
+}
+
+macro_rules! parts {
+    ($($name:literal)+) => {
+        /// What a line `--< name` stands for: statements that several scripts share. They are put in the place of that line, for a
+        /// function would cost each call its making, more than it does.
+        pub(super) const PARTS: &[(&str, &str)] = &[$(($name, include_str!(concat!("lua/", $name, ".lua")))),+];
+    };
+}
+
+parts! {
+    "aliases" "charge" "claimed" "entry" "index" "l" "l_text" "m" "m_text" "next_head" "o" "p" "s" "s_text" "sending" "take" "thread_over" "thread_write"
 }
 
 #[cfg(test)]
@@ -62,6 +74,11 @@ mod tests {
             let (first, rest) = script.text().split_once('\n').unwrap();
             let known = ["#!lua", "#!lua flags=allow-oom", "#!lua flags=no-writes"];
             assert!(known.contains(&first), "{}: {first}", script.name);
+            assert!(
+                !rest.contains("--<"),
+                "{} names a part that there is not",
+                script.name
+            );
             for decoder in ["cjson", "cmsgpack", "loadstring"] {
                 assert!(!rest.contains(decoder), "{} uses {decoder}", script.name);
             }

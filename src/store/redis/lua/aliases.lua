@@ -1,15 +1,13 @@
--- The aliases in the order learned. `f` has the first four from `at` on; those after them are asked for.
-local function aliases_of(f, at)
-  local aliases, n = {}, 0
-  while n < 4 and f[at + n] do
-    aliases[n + 1] = f[at + n]
-    n = n + 1
-  end
-  while n >= 4 do
-    local more = call('HGET', KEYS[1], 'a' .. n)
-    if not more then break end
-    aliases[n + 1] = more
-    n = n + 1
-  end
-  return aliases
+-- The aliases in the order learned, at the end of `answer`. The first four stand in `f`, `from` there on; those after them are
+-- asked for.
+local known = 0
+while known < 4 and f[from + known] do
+  answer[#answer + 1] = f[from + known]
+  known = known + 1
+end
+while known >= 4 do
+  local more = call('HGET', KEYS[1], 'a' .. known)
+  if not more then break end
+  answer[#answer + 1] = more
+  known = known + 1
 end

@@ -7,7 +7,7 @@ local format = string.format          -- whole numbers: %d costs a third of what
 local now
 if ARGV[1] == '' then
   local t = call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
+  now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
 else
   now = tonumber(ARGV[1])
 end

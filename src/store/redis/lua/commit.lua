@@ -1,7 +1,7 @@
 -- One whole turn, and if asked the first send. KEYS contact mailbox body run outbox send thread fates active timers jobs
 -- ARGV 3 fence and nonce 4 numbers: upto, quiet, sender's lease (0 none), outbox cap, thread cap, and how many there are of
--- what stands at the end 5 owner ('' as it is) 6… fields of the body to write, to remove, lines, messages (id, sender, not before
--- or '', payload), timers to cancel, to set (at, member), jobs (field, member, at or '', payload)
+-- what stands at the end 5 owner ('' as it is) 6… fields of the body to write, to remove, lines, messages (id, sender, not
+-- before or '', payload), timers to cancel, to set (at, member), jobs (field, member, at or '', payload)
 -- → 1, now, 'd' 'a' 'f' or 't' (too many: how many), when it runs, when it sends, claim…
 local f
 local upto, quiet, lease_for, most, cap, writes, removes, said, messages, cancels, sets, jobs =
@@ -9,13 +9,17 @@ local upto, quiet, lease_for, most, cap, writes, removes, said, messages, cancel
 if lease_for == 0 then f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'e', 'o', 's', 'p')
 else f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'e', 'o', 's', 'p', 'ch', 'i', 'a0', 'a1', 'a2', 'a3') end
 if not f[1] then return {1, now, 'f'} end
-if f[1] ~= SCHEMA or not (mailbox(f[2]) and lease(f[3]) and owned(f[5]) and outbox(f[6]) and paced(f[7])) then
-  return unreadable(KEYS[1], 'a field of it')
-end
+local m, l, o, s, p = f[2], f[3], f[5], f[6], f[7]
+--< m
+--< l
+--< o
+--< s
+--< p
+if broken or f[1] ~= SCHEMA then return unreadable(KEYS[1], 'a field of it') end
 local holder = ARGV[3]
 if f[4] == holder .. ' c' then return {1, now, 'a'} end
 -- A lease that ran out and that nobody took is still its holder's.
-if sub(f[3] or '', 1, #holder + 3) ~= holder .. ' 1 ' then return {1, now, 'f'} end
+if sub(l or '', 1, #holder + 3) ~= holder .. ' 1 ' then return {1, now, 'f'} end
 
 -- Reads and checks.
 local at = 6
@@ -26,33 +30,26 @@ local cancel_from = out_from + 4 * messages
 local set_from = cancel_from + cancels
 local jobs_from = set_from + 2 * sets
 local known = {}
-if messages > 0 then
-  if sends.count > 0 then
-    for _, blob in ipairs(call('LRANGE', KEYS[5], 0, -1)) do
-      local one = entry(blob)
-      if not one then return unreadable(KEYS[5], 'an entry of it') end
-      known[one.id] = true
-    end
-  else
-    call('LLEN', KEYS[5])
+if sends.count > 0 and messages > 0 then
+--< entry
+  for _, blob in ipairs(call('LRANGE', KEYS[5], 0, -1)) do
+    local one = entry(blob)
+    if not one then return unreadable(KEYS[5], 'an entry of it') end
+    known[one.id] = true
   end
-  local ids = {}
-  for i = out_from, cancel_from - 1, 4 do ids[#ids + 1] = ARGV[i] end
-  for n, record in ipairs(call('HMGET', KEYS[8], unpack(ids))) do
-    if record and fate(record, cap) then known[ids[n]] = true end
-  end
-elseif sends.count > 0 and lease_for > 0 then
-  call('LLEN', KEYS[5])
-  call('HLEN', KEYS[8])
 end
+if sends.count > 0 and lease_for > 0 then call('HLEN', KEYS[8]) end
 local new_lines, new, fresh = {}, {}, {}
+local forgotten = lines - cap         -- what is known of messages whose lines are not in the thread any more is not known
 for i = said_from, out_from - 1 do new_lines[#new_lines + 1] = line(ARGV[i]) end
 -- What the bot says while people own the chat counts as said before they took it.
 local after = claimed_after
 if not (may_speak(owner) or ARGV[5] ~= '' and may_speak(ARGV[5])) then after = after - 1 end
 for i = out_from, cancel_from - 1, 4 do
   local id = ARGV[i]
-  if not known[id] then
+  local record = call('HGET', KEYS[8], id)
+  local seq = record and match(record, '^(%d+) ')
+  if not (known[id] or seq and seq + 0 > forgotten) then
     known[id] = true
     local sender, wait, payload = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
     new_lines[#new_lines + 1] = line(payload, id)
@@ -64,7 +61,9 @@ for i = out_from, cancel_from - 1, 4 do
 end
 local had = sends.count
 if #new > 0 and had + #new > most then return {1, now, 't', had + #new} end
-local over = #new_lines > 0 and too_many(KEYS[7], KEYS[8], #new_lines, cap)
+local h, x = KEYS[7], KEYS[8]
+--< thread_over
+if had > 0 and #new == 0 and lease_for > 0 then call('LLEN', KEYS[5]) end
 local eaten = math.min(upto, last) - taken
 if eaten > 0 then call('LLEN', KEYS[2]) end
 call('ZCARD', KEYS[4])
@@ -81,6 +80,7 @@ if jobs > 0 then
 end
 
 -- Writes.
+if #new > 0 then call('RPUSH', KEYS[5], unpack(new)) end
 if removes > 0 then call('HDEL', KEYS[3], unpack(ARGV, removes_from, said_from - 1)) end
 if writes > 0 then call('HSET', KEYS[3], unpack(ARGV, writes_from, removes_from - 1)) end
 if jobs > 0 then
@@ -93,7 +93,7 @@ if eaten > 0 then
   call('LTRIM', KEYS[2], eaten, -1)
   taken = taken + eaten
 end
-if #new_lines > 0 then write_lines(KEYS[7], KEYS[8], new_lines, over) end
+--< thread_write
 if cancels > 0 then call('ZREM', KEYS[10], unpack(ARGV, cancel_from, set_from - 1)) end
 if sets > 0 then call('ZADD', KEYS[10], unpack(ARGV, set_from, jobs_from - 1)) end
 if ARGV[5] ~= '' and claimed_after == takeovers then owner = ARGV[5] end
@@ -101,31 +101,47 @@ leased, crashes, failures, rest, run = false, 0, 0, nil, nil
 if last > taken then burst, run = now, now + quiet end
 
 local claim, was_at = nil, sends.at
-if #new > 0 then
-  call('RPUSH', KEYS[5], unpack(new))
-  sends.count = had + #new
+sends.count = had + #new
+if had == 0 and fresh[1] and not fresh[1].void then -- the only one that can be sent
+  claim = fresh[1]
+  sends.at = math.max(claim.ready, paced_until, now)
+  if sends.at > now then claim = nil end
+elseif sends.count > 0 then
+--< sending
   if not sends.at then requeue(fresh[1]) end
-end
-if lease_for > 0 and sends.at and sends.at <= now then
-  local head, dropped, fates = choose(function(n)
-    if n >= had then return fresh[n - had + 1] end
-    return entry(call('LINDEX', KEYS[5], n) or '')
-  end)
-  if head == false then head, dropped = nil, 0 end -- who claims it next says so
-  if dropped > 0 then
-    call('LTRIM', KEYS[5], dropped, -1)
-    call('HSET', KEYS[8], unpack(fates))
-    sends.count = sends.count - dropped
-  end
-  if head then
-    take(lease_for)
+  if lease_for > 0 and sends.at and sends.at <= now then
+    local head, dropped, fates = choose(function(n)
+      if n >= had then return fresh[n - had + 1] end
+      return entry(call('LINDEX', KEYS[5], n) or '')
+    end)
+    if head == false then head, dropped = nil, 0 end -- who claims it next says so
+    if dropped > 0 then
+      call('LTRIM', KEYS[5], dropped, -1)
+      call('HSET', KEYS[8], unpack(fates))
+      sends.count = sends.count - dropped
+    end
     claim = head
   end
 end
-if sends.at ~= was_at then index(KEYS[6]) end
-call('HSET', KEYS[1], 'm', m_field(), 'l', l_field(), 'e', holder .. ' c', 'o', format('%s %d', owner, takeovers), 's', s_field())
+if claim and lease_for > 0 then
+--< take
+else
+  claim = nil
+end
+if sends.at ~= was_at then
+  local queue = KEYS[6]
+--< index
+end
+--< m_text
+--< l_text
+--< s_text
+if o and ARGV[5] == '' then call('HSET', KEYS[1], 'm', m, 'l', l, 'e', holder .. ' c', 's', s)
+else call('HSET', KEYS[1], 'm', m, 'l', l, 'e', holder .. ' c', 's', s, 'o', format('%s %d', owner, takeovers)) end
 if run then call('ZADD', KEYS[4], format('%d', run), cid) else call('ZREM', KEYS[4], cid) end
 call('ZADD', KEYS[9], format('%d', now), cid)
 local answer = {1, now, 'd', run or '-', sends.at or '-'}
-if claim then claimed(answer, claim, f, 8) end
+if claim then
+  local head, from = claim, 8
+--< claimed
+end
 return answer

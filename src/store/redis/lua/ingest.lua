@@ -1,8 +1,8 @@
 -- Events into one mailbox, once each, and if asked the contact's lease. KEYS contact mailbox seen thread fates run active body
 -- ARGV 3 numbers: mailbox cap, seen for, seen ids, thread cap, and of who answers at once: how many events they take, their lease
 -- 4 their nonce ('' nobody) 5 channel 6 '' or, if the caller has asked for a tombstone, '-' or its last seq, fence and sender's
--- fence, then for each event: its numbers (said at, quiet, longest quiet, and a sum of 1 if it says when it was said, 2 if it has a
--- line, 4 if it was seen before an erasure), length of its id and that id, payload, line
+-- fence, then for each event: its numbers (said at, quiet, longest quiet, and a sum of 1 if it says when it was said, 2 if it
+-- has a line, 4 if it was seen before an erasure), length of its id and that id, payload, line
 -- → 1, now, when it runs, then for each event its seq, 0 (seen) or -1 (full), and if the caller has the lease what they answer:
 -- fence, owner, failures, channel, session, memory, aliases…
 local HOUR = 3600000
@@ -12,8 +12,11 @@ else f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'i', 'to', 'z', 'o', 'ch', 'a0', 
 if f[5] then return {4, now, f[5]} end -- it was merged into another
 if ARGV[6] == '' and (not f[1] or f[6]) then return {3, now} end -- there may be a tombstone
 if f[1] and f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. f[1]) end
-if not (mailbox(f[2]) and lease(f[3])) then return unreadable(KEYS[1], 'a field of it') end
-local cap, seen_for, ids, thread, most, lease_for = struct.unpack('>I4I6I4I4I4I6', ARGV[3])
+local m, l, o = f[2], f[3], f[7]
+--< m
+--< l
+if broken then return unreadable(KEYS[1], 'a field of it') end
+local mailbox_cap, seen_for, ids, cap, most, lease_for = struct.unpack('>I4I6I4I4I4I6', ARGV[3])
 local seen = call('GET', KEYS[3]) or ''
 if seen == '' then seen_n = 0 end
 local added, said = '', f[4]
@@ -46,7 +49,7 @@ for i = 7, #ARGV, 4 do
   end
   if known then
     outcome[#outcome + 1] = 0
-  elseif last - taken >= cap then
+  elseif last - taken >= mailbox_cap then
     outcome[#outcome + 1] = -1
   else
     added = added .. struct.pack('>I6', now) .. id
@@ -59,13 +62,16 @@ for i = 7, #ARGV, 4 do
   end
 end
 
-local over = #new_lines > 0 and too_many(KEYS[4], KEYS[5], #new_lines, thread)
+local h, x = KEYS[4], KEYS[5]
+--< thread_over
 -- Whoever brought the events answers them, if nobody else is at it and nothing waited before. What can't be read is left to
 -- a claim, which says so.
 local claims = false
-if ARGV[4] ~= '' and f[1] and not leased and run and run <= now and #events == last - taken and #events <= most and owned(f[7]) then
+if ARGV[4] ~= '' and f[1] and not leased and run and run <= now and #events == last - taken and #events <= most then
+--< o
   local blobs = redis.pcall('HMGET', KEYS[8], 's', 'm')
-  if not blobs.err and reads(blobs[1]) and reads(blobs[2]) then
+  local s, m = blobs[1], blobs[2]
+  if not (broken or blobs.err or s and sub(s, 1, 2) ~= BLOB or m and sub(m, 1, 2) ~= BLOB) then
     leased, nonce, fence, claimed_after, run = true, ARGV[4], fence + 1, takeovers, now + lease_for
     claims = blobs
   end
@@ -88,28 +94,29 @@ if #events > 0 then
     -- An hour more than is needed, so that not every message sets it.
     if call('PTTL', KEYS[3]) < seen_for then call('PEXPIRE', KEYS[3], seen_for + HOUR) end
   end
-  if #new_lines > 0 then write_lines(KEYS[4], KEYS[5], new_lines, over) end
+--< thread_write
 end
 if #events > 0 or heal then
-  local fields = {'m', m_field()}
-  if not f[1] then
-    fields[3], fields[4], fields[5], fields[6] = 'v', SCHEMA, 'ch', ARGV[5]
-    if stone then
-      fence = stone[2]
-      for _, word in ipairs({'l', l_field(), 's', format('- 0 %d 0 0 0 0 -', stone[3]), 'z', '1'}) do
-        fields[#fields + 1] = word
+  if stone then fence = stone[2] end
+--< m_text
+  if claims or stone then
+--< l_text
+  end
+  if claims and said then
+    call('HSET', KEYS[1], 'm', m, 'l', l, 'i', said)
+  else
+    local fields = {'m', m}
+    if l then fields[3], fields[4] = 'l', l end
+    if said then fields[#fields + 1], fields[#fields + 2] = 'i', said end
+    if not f[1] then
+      local n = #fields
+      fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'v', SCHEMA, 'ch', ARGV[5]
+      if stone then
+        fields[n + 5], fields[n + 6], fields[n + 7], fields[n + 8] = 's', format('- 0 %d 0 0 0 0 -', stone[3]), 'z', '1'
       end
     end
+    call('HSET', KEYS[1], unpack(fields))
   end
-  if claims then
-    fields[#fields + 1] = 'l'
-    fields[#fields + 1] = l_field()
-  end
-  if said then
-    fields[#fields + 1] = 'i'
-    fields[#fields + 1] = said
-  end
-  call('HSET', KEYS[1], unpack(fields))
   if run then call('ZADD', KEYS[6], format('%d', run), cid) end
   if #events > 0 then call('ZADD', KEYS[7], format('%d', now), cid) end
 end
@@ -118,6 +125,7 @@ if claims then
   local n = #outcome
   outcome[n + 1], outcome[n + 2], outcome[n + 3], outcome[n + 4] = fence, owner, failures, f[8] or ''
   outcome[n + 5], outcome[n + 6] = claims[1], claims[2]
-  for k, alias in ipairs(aliases_of(f, 9)) do outcome[n + 6 + k] = alias end
+  local answer, from = outcome, 9
+--< aliases
 end
 return outcome

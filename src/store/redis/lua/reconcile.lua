@@ -35,10 +35,14 @@ if place then
   if place.n == 0 then
     call('LPOP', KEYS[2])
     if sends.sending then sends.sent = sends.fence end
-    if ARGV[10] ~= '' then charge(tonumber(ARGV[10]), tonumber(ARGV[11])) end
-    next_head()
+    if ARGV[10] ~= '' then
+      local every, reach = tonumber(ARGV[10]), tonumber(ARGV[11])
+--< charge
+    end
+--< next_head
     requeue(second)
-    index(KEYS[3])
+    local queue = KEYS[3]
+--< index
   else
     call('LREM', KEYS[2], 1, place.blob)
   end

@@ -1,23 +1,8 @@
--- sender, takeovers after which the bot may no longer say it, n or r, not before or ready at, line, length of the id.
--- N or R: it was the head of a contact that was merged into this one, and may have been sent before.
-local ENTRY = '^\1\1(%a) (%-?%d+) (%a)(%d+) (%d+) (%d+) ()'
-local function entry(blob)
-  local sender, after, kind, ready, seq, length, at = match(blob, ENTRY)
-  if not sender then return nil end
-  return {
-    void = sender == 'b' and tonumber(after) < takeovers, ready = tonumber(ready), line = seq,
-    id = sub(blob, at, at + tonumber(length) - 1), blob = blob, doubt = kind == 'N' or kind == 'R',
-  }
-end
+--< entry
 
 -- What an entry brings with it when it becomes the head.
 local function heed(head)
   if head.doubt then sends.uncertain, sends.doubts = true, math.max(sends.doubts, 1) end
-end
-
--- The head is gone; the next one is fresh.
-local function next_head()
-  sends.attempts, sends.uncertain, sends.doubts, sends.ready, sends.died = 0, false, 0, nil, false
 end
 
 -- When nobody holds the outbox: sets when its head, given or nil, can be claimed.
@@ -50,18 +35,8 @@ local function choose(at)
     fates[#fates + 1] = head.id
     fates[#fates + 1] = head.line .. ' -1 0  dropped: a person took over' .. (sends.uncertain and '; it may have been sent before' or '')
     dropped = dropped + 1
-    next_head()
+--< next_head
   end
   requeue(nil)
   return nil, dropped, fates
-end
-
--- Marks the head as being sent.
-local function take(lease_ms)
-  sends.sending, sends.fence, sends.attempts = true, sends.fence + 1, sends.attempts + 1
-  sends.at = now + lease_ms
-end
-
-local function index(key)
-  if sends.at then call('ZADD', key, format('%d', sends.at), cid) else call('ZREM', key, cid) end
 end

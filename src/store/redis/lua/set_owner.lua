@@ -12,7 +12,8 @@ if not may_speak(owner) then
     queues(KEYS[3])
     requeue(head)
     call('HSET', KEYS[1], 's', s_field())
-    index(KEYS[3])
+    local queue = KEYS[3]
+--< index
   end
 end
 call('HSET', KEYS[1], 'o', owner .. ' ' .. takeovers)
