@@ -15,6 +15,7 @@ mod fetch;
 mod form;
 mod gate;
 mod http;
+mod lines;
 pub mod linked;
 pub mod meta;
 #[cfg(test)]
