@@ -30,7 +30,7 @@ impl Worker {
         let flows = folder.path().join("flows");
         let config = format!(
             "flows = \"flows\"\nstore = \"{store}\"\nbind = \"127.0.0.1:0\"\n\n[log]\nlevel = \"warn\"\n\n\
-             [limits]\nturns = 64\nsends = 64\n\n\
+             [limits]\nthreads = 1\nturns = 64\nsends = 64\n\n\
              [[channel]]\nid = \"main\"\nprovider = \"meta\"\nphone_number_id = \"{NUMBER}\"\n\
              api_base = \"http://{provider}\"\naccess_token_env = \"TOKEN\"\napp_secret_env = \"SECRET\"\n\
              verify_token_env = \"VERIFY\"\nburst_quiet_ms = 0\nmessages_per_second = 100000\n"

@@ -51,14 +51,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     let served = if args.demo {
         log_to_stderr(&demo::log(), None);
-        in_runtime(demo::run(args))
+        in_runtime(0, demo::run(args))
     } else {
         let mut config = Config::load(&args.config)?;
         if let Some(bind) = args.bind {
             config.bind = bind;
         }
         config.metrics = args.metrics.or(config.metrics);
-        in_runtime(async {
+        in_runtime(config.limits.threads, async {
             let traces = traces::start(config.traces.as_ref())?;
             let (layer, sending) = traces.unzip();
             log_to_stderr(&config.log, layer);
@@ -73,8 +73,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     served.map(|()| Exit::Good)
 }
 
-fn in_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
+/// `threads`: 0 is as many as there are processors.
+fn in_runtime(threads: usize, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if threads > 0 {
+        runtime.worker_threads(threads);
+    }
+    let runtime = runtime
+        .enable_all()
+        .build()
+        .context("the runtime can't be started")?;
     let done = runtime.block_on(work);
     // Work that did not finish in time must not hold the process back.
     runtime.shutdown_background();

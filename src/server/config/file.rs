@@ -172,6 +172,8 @@ impl RetentionDays {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
+    /// Threads that all of this shares; 0: as many as there are processors.
+    pub threads: usize,
     /// Largest webhook. Meta sends up to 3 MB.
     pub body_bytes: usize,
     /// Connections that are served at the same time; further ones wait.
@@ -191,6 +193,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
+            threads: 0,
             body_bytes: 4 * 1024 * 1024,
             connections: 1024,
             turns: 32,
