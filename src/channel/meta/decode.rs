@@ -7,24 +7,25 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::fields::Fields;
 use crate::message::{
     Conversation, DedupeKey, DeliveryState, Forwarded, Inbound, InboundBody, Media, MediaHandle, MediaKind,
     Party, Place, Role, StatusUpdate,
 };
 
 /// What surrounds an element in its webhook.
-pub(super) struct Setting {
+pub(super) struct Setting<'a> {
     /// The phone number id, or for news of the account its id.
     pub account: String,
-    pub contacts: Vec<Value>,
+    pub contacts: Vec<Fields<'a>>,
     /// The code of an error that stands beside the elements.
     pub error_code: Option<i64>,
 }
 
 /// Reads one element.
-pub(super) type Read = fn(&Value, &Setting) -> Result<Inbound, String>;
+pub(super) type Read = fn(&Value, &Setting<'_>) -> Result<Inbound, String>;
 
-pub(super) fn message(message: &Value, setting: &Setting) -> Result<Inbound, String> {
+pub(super) fn message(message: &Value, setting: &Setting<'_>) -> Result<Inbound, String> {
     let kind = text(message, "type");
     let mut who = sender(message, setting)?;
     if kind.as_deref() == Some("system") {
@@ -64,14 +65,14 @@ pub(in crate::channel) fn read_body(message: &Value) -> Option<InboundBody> {
 }
 
 /// The customer who sent a message. Since 2026 the number may be missing; then a user id stands for the customer.
-fn sender(message: &Value, setting: &Setting) -> Result<Party, String> {
+fn sender(message: &Value, setting: &Setting<'_>) -> Result<Party, String> {
     let phone = text(message, "from");
     let bsuid = text(message, "from_user_id");
     if phone.is_none() && bsuid.is_none() {
         return Err("names no sender: neither from nor from_user_id".to_owned());
     }
-    let is_sender = |contact: &&Value| {
-        let same = |name, of: &Option<String>| of.is_some() && text(contact, name) == *of;
+    let is_sender = |contact: &&Fields<'_>| {
+        let same = |name, of: &Option<String>| of.is_some() && contact.text(name) == *of;
         same("wa_id", &phone) || same("user_id", &bsuid)
     };
     // Some numbers are spelled differently in the two places (Brazil's ninth digit): a single contact is the sender.
@@ -83,17 +84,18 @@ fn sender(message: &Value, setting: &Setting) -> Result<Party, String> {
             [only] => Some(only),
             _ => None,
         });
-    let profile = contact.and_then(|contact| contact.get("profile"));
-    let of_profile = |name| profile.and_then(|profile| text(profile, name));
+    let profile = contact
+        .map(|contact| contact.within("profile"))
+        .unwrap_or_default();
     let named = contact
         .filter(is_sender)
-        .and_then(|contact| text(contact, "user_id"));
+        .and_then(|contact| contact.text("user_id"));
     Ok(Party {
         role: Role::User,
         bsuid: bsuid.or(named),
         phone,
-        username: of_profile("username"),
-        display_name: of_profile("name"),
+        username: profile.text("username"),
+        display_name: profile.text("name"),
     })
 }
 
@@ -109,7 +111,7 @@ fn forwarded(message: &Value) -> Forwarded {
     }
 }
 
-fn body(message: &Value, kind: Option<&str>, setting: &Setting) -> Result<InboundBody, String> {
+fn body(message: &Value, kind: Option<&str>, setting: &Setting<'_>) -> Result<InboundBody, String> {
     let kind_of = kind.unwrap_or_default();
     let part = message.get(kind_of);
     let needed = |name: &str| {
@@ -251,7 +253,7 @@ fn system(part: &Value) -> InboundBody {
     }
 }
 
-fn unsupported(message: &Value, setting: &Setting) -> InboundBody {
+fn unsupported(message: &Value, setting: &Setting<'_>) -> InboundBody {
     InboundBody::Unsupported {
         what: message.get("unsupported").and_then(|what| text(what, "type")),
         code: message
@@ -262,7 +264,7 @@ fn unsupported(message: &Value, setting: &Setting) -> InboundBody {
 }
 
 /// News about a message of ours.
-pub(super) fn status(status: &Value, setting: &Setting) -> Result<Inbound, String> {
+pub(super) fn status(status: &Value, setting: &Setting<'_>) -> Result<Inbound, String> {
     let message_id = text(status, "id").ok_or("a status without id")?;
     let word = text(status, "status").ok_or("a status without status")?;
     let participant = text(status, "recipient_participant_id");
@@ -332,7 +334,7 @@ fn sentence_of(error: &Value) -> Option<String> {
 
 /// A message that a person of the business wrote on the phone. `who` is the customer it went to, so that it joins the
 /// right thread; the role tells who wrote it.
-pub(super) fn echo(echo: &Value, setting: &Setting) -> Result<Inbound, String> {
+pub(super) fn echo(echo: &Value, setting: &Setting<'_>) -> Result<Inbound, String> {
     let phone = text(echo, "to");
     let bsuid = text(echo, "to_user_id");
     if phone.is_none() && bsuid.is_none() {
@@ -361,7 +363,7 @@ pub(super) fn echo(echo: &Value, setting: &Setting) -> Result<Inbound, String> {
 }
 
 /// A business-scoped user id was replaced.
-pub(super) fn user_id_update(update: &Value, setting: &Setting) -> Result<Inbound, String> {
+pub(super) fn user_id_update(update: &Value, setting: &Setting<'_>) -> Result<Inbound, String> {
     let ids = update.get("user_id").ok_or("an update without user_id")?;
     let current = text(ids, "current").ok_or("an update without the current user_id")?;
     let who = Party {
@@ -383,7 +385,7 @@ pub(super) fn user_id_update(update: &Value, setting: &Setting) -> Result<Inboun
 }
 
 /// The customer stopped or resumed marketing messages in the app.
-pub(super) fn preference(preference: &Value, setting: &Setting) -> Result<Inbound, String> {
+pub(super) fn preference(preference: &Value, setting: &Setting<'_>) -> Result<Inbound, String> {
     let value = text(preference, "value").ok_or("a preference without value")?;
     let about_marketing =
         text(preference, "category").is_none_or(|category| category == "marketing_messages");
@@ -408,7 +410,7 @@ pub(super) fn preference(preference: &Value, setting: &Setting) -> Result<Inboun
     })
 }
 
-pub(super) fn call(call: &Value, setting: &Setting) -> Result<Inbound, String> {
+pub(super) fn call(call: &Value, setting: &Setting<'_>) -> Result<Inbound, String> {
     let who = Party {
         role: Role::System,
         phone: text(call, "from"),
@@ -423,16 +425,16 @@ pub(super) fn call(call: &Value, setting: &Setting) -> Result<Inbound, String> {
 }
 
 /// An error that belongs to no message.
-pub(super) fn error(error: &Value, setting: &Setting) -> Result<Inbound, String> {
+pub(super) fn error(error: &Value, setting: &Setting<'_>) -> Result<Inbound, String> {
     Ok(account("errors", error, setting))
 }
 
-pub(super) fn account(field: &str, value: &Value, setting: &Setting) -> Inbound {
+pub(super) fn account(field: &str, value: &Value, setting: &Setting<'_>) -> Inbound {
     plain(field, value, setting)
 }
 
 /// A webhook field that is not in the reference yet.
-pub(super) fn unknown(field: &str, value: &Value, setting: &Setting) -> Inbound {
+pub(super) fn unknown(field: &str, value: &Value, setting: &Setting<'_>) -> Inbound {
     let body = InboundBody::Unknown {
         kind: Some(field.to_owned()),
         raw: value.clone(),
@@ -444,7 +446,7 @@ pub(super) fn unknown(field: &str, value: &Value, setting: &Setting) -> Inbound 
 }
 
 /// News from the provider that has no id of its own.
-fn plain(field: &str, value: &Value, setting: &Setting) -> Inbound {
+fn plain(field: &str, value: &Value, setting: &Setting<'_>) -> Inbound {
     Inbound {
         account: setting.account.clone(),
         key: hashed(field, value, setting),
@@ -467,7 +469,7 @@ fn plain(field: &str, value: &Value, setting: &Setting) -> Inbound {
 
 /// The identity of an element without an id: its field and a hash of its canonical form, in which the order of
 /// members does not count.
-fn hashed(field: &str, value: &Value, setting: &Setting) -> DedupeKey {
+fn hashed(field: &str, value: &Value, setting: &Setting<'_>) -> DedupeKey {
     let mut hasher = blake3::Hasher::new();
     hasher.update(setting.account.as_bytes()).update(b"\0");
     canonical(value, &mut hasher);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::decode::{self, Read, Setting};
-use super::fields::Fields;
+use super::fields::{Fields, text_of};
 use crate::channel::{Decoded, Problem};
 
 /// Deepest nesting that is read. Meta's deepest known webhook has 13 levels; serde_json by itself stops at 128.
@@ -129,19 +129,9 @@ impl Webhook {
     }
 
     /// What surrounds the elements of a `value`: the number it is for, and the contacts it names.
-    fn setting<'a>(&mut self, place: &str, value: &'a RawValue, waba: &str) -> (Setting, Fields<'a>) {
-        let fields: Fields<'a> = serde_json::from_str(value.get()).unwrap_or_default();
-        let json = |name: &str| {
-            fields
-                .get(name)
-                .and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok())
-        };
-        let account = json("metadata").and_then(|metadata| {
-            let id = metadata.get("phone_number_id")?;
-            id.as_str()
-                .map(str::to_owned)
-                .or_else(|| id.as_u64().map(|id| id.to_string()))
-        });
+    fn setting<'a>(&mut self, place: &str, value: &'a RawValue, waba: &str) -> (Setting<'a>, Fields<'a>) {
+        let fields = Fields::of(value);
+        let account = fields.within("metadata").get("phone_number_id").and_then(text_of);
         if account.is_none() && fields.has("metadata") {
             self.problem(
                 &format!("{place}.metadata"),
@@ -151,11 +141,15 @@ impl Webhook {
         }
         let setting = Setting {
             account: account.unwrap_or_else(|| waba.to_owned()),
-            contacts: match json("contacts") {
-                Some(Value::Array(contacts)) => contacts,
-                _ => Vec::new(),
-            },
-            error_code: json("errors").and_then(|errors| errors.pointer("/0/code")?.as_i64()),
+            contacts: fields
+                .get("contacts")
+                .and_then(|list| serde_json::from_str::<Vec<&RawValue>>(list.get()).ok())
+                .map(|list| list.into_iter().map(Fields::of).collect())
+                .unwrap_or_default(),
+            error_code: fields
+                .get("errors")
+                .and_then(|errors| serde_json::from_str::<Value>(errors.get()).ok())
+                .and_then(|errors| errors.pointer("/0/code")?.as_i64()),
         };
         (setting, fields)
     }
@@ -164,8 +158,8 @@ impl Webhook {
         &mut self,
         place: &str,
         raw: &RawValue,
-        setting: &Setting,
-        read: impl Fn(&Value, &Setting) -> Result<crate::message::Inbound, String>,
+        setting: &Setting<'_>,
+        read: impl Fn(&Value, &Setting<'_>) -> Result<crate::message::Inbound, String>,
     ) {
         let outcome = serde_json::from_str::<Value>(raw.get())
             .map_err(|error| error.to_string())
@@ -214,15 +208,6 @@ impl Webhook {
     fn problem(&mut self, place: &str, raw: &str, why: String) {
         let place = if place.is_empty() { "body" } else { place };
         self.decoded.problems.push(Problem::new(place, raw, why));
-    }
-}
-
-/// A string, or a number where a string belongs.
-fn text_of(raw: &RawValue) -> Option<String> {
-    match serde_json::from_str(raw.get()).ok()? {
-        Value::String(text) => Some(text),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
     }
 }
 

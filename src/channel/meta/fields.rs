@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// In their order.
@@ -20,6 +21,30 @@ impl<'a> Fields<'a> {
 
     pub(super) fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
+    }
+
+    /// A member that is a text (or a number where a text belongs), if not empty.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.get(name).and_then(text_of).filter(|text| !text.is_empty())
+    }
+
+    /// The members of a member; none if it is no object.
+    pub(super) fn within(&self, name: &str) -> Fields<'a> {
+        self.get(name).map(Fields::of).unwrap_or_default()
+    }
+
+    /// The members of a value; none if it is no object.
+    pub(super) fn of(raw: &'a RawValue) -> Fields<'a> {
+        serde_json::from_str(raw.get()).unwrap_or_default()
+    }
+}
+
+/// A string, or a number where a string belongs.
+pub(super) fn text_of(raw: &RawValue) -> Option<String> {
+    match serde_json::from_str(raw.get()).ok()? {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 
@@ -74,6 +99,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_may_be_a_number_and_what_is_no_object_has_no_members() {
+        let all = r#"{"id": 106, "name": "Sari", "empty": "", "profile": {"name": "Rina"}, "list": [1]}"#;
+        let fields: Fields<'_> = serde_json::from_str(all).unwrap();
+        assert_eq!(fields.text("id").as_deref(), Some("106"));
+        assert_eq!(fields.text("name").as_deref(), Some("Sari"));
+        assert_eq!((fields.text("empty"), fields.text("list")), (None, None));
+        assert_eq!(fields.within("profile").text("name").as_deref(), Some("Rina"));
+        assert!(!fields.within("list").has("name"));
+    }
 
     #[test]
     fn names_are_read_as_json_has_them_and_the_last_of_the_same_counts() {

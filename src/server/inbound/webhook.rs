@@ -204,10 +204,7 @@ async fn accept(shared: &Arc<Shared>, number: &Number, delivery: &Delivery<'_>) 
             shared.store.quarantine(&number.config.id, raw, &why).await
         })
         .collect();
-    stream::iter(kept)
-        .buffer_unordered(TOGETHER)
-        .try_collect::<()>()
-        .await?;
+    together(kept).await?;
     deliver(shared, number, decoded.events, |other| {
         other.channel.authenticate(delivery).is_ok()
     })
@@ -257,7 +254,7 @@ pub(in crate::server) async fn deliver(
         .into_iter()
         .map(|(number, event)| letter(shared, number, event))
         .collect();
-    let letters: Vec<Option<Letter>> = stream::iter(letters).buffered(TOGETHER).try_collect().await?;
+    let letters: Vec<Option<Letter>> = together(letters).await?;
     // Where one server of several is away, what belongs to the others is stored all the same; it is a repetition when
     // the webhook comes again.
     let mut parts: BTreeMap<Part, Vec<Letter>> = BTreeMap::new();
@@ -282,10 +279,20 @@ pub(in crate::server) async fn deliver(
         .into_iter()
         .map(|(number, status)| reconcile(shared, number, status))
         .collect();
-    stream::iter(statuses)
-        .buffer_unordered(TOGETHER)
-        .try_collect()
-        .await
+    together(statuses).await.map(|_| ())
+}
+
+/// So many of them at the same time. Most webhooks bring one event, which needs no company.
+async fn together<T>(
+    mut steps: Vec<impl Future<Output = Result<T, StoreError>>>,
+) -> Result<Vec<T>, StoreError> {
+    if steps.len() <= 1 {
+        return match steps.pop() {
+            Some(step) => Ok(vec![step.await?]),
+            None => Ok(Vec::new()),
+        };
+    }
+    stream::iter(steps).buffered(TOGETHER).try_collect().await
 }
 
 /// Where a whole organisation has one webhook, most of it may be for others.

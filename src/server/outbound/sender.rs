@@ -138,7 +138,7 @@ async fn settle(
 /// One attempt at most, of a message whose lease began after `asked`.
 async fn attempt(shared: &Arc<Shared>, claim: &SendClaim, asked: Instant) -> SendOutcome {
     let now = shared.store.now();
-    let ours = match serde_json::from_slice(&claim.entry.payload) {
+    let ours = match Line::read(&claim.entry.payload) {
         Ok(Line::Ours(ours)) => *ours,
         Ok(_) => return dead("it is not a message of ours"),
         Err(why) => return dead(unreadable(&why)),

@@ -64,7 +64,7 @@ pub(in crate::server) fn arrived(
     let quiet = SignedDuration::try_from(quiet).unwrap_or(SignedDuration::ZERO);
     let mut all: Vec<Arrived> = Vec::new();
     for event in events {
-        let (what, place, name) = match serde_json::from_slice(&event.payload) {
+        let (what, place, name) = match Item::read(&event.payload) {
             Ok(item) => {
                 let (place, name) = (place_of(&item, event.at), name_of(&item));
                 (read(item), place, name)

@@ -80,3 +80,46 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gathering<S> {
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// Says when it is written to.
+    struct Told(Arc<Mutex<Vec<&'static str>>>);
+
+    impl AsyncWrite for Told {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.0.lock().unwrap().push("written");
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_is_ready_has_a_turn_before_a_write_and_nobody_is_waited_for() {
+        let happened = Arc::new(Mutex::new(Vec::new()));
+        let mut stream = Gathering::new(Told(happened.clone()));
+        let writing = tokio::spawn(async move {
+            for _ in 0..2 {
+                stream.write_all(b"PING").await.unwrap();
+            }
+        });
+        let asked = happened.clone();
+        let asking = tokio::spawn(async move { asked.lock().unwrap().push("asked") });
+        writing.await.unwrap();
+        asking.await.unwrap();
+        assert_eq!(*happened.lock().unwrap(), ["asked", "written", "written"]);
+    }
+}
