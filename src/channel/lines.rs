@@ -42,8 +42,8 @@ pub(super) struct Lines {
 
 #[derive(Debug, Default)]
 struct Idle {
-    /// Since when each lies there; the newest last.
-    lines: Vec<(Line, Instant)>,
+    /// Since when each lies there; the newest last. In boxes: a line is a kilobyte that would be moved four times.
+    lines: Vec<(Box<Line>, Instant)>,
     /// Somebody looks after those that are not wanted any more.
     tidied: bool,
 }
@@ -111,7 +111,7 @@ impl Lines {
         }
     }
 
-    async fn connect(&self, to: &Uri) -> Result<Line, String> {
+    async fn connect(&self, to: &Uri) -> Result<Box<Line>, String> {
         let opening = async {
             let mut open = self.open.clone();
             let ready = open.ready().await.map_err(|why| told(&*why))?;
@@ -122,15 +122,15 @@ impl Lines {
         let (sender, connection) = timeout(self.within, opening)
             .await
             .map_err(|_| format!("no connection within {} s", self.within.as_secs_f64()))??;
-        Ok(Line {
+        Ok(Box::new(Line {
             to: to.clone(),
             sender,
             connection,
-        })
+        }))
     }
 
     /// One that is still good.
-    fn waiting(&self, to: &Uri) -> Option<Line> {
+    fn waiting(&self, to: &Uri) -> Option<Box<Line>> {
         let mut idle = lock(&self.idle);
         while let Some(at) = idle.lines.iter().rposition(|(line, _)| line.to == *to) {
             let (mut line, since) = idle.lines.remove(at);
@@ -141,7 +141,7 @@ impl Lines {
         None
     }
 
-    fn keep(&self, line: Line) {
+    fn keep(&self, line: Box<Line>) {
         let mut idle = lock(&self.idle);
         if idle.lines.len() >= WAITING {
             idle.lines.remove(0);
