@@ -3,17 +3,21 @@
 //! What counts most after a failed send is *where* it failed: before the body left, the message was certainly not
 //! sent; after, nobody knows (there is no idempotency key at Meta), and only the caller may decide what to do.
 
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
-
-use super::lines::{IDLE, Lines};
 
 /// A request to a provider. Secret headers are marked sensitive and don't show in `Debug`; nor does the body, which
 /// holds what people say to each other.
@@ -132,6 +136,8 @@ pub trait Transport: std::fmt::Debug + Send + Sync {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, SendFailure>;
 }
 
+/// How long a connection waits for the next request. Shorter than any server of note closes it.
+const IDLE: Duration = Duration::from_secs(15);
 const US: &str = concat!("switchboard/", env!("CARGO_PKG_VERSION"));
 
 /// The real network.
@@ -139,10 +145,12 @@ const US: &str = concat!("switchboard/", env!("CARGO_PKG_VERSION"));
 pub struct NetworkTransport {
     client: reqwest::Client,
     /// Carries sends, of which there is one or two for every turn: half the work of the one above.
-    lines: Result<Lines, String>,
+    sender: Result<Sender, String>,
     total: Duration,
     largest_answer: usize,
 }
+
+type Sender = legacy::Client<Within, Full<Bytes>>;
 
 impl NetworkTransport {
     /// # Errors
@@ -153,6 +161,7 @@ impl NetworkTransport {
             .retry(reqwest::retry::never())
             .no_proxy()
             .referer(false)
+            // A connection the other side has closed in the meantime would make a send uncertain for no reason.
             .pool_idle_timeout(IDLE)
             .connect_timeout(connect)
             .timeout(total)
@@ -160,7 +169,7 @@ impl NetworkTransport {
             .build()?;
         Ok(NetworkTransport {
             client,
-            lines: Lines::new(connect),
+            sender: sender(connect),
             total,
             largest_answer: 256 * 1024,
         })
@@ -173,7 +182,7 @@ impl NetworkTransport {
 
     async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, SendFailure> {
         let not_sent = |why: String| SendFailure::NotSent(why);
-        let lines = self.lines.as_ref().map_err(|why| not_sent(why.clone()))?;
+        let sender = self.sender.as_ref().map_err(|why| not_sent(why.clone()))?;
         let mut sent = http::Request::new(Full::new(Bytes::from(request.body)));
         *sent.method_mut() = request.method;
         *sent.uri_mut() = address(&request.url).map_err(not_sent)?;
@@ -181,7 +190,26 @@ impl NetworkTransport {
         sent.headers_mut()
             .insert(USER_AGENT, HeaderValue::from_static(US));
         sent.headers_mut().insert(ACCEPT, HeaderValue::from_static("*/*"));
-        lines.exchange(sent, self.largest_answer).await
+        let response = sender.request(sent).await.map_err(failure_of)?;
+        let (head, mut rest) = response.into_parts();
+        let mut body = Vec::new();
+        while let Some(frame) = rest.frame().await {
+            let frame = frame.map_err(|why| SendFailure::Unanswered(told(&why)))?;
+            // What is no piece of the body is a trailer, which nobody reads.
+            let chunk = frame.into_data().unwrap_or_default();
+            if body.len() + chunk.len() > self.largest_answer {
+                return Err(SendFailure::Unanswered(format!(
+                    "the answer is larger than {} bytes",
+                    self.largest_answer
+                )));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(HttpResponse {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        })
     }
 }
 
@@ -198,6 +226,50 @@ impl Transport for NetworkTransport {
     }
 }
 
+fn sender(connect: Duration) -> Result<Sender, String> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    let open = HttpsConnectorBuilder::new()
+        .try_with_platform_verifier()
+        .map_err(|why| format!("TLS can't be started: {why}"))?
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp);
+    let within = Within { open, time: connect };
+    Ok(legacy::Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(IDLE)
+        .pool_timer(TokioTimer::new())
+        .build(within))
+}
+
+/// Opens connections, and gives up after a time: names, TCP and TLS together.
+#[derive(Debug, Clone)]
+struct Within {
+    open: HttpsConnector<HttpConnector>,
+    time: Duration,
+}
+
+impl tower::Service<Uri> for Within {
+    type Response = <HttpsConnector<HttpConnector> as tower::Service<Uri>>::Response;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.open.poll_ready(context)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let (opening, time) = (self.open.call(to), self.time);
+        Box::pin(async move {
+            match timeout(time, opening).await {
+                Ok(opened) => opened,
+                Err(_) => Err(format!("no connection within {} s", time.as_secs_f64()).into()),
+            }
+        })
+    }
+}
+
 /// Most addresses are in the form that goes over the wire; others, with a name of other letters say, are brought into it.
 fn address(url: &str) -> Result<Uri, String> {
     if let Ok(uri) = url.parse::<Uri>()
@@ -210,6 +282,15 @@ fn address(url: &str) -> Result<Uri, String> {
     let url = reqwest::Url::parse(url).map_err(|why| format!("the address can't be read: {why}"))?;
     let uri = url.as_str().parse();
     uri.map_err(|why: http::uri::InvalidUri| format!("the address can't be read: {why}"))
+}
+
+/// Where it failed. A connect error covers name, TCP and TLS; all else may have been read by the other side.
+fn failure_of(error: legacy::Error) -> SendFailure {
+    if error.is_connect() {
+        SendFailure::NotSent(told(&error))
+    } else {
+        SendFailure::Unanswered(told(&error))
+    }
 }
 
 /// An error with its causes. None of them holds an address.

@@ -15,7 +15,6 @@ mod fetch;
 mod form;
 mod gate;
 mod http;
-mod lines;
 pub mod linked;
 pub mod meta;
 #[cfg(test)]
