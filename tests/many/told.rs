@@ -30,7 +30,7 @@ async fn status_and_metrics_show_who_works_on_the_store_and_with_how_much_of_it(
     let owned: u64 = (0..2)
         .filter_map(|n| store["workers"][n]["partitions"].as_u64())
         .sum();
-    assert_eq!((owned, store["format"].as_u64()), (256, Some(1)), "{store:#}");
+    assert_eq!((owned, store["format"].as_u64()), (256, Some(2)), "{store:#}");
     let names: Vec<&str> = (0..2)
         .filter_map(|n| store["workers"][n]["name"].as_str())
         .collect();

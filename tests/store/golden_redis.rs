@@ -1,6 +1,6 @@
 //! What earlier versions wrote into Redis. Their records lie under `fixtures/records` as text, a line for each key; each
 //! was written once, by the format it is named after, and is never made again. A layout that changes gets a new file:
-//! `SWITCHBOARD_WRITE_GOLDEN=redis-2.txt cargo nextest run --locked --test store -E 'test(golden)'`.
+//! `SWITCHBOARD_WRITE_GOLDEN=redis-3.txt cargo nextest run --locked --test store -E 'test(golden)'`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,10 @@ use crate::rig::Server;
 use crate::shared::{open_on, try_on};
 use crate::still_clock;
 
+/// The numbers of a contact stand as text in its hash.
 const FORMAT_1: &str = "redis-1.txt";
+/// They stand packed.
+const FORMAT_2: &str = "redis-2.txt";
 
 /// Milliseconds from the start of the story to its end, where the clock stands when the records are read.
 const TOLD_IN: i64 = 11_010;
@@ -219,7 +222,7 @@ async fn what_this_version_writes_is_kept_as_golden_records() {
         new.write_all(written.as_bytes()).unwrap();
     }
     assert_eq!(clock_millis(&clock) - began, TOLD_IN);
-    let golden = std::fs::read_to_string(file(FORMAT_1)).unwrap();
+    let golden = std::fs::read_to_string(file(FORMAT_2)).unwrap();
     let golden: Vec<&str> = golden.lines().skip(1).collect();
     pretty(&golden, &written.lines().collect::<Vec<_>>());
 }
@@ -230,7 +233,7 @@ fn pretty(golden: &[&str], written: &[&str]) {
     for (golden, written) in golden.iter().zip(written) {
         assert_eq!(
             golden, written,
-            "the layout changed: keep {FORMAT_1} as it is, see that it is still read, and write a new file"
+            "the layout changed: keep {FORMAT_2} as it is, see that it is still read, and write a new file"
         );
     }
     assert_eq!(golden.len(), written.len(), "keys came or went");
@@ -309,11 +312,24 @@ async fn sends(store: &RedisStore, contact: ContactId) -> (String, bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_records_of_format_1_are_read_whole_and_go_on() {
+    records_are_read_whole_and_go_on(FORMAT_1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_records_of_format_2_are_read_whole_and_go_on() {
+    records_are_read_whole_and_go_on(FORMAT_2).await;
+}
+
+async fn records_are_read_whole_and_go_on(records: &str) {
     let server = Server::plain();
-    load(&server, FORMAT_1);
-    let loaded = dump(&server);
+    load(&server, records);
+    let mut loaded = dump(&server);
     let clock = clock_at_the_end();
     let store = open_on(&server, Caps::default(), clock.clone()).await;
+    // Whoever works on it from here on must read what this version writes.
+    let meta = dump(&server).remove("sb:meta").unwrap();
+    assert!(meta.contains(r#""format" "2" "min_reader" "2""#), "{meta}");
+    loaded.insert("sb:meta".into(), meta);
 
     // All of it is read.
     let known = store.peek(ana()).await.unwrap().unwrap();
@@ -463,7 +479,7 @@ async fn golden_records_with_a_contact_of_a_newer_schema_keep_it_as_it_is() {
     let clock = clock_at_the_end();
     let store = open_on(&server, Caps::default(), clock.clone()).await;
     let hash = format!("sb:{{{}}}:c:{}", Partition::of(ana()).tag(), ana());
-    server.must(&["HSET", &hash, "v", "2"]);
+    server.must(&["HSET", &hash, "v", "3"]);
     let of_ana = || {
         let mut all = dump(&server);
         all.retain(|key, _| key.ends_with(&ana().to_string()));
@@ -515,13 +531,13 @@ async fn golden_records_with_a_contact_of_a_newer_schema_keep_it_as_it_is() {
 async fn golden_records_that_only_a_newer_version_may_read_are_refused_and_not_touched() {
     let server = Server::plain();
     load(&server, FORMAT_1);
-    server.must(&["HSET", "sb:meta", "format", "2", "min_reader", "2"]);
+    server.must(&["HSET", "sb:meta", "format", "3", "min_reader", "3"]);
     let before = dump(&server);
     let refused = try_on(&server, Caps::default(), clock_at_the_end())
         .await
         .unwrap_err();
     assert!(
-        matches!(refused, StoreError::Version { found: 2, max: 1 }),
+        matches!(refused, StoreError::Version { found: 3, max: 2 }),
         "{refused:?}"
     );
     assert_eq!(dump(&server), before);

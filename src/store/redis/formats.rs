@@ -7,9 +7,9 @@ use super::workers::Worker;
 use crate::store::StoreError;
 
 /// What this version reads.
-pub(super) const READS: RangeInclusive<u32> = 1..=1;
+pub(super) const READS: RangeInclusive<u32> = 1..=2;
 /// What this version can write: `BLOB` and `SCHEMA` of the scripts.
-pub(super) const WRITES: RangeInclusive<u32> = 1..=1;
+pub(super) const WRITES: RangeInclusive<u32> = 2..=2;
 
 /// The format in which to write while these work.
 ///

@@ -284,7 +284,7 @@ impl RedisStore {
             .six(answers.map_or(0, |(_, lease)| span(lease)));
         let mut args = self.args(contact).with(numbers);
         match answers {
-            Some((nonce, _)) => args.push(nonce.0),
+            Some((nonce, _)) => args.push(nonce.0.to_be_bytes()),
             None => args.push(""),
         }
         args.push(channel);
@@ -372,7 +372,7 @@ fn read_taken(
         contact,
         fence: Fence(answer.count()?),
         nonce,
-        owner: owner(own, &answer.text()?)?,
+        owner: owner(own, &answer.bytes()?)?,
         failures: answer.count()?,
         channel: answer.text()?,
         session: answer.maybe_blob()?,

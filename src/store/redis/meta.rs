@@ -9,17 +9,18 @@ impl RedisStore {
     /// Marks an empty store as ours; refuses one of a version that is too new or too old, or of another number of
     /// partitions, before anything else is written to it.
     pub(super) async fn check_in(&self) -> Result<(), StoreError> {
-        let args = self
-            .args(ContactId([0; 16]))
-            .with("format")
-            .with(*WRITES.end())
-            .with("min_reader")
-            .with(*WRITES.end())
-            .with("written_by")
-            .with(concat!("switchboard ", env!("CARGO_PKG_VERSION")))
-            .with("partitions")
-            .with(PARTITIONS);
-        let mut answer = self.run_plain(&META, "meta", args).await?;
+        let now = |was: &str| {
+            self.args(ContactId([0; 16]))
+                .with(was)
+                .with("format")
+                .with(*WRITES.end())
+                .with("min_reader")
+                .with(*WRITES.end())
+                .with("written_by")
+                .with(concat!("switchboard ", env!("CARGO_PKG_VERSION")))
+        };
+        let new = now("").with("partitions").with(PARTITIONS);
+        let mut answer = self.run_plain(&META, "meta", new).await?;
         answer.int()?;
         answer.int()?;
         let mut fields = answer.list()?;
@@ -59,6 +60,10 @@ impl RedisStore {
                     "it was made with {partitions} partitions and this Switchboard has {PARTITIONS}. Export it with the version that made it, and import that into an empty store"
                 ),
             });
+        }
+        // Nobody who works on it is older: what is written from here on, older versions must not read.
+        if format < *WRITES.start() {
+            self.run_plain(&META, "meta", now(&format.to_string())).await?;
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ mod meta;
 mod names;
 mod outbox;
 mod pace;
+mod packed;
 mod people;
 mod put;
 mod script;
@@ -170,7 +171,15 @@ impl RedisStore {
         durable: Durable,
     ) -> Result<Answer, StoreError> {
         self.still_open()?;
-        let value = self.link.run(script, &keys, &args.0, durable).await?;
+        let mut value = self.link.run(script, &keys, &args.0, durable).await?;
+        if wire::wants_packing(&value) {
+            // The contact's key comes first, and whose it is.
+            let packed = self
+                .link
+                .run(&scripts::UPGRADE, &keys[..1], &args.0[..2], durable);
+            Answer::of(&scripts::UPGRADE, packed.await?)?;
+            value = self.link.run(script, &keys, &args.0, durable).await?;
+        }
         Answer::of(script, value)
     }
 

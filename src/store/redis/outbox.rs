@@ -10,7 +10,7 @@ use super::pace::{in_millis, pace_of, push_pace};
 use super::scripts::{PLACE, RECONCILE, SEND_CLAIM, SENT, SET_OWNER};
 use super::turn::{owner_word, rest_of_aliases, unreadable};
 use super::unread::Waits;
-use super::wire::{Answer, Args, Numbers, at, blob, span};
+use super::wire::{Answer, Args, Numbers, at, blob, span, wants_packing};
 use super::{Partition, RedisStore};
 use crate::store::{
     ContactId, Due, Fence, OutboxEntry, Owner, SendClaim, SendOutcome, Sender, Status, StoreError,
@@ -44,15 +44,7 @@ pub(super) fn read_claim(
         doubts: doubts >> 2,
         holder_died: doubts & 2 != 0,
         channel: answer.text()?,
-        last_in: match answer.maybe_bytes()? {
-            None => None,
-            Some(said_at) => {
-                let said_at = String::from_utf8_lossy(&said_at).parse();
-                Some(millis::timestamp(said_at.map_err(|_| {
-                    unreadable(own.contact(), "when the customer spoke last is no number".into())
-                })?))
-            }
-        },
+        last_in: answer.maybe_int()?.map(millis::timestamp),
         aliases: rest_of_aliases(answer)?,
     }))
 }
@@ -222,6 +214,9 @@ impl RedisStore {
             .link
             .run_along(&SENT, &keys, &args.0, Durable::AsConfigured, &along);
         match together.await {
+            Some((Ok(answer), kept)) if wants_packing(&answer) => {
+                (self.run(&SENT, keys, args, Durable::AsConfigured).await, kept)
+            }
             Some((answer, kept)) => (answer.and_then(|answer| Answer::of(&SENT, answer)), kept),
             None => {
                 let step = self.run(&SENT, keys, args, Durable::AsConfigured);

@@ -9,10 +9,11 @@ use super::link::Durable;
 use super::mailbox::{after_its_length, seen_id};
 use super::names::{Own, digest};
 use super::outbox::Kept;
+use super::packed::{Ended, Sends, Turn};
 use super::scripts::PUT;
 use super::turn::{field, member, owner_word};
 use super::whole::keys;
-use super::wire::{blob, span};
+use super::wire::{Word, blob, span};
 use crate::store::{ContactId, EndedAs, ParkedId, StoreError, WholeContact, millis};
 
 impl RedisStore {
@@ -105,68 +106,14 @@ impl RedisStore {
     /// What goes to each key, in the order of the script.
     fn lists_of(&self, own: &Own, whole: &WholeContact, send_at: Option<i64>) -> [Vec<Vec<u8>>; 9] {
         let ms = |at: Timestamp| millis::floor(at).max(0);
-        let or = |at: Option<i64>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
         let head = whole.outbox.first();
         let taken = whole.last_seq - whole.mailbox.len() as u64;
         let mut hash: Vec<Vec<u8>> = Vec::new();
         let mut set = |name: String, value: String| hash.extend([name.into_bytes(), value.into_bytes()]);
-        set("v".into(), "1".into());
+        set("v".into(), "2".into());
         set("ch".into(), whole.channel.clone());
         for (n, alias) in whole.aliases.iter().enumerate() {
             set(format!("a{n}"), alias.0.clone());
-        }
-        set(
-            "m".into(),
-            format!(
-                "{} {taken} {} {} {} {}",
-                whole.last_seq,
-                ms(whole.burst_at),
-                or(whole.run_at.map(ms)),
-                whole.lines,
-                whole.seen.len()
-            ),
-        );
-        set(
-            "l".into(),
-            format!(
-                "{} 0 0 {} {} {} {}",
-                whole.fence,
-                whole.takeovers,
-                whole.crashes,
-                whole.failures,
-                or(whole.rest_until.map(ms))
-            ),
-        );
-        if let Some(ended) = &whole.ended {
-            let how = match ended.how {
-                EndedAs::Commit => "c".to_owned(),
-                EndedAs::Retry(at) => format!("r{}", ms(at)),
-                EndedAs::Parked(seq) => format!("p{seq}"),
-            };
-            set("e".into(), format!("{} {} {how}", ended.fence, ended.nonce));
-        }
-        set(
-            "o".into(),
-            format!("{} {}", owner_word(whole.owner), whole.takeovers),
-        );
-        set(
-            "s".into(),
-            format!(
-                "{} 0 {} {} {} {} {} {}",
-                or(send_at),
-                whole.send_fence,
-                whole.sent_fence,
-                whole.outbox.len(),
-                head.map_or(0, |head| head.attempts),
-                head.map_or(0, |head| head.doubts * 2 + u32::from(head.uncertain)),
-                or(head.map(|head| ms(head.ready_at)))
-            ),
-        );
-        if let Some(pace) = &whole.pace {
-            set("p".into(), format!("{} {}", ms(pace.empty_at), ms(pace.until)));
-        }
-        if let Some(said_at) = whole.said_at {
-            set("i".into(), ms(said_at).to_string());
         }
         if !whole.merged.is_empty() {
             set(
@@ -174,8 +121,59 @@ impl RedisStore {
                 whole.merged.iter().map(ContactId::to_string).collect(),
             );
         }
-        if whole.erased {
-            set("z".into(), "1".into());
+        let turn = Turn {
+            leased: false,
+            erased: whole.erased,
+            last: whole.last_seq,
+            taken,
+            burst: ms(whole.burst_at),
+            run: whole.run_at.map(ms),
+            lines: whole.lines,
+            seen: whole.seen.len(),
+            fence: whole.fence,
+            nonce: 0,
+            after: whole.takeovers,
+            crashes: whole.crashes,
+            failures: whole.failures,
+            rest: whole.rest_until.map(ms),
+            said: whole.said_at.map(ms),
+        };
+        let sends = Sends {
+            at: send_at.map(|at| at.max(0)),
+            sending: false,
+            fence: whole.send_fence,
+            sent: whole.sent_fence,
+            count: whole.outbox.len(),
+            attempts: head.map_or(0, |head| head.attempts),
+            doubts: head.map_or(0, |head| head.doubts),
+            uncertain: head.is_some_and(|head| head.uncertain),
+            ready: head.map(|head| ms(head.ready_at)),
+            empty_at: whole.pace.map_or(0, |pace| ms(pace.empty_at)),
+            paced_until: whole.pace.map_or(0, |pace| ms(pace.until)),
+            owner: owner_word(whole.owner),
+            takeovers: whole.takeovers,
+        };
+        let ended = whole.ended.as_ref().map(|ended| {
+            let (how, number) = match ended.how {
+                EndedAs::Commit => (b'c', 0),
+                EndedAs::Retry(at) => (b'r', ms(at)),
+                EndedAs::Parked(seq) => (b'p', seq.cast_signed()),
+            };
+            Ended {
+                fence: ended.fence,
+                nonce: ended.nonce,
+                how,
+                number,
+            }
+        });
+        for (name, numbers) in [
+            ("r", Some(turn.write())),
+            ("s", Some(sends.write())),
+            ("e", ended.map(|ended| ended.write())),
+        ] {
+            if let Some(numbers) = numbers {
+                hash.extend([name.as_bytes().to_vec(), numbers.word()]);
+            }
         }
 
         let mut body = Vec::new();

@@ -18,7 +18,7 @@ script! {
     CLAIM = "claim" "#!lua flags=allow-oom" ["clock" "queues" "contact" "fields" "view" "park"];
     COMMIT = "commit" "#!lua flags=allow-oom" ["clock" "contact" "speak" "thread" "outbox"];
     FAIL = "fail" "#!lua flags=allow-oom" ["clock" "queues" "contact" "fields" "park"];
-    PEEK = "peek" "#!lua flags=no-writes" ["clock" "contact" "fields" "view"];
+    PEEK = "peek" "#!lua flags=no-writes" ["clock" "contact" "fields" "outbox" "view"];
     SEND_CLAIM = "send_claim" "#!lua flags=allow-oom" ["clock" "contact" "outbox" "sending"];
     SENT = "sent" "#!lua flags=allow-oom" ["clock" "contact" "outbox"];
     SET_OWNER = "set_owner" "#!lua flags=allow-oom" ["clock" "queues" "contact" "fields" "speak" "outbox" "outbox_fields" "sending"];
@@ -48,6 +48,7 @@ script! {
     ALL_OF = "all_of" "#!lua flags=no-writes" ["clock"];
     STUB = "stub" "#!lua" ["clock"];
     STONE = "stone" "#!lua" ["clock"];
+    UPGRADE = "upgrade" "#!lua flags=allow-oom" ["clock" "contact" "outbox"];
     META = "meta" "#!lua flags=allow-oom" ["clock"];
 }
 
@@ -60,7 +61,7 @@ macro_rules! parts {
 }
 
 parts! {
-    "aliases" "charge" "claimed" "entry" "index" "l" "l_text" "m" "m_text" "next_head" "o" "p" "s" "s_text" "sending" "take" "thread_over" "thread_write"
+    "aliases" "charge" "claimed" "earlier" "entry" "index" "next_head" "owner" "r" "r_packed" "s" "s_packed" "sending" "take" "thread_over" "thread_write"
 }
 
 #[cfg(test)]

@@ -10,28 +10,37 @@ use super::names::Own;
 use super::outbox::read_claim;
 use super::scripts::{CLAIM, COMMIT, FAIL, PEEK};
 use super::unread::Waits;
-use super::wire::{Answer, Args, Numbers, at, blob, span};
+use super::wire::{Answer, Args, Numbers, Word, at, blob, span};
 use crate::store::{
     Alias, BACK_OFF, CLAIM_EVENTS, Claim, Committed, ContactId, Due, Failed, Fence, Keep, MailboxEvent,
     Nonce, Owner, PARK_AFTER, SendClaim, Sender, StoreError, TurnCommit, millis,
 };
 
-pub(super) fn owner_word(owner: Owner) -> String {
-    match owner {
-        Owner::Bot => "b".into(),
-        Owner::Human => "h".into(),
-        Owner::PausedUntil(until) => format!("p{}", millis::ceil(until).max(0)),
+/// A letter, and until when it is paused.
+pub(super) fn owner_word(owner: Owner) -> Vec<u8> {
+    let (letter, until) = match owner {
+        Owner::Bot => (b'b', 0),
+        Owner::Human => (b'h', 0),
+        Owner::PausedUntil(until) => (b'p', millis::ceil(until).max(0)),
+    };
+    Numbers::default().one(letter).six(until).word()
+}
+
+pub(super) fn owner(own: &Own, word: &[u8]) -> Result<Owner, StoreError> {
+    match word {
+        [b'b', ..] => Ok(Owner::Bot),
+        [b'h', ..] => Ok(Owner::Human),
+        [b'p', until @ ..] if until.len() == 6 => {
+            let until = until.iter().fold(0, |until, byte| until << 8 | i64::from(*byte));
+            Ok(Owner::PausedUntil(millis::timestamp(until)))
+        }
+        _ => Err(unreadable(own.contact(), format!("{word:?} is not an owner"))),
     }
 }
 
-pub(super) fn owner(own: &Own, word: &str) -> Result<Owner, StoreError> {
-    let until = word.strip_prefix('p').and_then(|until| until.parse().ok());
-    match (word, until) {
-        ("b", _) => Ok(Owner::Bot),
-        ("h", _) => Ok(Owner::Human),
-        (_, Some(until)) => Ok(Owner::PausedUntil(millis::timestamp(until))),
-        _ => Err(unreadable(own.contact(), format!("{word:?} is not an owner"))),
-    }
+/// Whose lease it is.
+fn holder(fence: Fence, nonce: Nonce) -> Numbers {
+    Numbers::default().six(fence.0).bytes(&nonce.0.to_be_bytes())
 }
 
 pub(super) fn unreadable(key: Vec<u8>, why: String) -> StoreError {
@@ -54,13 +63,12 @@ pub(super) fn rest_of_aliases(answer: &mut Answer) -> Result<Vec<Alias>, StoreEr
 pub(super) fn read_view(contact: ContactId, own: &Own, answer: &mut Answer) -> Result<Claim, StoreError> {
     answer.int()?;
     let fence = Fence(answer.count()?);
-    let nonce = answer.text()?;
-    let nonce = Nonce(
-        nonce
-            .parse()
-            .map_err(|_| unreadable(own.contact(), format!("{nonce:?} is not a nonce")))?,
-    );
-    let owner = owner(own, &answer.text()?)?;
+    let nonce = answer.bytes()?;
+    let nonce = match nonce.as_slice().try_into() {
+        Ok(nonce) => Nonce(u64::from_be_bytes(nonce)),
+        Err(_) => return Err(unreadable(own.contact(), format!("{nonce:?} is not a nonce"))),
+    };
+    let owner = owner(own, &answer.bytes()?)?;
     let failures = answer.count()?;
     let channel = answer.text()?;
     let aliases = rest_of_aliases(&mut answer.list()?)?;
@@ -117,7 +125,7 @@ impl RedisStore {
         ];
         let args = self
             .args(contact)
-            .with(nonce.0)
+            .with(nonce.0.to_be_bytes())
             .with(span(lease))
             .with(CLAIM_EVENTS)
             .with(PARK_AFTER)
@@ -165,7 +173,7 @@ impl RedisStore {
         let contact = turn.contact;
         let own = self.names.of(contact);
         self.keep_places(&own, contact, turn).await?;
-        let keys = vec![
+        let mut keys = vec![
             own.contact(),
             own.mailbox(),
             own.body(),
@@ -176,8 +184,10 @@ impl RedisStore {
             own.fates(),
             own.queue("active"),
             own.queue("timers"),
-            own.queue("jobs"),
         ];
+        if !turn.jobs.is_empty() {
+            keys.push(own.queue("jobs"));
+        }
         let args = self.turn_args(&own, turn, lease);
         let mut answer = self.run(&COMMIT, keys, args, Durable::AsConfigured).await?;
         answer.int()?;
@@ -251,7 +261,7 @@ impl RedisStore {
             .four(turn.jobs.len());
         let mut args = self
             .args(turn.contact)
-            .with(format!("{} {}", turn.fence.0, turn.nonce.0))
+            .with(holder(turn.fence, turn.nonce))
             .with(numbers)
             .with(turn.owner.map(owner_word).unwrap_or_default());
         args.0.extend(writes);
@@ -301,8 +311,7 @@ impl RedisStore {
         ];
         let mut args = self
             .args(contact)
-            .with(fence.0)
-            .with(nonce.0)
+            .with(holder(fence, nonce))
             .with(why)
             .with(PARK_AFTER);
         for rest in BACK_OFF {

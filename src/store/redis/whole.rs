@@ -9,6 +9,7 @@ use super::link::Durable;
 use super::lists::line;
 use super::names::Own;
 use super::outbox::entry;
+use super::packed::{Ended, Sends, Turn};
 use super::scripts::WHOLE;
 use super::turn::{event, owner, unreadable};
 use super::wire::Answer;
@@ -63,38 +64,6 @@ fn time(millis: i64) -> Timestamp {
     millis::timestamp(millis)
 }
 
-/// The numbers of a field, `-` for none.
-struct Numbers<'a> {
-    own: &'a Own,
-    words: std::vec::IntoIter<String>,
-}
-
-impl Numbers<'_> {
-    fn word(&mut self) -> Result<String, StoreError> {
-        let missing = || unreadable(self.own.contact(), "a field of it is too short".into());
-        self.words.next().ok_or_else(missing)
-    }
-
-    fn maybe(&mut self) -> Result<Option<i64>, StoreError> {
-        let word = self.word()?;
-        match word.parse() {
-            Ok(number) => Ok(Some(number)),
-            Err(_) if word == "-" => Ok(None),
-            Err(_) => Err(unreadable(self.own.contact(), format!("{word:?} is no number"))),
-        }
-    }
-
-    fn int(&mut self) -> Result<i64, StoreError> {
-        let missing = || unreadable(self.own.contact(), "a number is missing".into());
-        self.maybe()?.ok_or_else(missing)
-    }
-
-    fn small(&mut self) -> Result<u32, StoreError> {
-        let number = self.int()?;
-        u32::try_from(number).map_err(|_| unreadable(self.own.contact(), format!("{number} is too much")))
-    }
-}
-
 struct Fields<'a> {
     own: &'a Own,
     all: HashMap<String, Vec<u8>>,
@@ -107,12 +76,36 @@ impl<'a> Fields<'a> {
             .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
     }
 
-    fn numbers(&self, name: &str, otherwise: &str) -> Numbers<'a> {
-        let text = self.text(name).unwrap_or_else(|| otherwise.to_owned());
-        let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
-        Numbers {
-            own: self.own,
-            words: words.into_iter(),
+    fn kept(&self, name: &str) -> Option<&[u8]> {
+        self.all.get(name).map(Vec::as_slice)
+    }
+
+    /// Its numbers, in whichever format they are kept.
+    fn numbers(&self) -> Result<(Turn, Sends, Option<Ended>), StoreError> {
+        let wrong = |name: &str| unreadable(self.own.contact(), format!("its field {name}"));
+        match self.kept("v") {
+            Some(b"1") => {
+                let text = ["m", "l", "i", "s", "p", "o", "e"].map(|name| self.text(name));
+                let [m, l, i, s, p, o, e] = text.each_ref().map(Option::as_deref);
+                let turn = Turn::of_text(m.unwrap_or("0 0 0 - 0 0"), l, i, self.kept("z").is_some());
+                let sends = Sends::of_text(s, p, o);
+                let ended = e.map(|e| Ended::of_text(e).ok_or_else(|| wrong("e")));
+                Ok((
+                    turn.ok_or_else(|| wrong("m or l"))?,
+                    sends.ok_or_else(|| wrong("s, p or o"))?,
+                    ended.transpose()?,
+                ))
+            }
+            Some(b"2") => {
+                let turn = self.kept("r").and_then(Turn::read).ok_or_else(|| wrong("r"))?;
+                let sends = match self.kept("s") {
+                    None => Sends::of_text(None, None, None),
+                    Some(kept) => Sends::read(kept),
+                };
+                let ended = self.kept("e").map(|e| Ended::read(e).ok_or_else(|| wrong("e")));
+                Ok((turn, sends.ok_or_else(|| wrong("s"))?, ended.transpose()?))
+            }
+            _ => Err(unreadable(self.own.contact(), "its schema".into())),
         }
     }
 }
@@ -139,18 +132,11 @@ impl RedisStore {
         if fields.text("to").is_some() {
             return Ok(None);
         }
-        if fields.text("v").as_deref() != Some("1") {
-            return Err(unreadable(own.contact(), "its schema".into()));
-        }
-        let mut whole = self.head_of(contact, &own, &fields)?;
-        let mut lease = fields.numbers("l", "0 0 0 0 0 0 -");
-        whole.fence = lease.int()?.unsigned_abs();
-        let (_nonce, leased, _takeovers) = (lease.word()?, lease.int()? == 1, lease.int()?);
-        whole.crashes = lease.small()?;
-        whole.failures = lease.small()?;
-        whole.rest_until = lease.maybe()?.map(time);
+        let (turn, sends, ended) = fields.numbers()?;
+        let mut whole = self.head_of(contact, &own, &fields, &turn, &sends)?;
+        whole.ended = ended.map(|ended| ended_lease(&own, &ended)).transpose()?;
         self.read_body(contact, &own, &mut answer, &mut whole)?;
-        let taken = whole.last_seq.saturating_sub(fields_taken(&fields)?);
+        let waiting = turn.last.saturating_sub(turn.taken);
         for kept in list(&mut answer)? {
             let kept = opened(&own, &kept)?;
             let one = event(&kept).ok_or_else(|| unreadable(own.mailbox(), "an event".into()))?;
@@ -160,7 +146,7 @@ impl RedisStore {
                 payload: Bytes(one.payload),
             });
         }
-        if whole.mailbox.len() as u64 != taken {
+        if whole.mailbox.len() as u64 != waiting {
             return Err(unreadable(
                 own.mailbox(),
                 "it has more or fewer events than it should".into(),
@@ -169,12 +155,7 @@ impl RedisStore {
         let seen = answer.bytes()?;
         whole.seen = self.read_seen(&own, &seen, now)?;
 
-        let mut sends = fields.numbers("s", "- 0 0 0 0 0 0 -");
-        let (at, sending) = (sends.maybe()?, sends.int()? == 1);
-        whole.send_fence = sends.int()?.unsigned_abs();
-        whole.sent_fence = sends.int()?.unsigned_abs();
-        let (_count, attempts, doubtful, ready) =
-            (sends.int()?, sends.small()?, sends.small()?, sends.maybe()?);
+        let sending = sends.sending;
         let mut queued: HashMap<Vec<u8>, u64> = HashMap::new();
         for (n, kept) in list(&mut answer)?.into_iter().enumerate() {
             let kept = opened(&own, &kept)?;
@@ -188,17 +169,17 @@ impl RedisStore {
                 payload: Bytes(one.entry.payload),
                 not_before: one.entry.not_before,
                 ready_at: time(match (head, sending) {
-                    (true, true) => at.unwrap_or(one.ready),
-                    (true, false) => ready.unwrap_or(one.ready),
+                    (true, true) => sends.at.unwrap_or(one.ready),
+                    (true, false) => sends.ready.unwrap_or(one.ready),
                     (false, _) => one.ready,
                 }),
-                attempts: if head { attempts } else { 0 },
+                attempts: if head { sends.attempts } else { 0 },
                 uncertain: match head {
-                    true => sending || doubtful % 2 == 1,
+                    true => sending || sends.uncertain,
                     false => one.doubt,
                 },
                 doubts: match head {
-                    true => doubtful / 2,
+                    true => sends.doubts,
                     false => u32::from(one.doubt),
                 },
             });
@@ -260,7 +241,7 @@ impl RedisStore {
             });
         }
         let until = |at: Option<i64>| at.is_some_and(|at| at > now);
-        let held = (leased && until(whole.run_at.map(millis::floor))) || (sending && until(at));
+        let held = (turn.leased && until(turn.run)) || (sending && until(sends.at));
         Ok(Some(AsRead { whole, token, held }))
     }
 
@@ -270,34 +251,9 @@ impl RedisStore {
         contact: ContactId,
         own: &Own,
         fields: &Fields<'_>,
+        turn: &Turn,
+        sends: &Sends,
     ) -> Result<WholeContact, StoreError> {
-        let mut mailbox = fields.numbers("m", "0 0 0 - 0 0");
-        let (last, _taken, burst) = (mailbox.int()?, mailbox.int()?, mailbox.int()?);
-        let (run, lines) = (mailbox.maybe()?, mailbox.int()?);
-        let mut owned = fields.numbers("o", "b 0");
-        let (owner_of, takeovers) = (owner(own, &owned.word()?)?, owned.int()?);
-        let mut pace = fields.numbers("p", "0 0");
-        let (empty_at, until) = (pace.int()?, pace.int()?);
-        let ended = match fields.text("e") {
-            None => None,
-            Some(_) => {
-                let mut ended = fields.numbers("e", "");
-                let (fence, nonce, how) = (ended.int()?, ended.word()?, ended.word()?);
-                let wrong = || unreadable(own.contact(), "how the last lease ended".into());
-                let number = how.get(1..).and_then(|number| number.parse::<i64>().ok());
-                let how = match (how.get(..1), number) {
-                    (Some("c"), _) => EndedAs::Commit,
-                    (Some("r"), Some(at)) => EndedAs::Retry(time(at)),
-                    (Some("p"), Some(seq)) => EndedAs::Parked(seq.unsigned_abs()),
-                    _ => return Err(wrong()),
-                };
-                Some(EndedLease {
-                    fence: fence.unsigned_abs(),
-                    nonce: nonce.parse().map_err(|_| wrong())?,
-                    how,
-                })
-            }
-        };
         let aliases = (0..)
             .map_while(|n| fields.text(&format!("a{n}")))
             .map(Alias)
@@ -312,35 +268,35 @@ impl RedisStore {
             channel: fields.text("ch").unwrap_or_default(),
             aliases,
             merged: merged.collect::<Result<_, _>>()?,
-            owner: owner_of,
-            takeovers: takeovers.unsigned_abs(),
-            said_at: fields.text("i").and_then(|at| at.parse().ok()).map(time),
+            owner: owner(own, &sends.owner)?,
+            takeovers: sends.takeovers,
+            said_at: turn.said.map(time),
             active_at: time(0),
             session: None,
             memory: None,
             mailbox: Vec::new(),
-            last_seq: last.unsigned_abs(),
+            last_seq: turn.last,
             seen: Vec::new(),
-            burst_at: time(burst),
-            run_at: run.map(time),
-            rest_until: None,
-            fence: 0,
-            crashes: 0,
-            failures: 0,
-            ended,
+            burst_at: time(turn.burst),
+            run_at: turn.run.map(time),
+            rest_until: turn.rest.map(time),
+            fence: turn.fence,
+            crashes: turn.crashes,
+            failures: turn.failures,
+            ended: None,
             outbox: Vec::new(),
-            send_fence: 0,
-            sent_fence: 0,
-            pace: (empty_at > 0).then(|| WholePace {
-                empty_at: time(empty_at),
-                until: time(until),
+            send_fence: sends.fence,
+            sent_fence: sends.sent,
+            pace: (sends.empty_at > 0).then(|| WholePace {
+                empty_at: time(sends.empty_at),
+                until: time(sends.paced_until),
             }),
             thread: Vec::new(),
-            lines: lines.unsigned_abs(),
+            lines: turn.lines,
             timers: Vec::new(),
             jobs: Vec::new(),
             parked: Vec::new(),
-            erased: fields.text("z").is_some(),
+            erased: turn.erased,
         })
     }
 
@@ -412,10 +368,17 @@ impl RedisStore {
     }
 }
 
-fn fields_taken(fields: &Fields<'_>) -> Result<u64, StoreError> {
-    let mut mailbox = fields.numbers("m", "0 0 0 - 0 0");
-    mailbox.int()?;
-    Ok(mailbox.int()?.unsigned_abs())
+fn ended_lease(own: &Own, ended: &Ended) -> Result<EndedLease, StoreError> {
+    Ok(EndedLease {
+        fence: ended.fence,
+        nonce: ended.nonce,
+        how: match ended.how {
+            b'c' => EndedAs::Commit,
+            b'r' => EndedAs::Retry(time(ended.number)),
+            b'p' => EndedAs::Parked(ended.number.unsigned_abs()),
+            _ => return Err(unreadable(own.contact(), "how the last lease ended".into())),
+        },
+    })
 }
 
 /// What became of a message that left the outbox: `line rank length id state`

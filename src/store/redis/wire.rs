@@ -95,6 +95,26 @@ impl Numbers {
         self
     }
 
+    /// `I3`
+    pub(super) fn three(mut self, number: usize) -> Numbers {
+        let number = u32::try_from(number).unwrap_or(u32::MAX).min((1 << 24) - 1);
+        self.0.extend(&number.to_be_bytes()[1..]);
+        self
+    }
+
+    /// `I2`
+    pub(super) fn two(mut self, number: u32) -> Numbers {
+        self.0
+            .extend(u16::try_from(number).unwrap_or(u16::MAX).to_be_bytes());
+        self
+    }
+
+    /// `c` and how many.
+    pub(super) fn bytes(mut self, bytes: &[u8]) -> Numbers {
+        self.0.extend(bytes);
+        self
+    }
+
     /// `B`
     pub(super) fn one(mut self, number: u8) -> Numbers {
         self.0.push(number);
@@ -136,6 +156,9 @@ impl Answer {
     /// # Errors
     /// `Corrupt` if the script says that it can't read something.
     pub(super) fn of(script: &'static Script, value: Value) -> Result<Answer, StoreError> {
+        if wants_packing(&value) {
+            return Err(strange(script.name, &value));
+        }
         let mut answer = Answer::within(script.name, value)?;
         if answer.values.as_slice().first() == Some(&Value::Int(-1)) {
             answer.values.next();
@@ -186,6 +209,14 @@ impl Answer {
         }
     }
 
+    pub(super) fn maybe_int(&mut self) -> Result<Option<i64>, StoreError> {
+        match self.next()? {
+            Value::Nil => Ok(None),
+            Value::Int(number) => Ok(Some(number)),
+            other => Err(strange(self.script, &other)),
+        }
+    }
+
     pub(super) fn maybe_bytes(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         match self.next()? {
             Value::Nil => Ok(None),
@@ -217,6 +248,11 @@ impl Answer {
     pub(super) fn is_done(&self) -> bool {
         self.values.as_slice().is_empty()
     }
+}
+
+/// Whether a script met a contact whose numbers stand as text yet.
+pub(super) fn wants_packing(value: &Value) -> bool {
+    matches!(value, Value::Array(values) if values.as_slice() == [Value::Int(-2)])
 }
 
 /// Scores are doubles; those of times are whole.

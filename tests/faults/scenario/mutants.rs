@@ -82,7 +82,7 @@ async fn it_is_noticed_when_a_holder_without_a_lease_may_commit() {
         name: "mutant: no fence",
         script: "commit",
         messages: 200,
-        out: "if sub(l or '', 1, #holder + 3) ~= holder .. ' 1 ' then return {1, now, 'f'} end",
+        out: "if not leased or sub(r, 33, 46) ~= holder then return {1, now, 'f'} end",
         instead: "",
     })
     .await;

@@ -17,19 +17,19 @@ local lost = leased and 1 or 0
 if leased then
   crashes = crashes + 1
   if crashes >= tonumber(ARGV[6]) then
-    park(ARGV[7], f[5], ARGV[8])
+    park(ARGV[7], f[4], ARGV[8])
     table.remove(events, 1)
   end
 end
 if last == taken then
   leased, run = false, nil
-  call('HSET', KEYS[1], 'm', m_field(), 'l', l_field())
+  call('HSET', KEYS[1], 'r', r_field())
   call('ZREM', KEYS[4], cid)
   return {0, '-'}
 end
 events[tonumber(ARGV[5]) + 1] = nil
 leased, nonce, fence, claimed_after, run = true, ARGV[3], fence + 1, takeovers, now + tonumber(ARGV[4])
-call('HSET', KEYS[1], 'm', m_field(), 'l', l_field())
+call('HSET', KEYS[1], 'r', r_field())
 call('ZADD', KEYS[4], run, cid)
 local claimed = view()
 claimed[12] = lost

@@ -1,31 +1,30 @@
--- One whole turn, and if asked the first send. KEYS contact mailbox body run outbox send thread fates active timers jobs
+-- One whole turn, and if asked the first send. KEYS contact mailbox body run outbox send thread fates active timers, and jobs if
+-- there are any
 -- ARGV 3 fence and nonce 4 numbers: upto, quiet, sender's lease (0 none), outbox cap, thread cap, and how many there are of
 -- what stands at the end 5 owner ('' as it is) 6… fields of the body to write, to remove, lines, messages (id, sender, not
 -- before or '', payload), timers to cancel, to set (at, member), jobs (field, member, at or '', payload)
 -- → 1, now, 'd' 'a' 'f' or 't' (too many: how many), when it runs, when it sends, claim…
 local f
-local upto, quiet, lease_for, most, cap, writes, removes, said, messages, cancels, sets, jobs =
+local upto, quiet, lease_for, most, cap, writes, removes, told, messages, cancels, sets, jobs =
   struct.unpack('>I6I6I6I4I4I4I4I4I4I4I4I4', ARGV[4])
-if lease_for == 0 then f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'e', 'o', 's', 'p')
-else f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'e', 'o', 's', 'p', 'ch', 'i', 'a0', 'a1', 'a2', 'a3') end
+if lease_for == 0 then f = call('HMGET', KEYS[1], 'v', 'r', 's', 'e')
+else f = call('HMGET', KEYS[1], 'v', 'r', 's', 'e', 'ch', 'a0', 'a1', 'a2', 'a3') end
 if not f[1] then return {1, now, 'f'} end
-local m, l, o, s, p = f[2], f[3], f[5], f[6], f[7]
---< m
---< l
---< o
+local r, s = f[2], f[3]
+--< r
 --< s
---< p
-if broken or f[1] ~= SCHEMA then return unreadable(KEYS[1], 'a field of it') end
+if broken or f[1] ~= SCHEMA then return unreadable(KEYS[1], 'a field of it', f[1]) end
 local holder = ARGV[3]
-if f[4] == holder .. ' c' then return {1, now, 'a'} end
+local ended = holder .. 'c\0\0\0\0\0\0'
+if f[4] == ended then return {1, now, 'a'} end
 -- A lease that ran out and that nobody took is still its holder's.
-if sub(l or '', 1, #holder + 3) ~= holder .. ' 1 ' then return {1, now, 'f'} end
+if not leased or sub(r, 33, 46) ~= holder then return {1, now, 'f'} end
 
 -- Reads and checks.
 local at = 6
 local writes_from, removes_from = at, at + 2 * writes
-local said_from = removes_from + removes
-local out_from = said_from + said
+local told_from = removes_from + removes
+local out_from = told_from + told
 local cancel_from = out_from + 4 * messages
 local set_from = cancel_from + cancels
 local jobs_from = set_from + 2 * sets
@@ -41,10 +40,12 @@ end
 if sends.count > 0 and lease_for > 0 then call('HLEN', KEYS[8]) end
 local new_lines, new, fresh = {}, {}, {}
 local forgotten = lines - cap         -- what is known of messages whose lines are not in the thread any more is not known
-for i = said_from, out_from - 1 do new_lines[#new_lines + 1] = line(ARGV[i]) end
+for i = told_from, out_from - 1 do new_lines[#new_lines + 1] = line(ARGV[i]) end
 -- What the bot says while people own the chat counts as said before they took it.
 local after = claimed_after
-if not (may_speak(owner) or ARGV[5] ~= '' and may_speak(ARGV[5])) then after = after - 1 end
+local new_owner, new_pause
+if ARGV[5] ~= '' then new_owner, new_pause = struct.unpack('>c1I6', ARGV[5]) end
+if not (may_speak(owner, paused_until) or new_owner and may_speak(new_owner, new_pause)) then after = after - 1 end
 for i = out_from, cancel_from - 1, 4 do
   local id = ARGV[i]
   local record = call('HGET', KEYS[8], id)
@@ -81,7 +82,7 @@ end
 
 -- Writes.
 if #new > 0 then call('RPUSH', KEYS[5], unpack(new)) end
-if removes > 0 then call('HDEL', KEYS[3], unpack(ARGV, removes_from, said_from - 1)) end
+if removes > 0 then call('HDEL', KEYS[3], unpack(ARGV, removes_from, told_from - 1)) end
 if writes > 0 then call('HSET', KEYS[3], unpack(ARGV, writes_from, removes_from - 1)) end
 if jobs > 0 then
   for field, i in pairs(asked) do
@@ -96,7 +97,7 @@ end
 --< thread_write
 if cancels > 0 then call('ZREM', KEYS[10], unpack(ARGV, cancel_from, set_from - 1)) end
 if sets > 0 then call('ZADD', KEYS[10], unpack(ARGV, set_from, jobs_from - 1)) end
-if ARGV[5] ~= '' and claimed_after == takeovers then owner = ARGV[5] end
+if new_owner and claimed_after == takeovers then owner, paused_until = new_owner, new_pause end
 leased, crashes, failures, rest, run = false, 0, 0, nil, nil
 if last > taken then burst, run = now, now + quiet end
 
@@ -132,16 +133,14 @@ if sends.at ~= was_at then
   local queue = KEYS[6]
 --< index
 end
---< m_text
---< l_text
---< s_text
-if o and ARGV[5] == '' then call('HSET', KEYS[1], 'm', m, 'l', l, 'e', holder .. ' c', 's', s)
-else call('HSET', KEYS[1], 'm', m, 'l', l, 'e', holder .. ' c', 's', s, 'o', format('%s %d', owner, takeovers)) end
+--< r_packed
+--< s_packed
+call('HSET', KEYS[1], 'r', r, 's', s, 'e', ended)
 if run then call('ZADD', KEYS[4], format('%d', run), cid) else call('ZREM', KEYS[4], cid) end
 call('ZADD', KEYS[9], format('%d', now), cid)
 local answer = {1, now, 'd', run or '-', sends.at or '-'}
 if claim then
-  local head, from = claim, 8
+  local head, from = claim, 5
 --< claimed
 end
 return answer

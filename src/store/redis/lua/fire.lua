@@ -1,7 +1,7 @@
 -- Timers of one contact that are due become events. KEYS contact mailbox body timers run active
 -- ARGV 3… members of the timers' zset, the contact's 16 bytes before each id
 -- → 1, now, how many, when it runs
-local f = call('HMGET', KEYS[1], 'v', 'm', 'l')
+local f = call('HMGET', KEYS[1], 'v', 'r')
 local due, payloads, fields = {}, {}, {}
 for i = 3, #ARGV do
   local at = call('ZSCORE', KEYS[4], ARGV[i])
@@ -11,8 +11,8 @@ for i = 3, #ARGV do
   end
 end
 if #due == 0 then return {1, now, 0, '-'} end
-if f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. tostring(f[1])) end
-if not (mailbox(f[2]) and lease(f[3])) then return unreadable(KEYS[1], 'a field of it') end
+if f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. tostring(f[1]), f[1]) end
+if not mailbox(f[2]) then return unreadable(KEYS[1], 'a field of it', f[1]) end
 local events = {}
 for n, payload in ipairs(call('HMGET', KEYS[3], unpack(fields))) do
   if not payload or not reads(payload) then return unreadable(KEYS[3] .. ' ' .. fields[n], 'its format or schema') end
@@ -22,7 +22,7 @@ queues(KEYS[5], KEYS[6])
 call('RPUSH', KEYS[2], unpack(events))
 call('HDEL', KEYS[3], unpack(fields))
 call('ZREM', KEYS[4], unpack(due))
-call('HSET', KEYS[1], 'm', m_field())
+call('HSET', KEYS[1], 'r', r_field())
 if run then call('ZADD', KEYS[5], run, cid) end
 call('ZADD', KEYS[6], now, cid)
 return {1, now, #due, leased and '-' or run or '-'}

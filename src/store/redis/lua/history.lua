@@ -1,8 +1,12 @@
 -- The latest lines of the thread and what became of messages of ours. KEYS contact thread fates outbox
 -- ARGV 3 how many at most 4 thread cap → 1, now, lines, then id and state for each message in them
-local f = call('HMGET', KEYS[1], 'v', 'm', 's')
+local f = call('HMGET', KEYS[1], 'v', 'r', 's')
 if not f[1] then return {1, now, {}} end
-if f[1] ~= SCHEMA or not (mailbox(f[2]) and outbox(f[3])) then return unreadable(KEYS[1], 'a field of it') end
+if f[1] == '1' then -- it is read as it is: nothing is written here
+--< earlier
+elseif f[1] ~= SCHEMA or not (mailbox(f[2]) and outbox(f[3])) then
+  return unreadable(KEYS[1], 'a field of it')
+end
 local found = call('LRANGE', KEYS[2], -math.min(tonumber(ARGV[3]), tonumber(ARGV[4])), -1)
 local ids, seqs, states = {}, {}, {}
 for n, one in ipairs(found) do

@@ -7,19 +7,21 @@
 -- fence, owner, failures, channel, session, memory, aliases…
 local HOUR = 3600000
 local f
-if ARGV[4] == '' then f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'i', 'to', 'z')
-else f = call('HMGET', KEYS[1], 'v', 'm', 'l', 'i', 'to', 'z', 'o', 'ch', 'a0', 'a1', 'a2', 'a3') end
-if f[5] then return {4, now, f[5]} end -- it was merged into another
-if ARGV[6] == '' and (not f[1] or f[6]) then return {3, now} end -- there may be a tombstone
-if f[1] and f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. f[1]) end
-local m, l, o = f[2], f[3], f[7]
---< m
---< l
+if ARGV[4] == '' then f = call('HMGET', KEYS[1], 'v', 'r')
+else f = call('HMGET', KEYS[1], 'v', 'r', 's', 'ch', 'a0', 'a1', 'a2', 'a3') end
+local r = f[2]
+if f[1] and not r then
+  local to = call('HGET', KEYS[1], 'to')
+  if to then return {4, now, to} end -- it was merged into another
+end
+--< r
+if ARGV[6] == '' and (not f[1] or erased) then return {3, now} end -- there may be a tombstone
+if f[1] and f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. f[1], f[1]) end
 if broken then return unreadable(KEYS[1], 'a field of it') end
 local mailbox_cap, seen_for, ids, cap, most, lease_for = struct.unpack('>I4I6I4I4I4I6', ARGV[3])
 local seen = call('GET', KEYS[3]) or ''
 if seen == '' then seen_n = 0 end
-local added, said = '', f[4]
+local added = ''
 local events, new_lines, outcome, heal = {}, {}, {1, now, '-'}, false
 local stone
 if not f[1] and ARGV[6] ~= '-' then
@@ -55,7 +57,7 @@ for i = 7, #ARGV, 4 do
     added = added .. struct.pack('>I6', now) .. id
     seen_n = seen_n + 1
     -- A provider's clock that runs ahead must not lengthen the window.
-    if is % 2 == 1 then said = math.max(math.min(at, now), tonumber(said or 0)) end
+    if is % 2 == 1 then said = math.max(math.min(at, now), said or 0) end
     if is % 4 >= 2 then new_lines[#new_lines + 1] = line(ARGV[i + 3]) end
     events[#events + 1] = event(ARGV[i + 2], quiet, quiet_max)
     outcome[#outcome + 1] = last
@@ -68,10 +70,11 @@ local h, x = KEYS[4], KEYS[5]
 -- a claim, which says so.
 local claims = false
 if ARGV[4] ~= '' and f[1] and not leased and run and run <= now and #events == last - taken and #events <= most then
---< o
+  local s = f[3]
+--< owner
   local blobs = redis.pcall('HMGET', KEYS[8], 's', 'm')
-  local s, m = blobs[1], blobs[2]
-  if not (broken or blobs.err or s and sub(s, 1, 2) ~= BLOB or m and sub(m, 1, 2) ~= BLOB) then
+  local session, memory = blobs[1], blobs[2]
+  if not (broken or blobs.err or session and sub(session, 1, 2) ~= BLOB or memory and sub(memory, 1, 2) ~= BLOB) then
     leased, nonce, fence, claimed_after, run = true, ARGV[4], fence + 1, takeovers, now + lease_for
     claims = blobs
   end
@@ -97,35 +100,23 @@ if #events > 0 then
 --< thread_write
 end
 if #events > 0 or heal then
-  if stone then fence = stone[2] end
---< m_text
-  if claims or stone then
---< l_text
-  end
-  if claims and said then
-    call('HSET', KEYS[1], 'm', m, 'l', l, 'i', said)
+  if stone then fence, erased = stone[2], true end
+--< r_packed
+  if f[1] then
+    call('HSET', KEYS[1], 'r', r)
   else
-    local fields = {'m', m}
-    if l then fields[3], fields[4] = 'l', l end
-    if said then fields[#fields + 1], fields[#fields + 2] = 'i', said end
-    if not f[1] then
-      local n = #fields
-      fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'v', SCHEMA, 'ch', ARGV[5]
-      if stone then
-        fields[n + 5], fields[n + 6], fields[n + 7], fields[n + 8] = 's', format('- 0 %d 0 0 0 0 -', stone[3]), 'z', '1'
-      end
-    end
-    call('HSET', KEYS[1], unpack(fields))
+    call('HSET', KEYS[1], 'v', SCHEMA, 'ch', ARGV[5], 'r', r)
+    if stone then call('HSET', KEYS[1], 's', struct.pack(SENDS, 0, 0, stone[3], 0, 0, 0, 0, 0, 0, 0, 'b', 0, 0)) end
   end
   if run then call('ZADD', KEYS[6], format('%d', run), cid) end
   if #events > 0 then call('ZADD', KEYS[7], format('%d', now), cid) end
 end
 outcome[3] = leased and '-' or run or '-'
 if claims then
-  local n = #outcome
-  outcome[n + 1], outcome[n + 2], outcome[n + 3], outcome[n + 4] = fence, owner, failures, f[8] or ''
+  local n, speaks = #outcome, f[3] and sub(f[3], 48, 54) or owner
+  outcome[n + 1], outcome[n + 2], outcome[n + 3], outcome[n + 4] = fence, speaks, failures, f[4] or ''
   outcome[n + 5], outcome[n + 6] = claims[1], claims[2]
-  local answer, from = outcome, 9
+  local answer, from = outcome, 5
 --< aliases
 end
 return outcome

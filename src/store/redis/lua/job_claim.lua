@@ -3,7 +3,7 @@
 local at = call('ZSCORE', KEYS[3], ARGV[3])
 if not at or tonumber(at) > now then return {1, now, 0} end
 local f = call('HMGET', KEYS[1], 'v', 'ch')
-if f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. tostring(f[1])) end
+if f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. tostring(f[1]), f[1]) end
 local job = call('HGET', KEYS[2], ARGV[4])
 local attempt, from = match(job or '', '^\1\1(%d+) %d+ ()')
 if not attempt then return unreadable(KEYS[2] .. ' ' .. ARGV[4], 'its format or schema') end

@@ -5,14 +5,14 @@ if not job then return {1, now, 0, '-'} end
 local holder = match(job, '^\1\1%d+ (%d+) ')
 if not holder then return unreadable(KEYS[3] .. ' ' .. ARGV[4], 'its format or schema') end
 if holder ~= ARGV[5] then return {1, now, 0, '-'} end
-local f = call('HMGET', KEYS[1], 'v', 'm', 'l')
-if f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. tostring(f[1])) end
-if not (mailbox(f[2]) and lease(f[3])) then return unreadable(KEYS[1], 'a field of it') end
+local f = call('HMGET', KEYS[1], 'v', 'r')
+if f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. tostring(f[1]), f[1]) end
+if not mailbox(f[2]) then return unreadable(KEYS[1], 'a field of it', f[1]) end
 queues(KEYS[4], KEYS[5], KEYS[6])
 call('RPUSH', KEYS[2], event(ARGV[6], 0, 0))
 call('HDEL', KEYS[3], ARGV[4])
 call('ZREM', KEYS[4], ARGV[3])
-call('HSET', KEYS[1], 'm', m_field())
+call('HSET', KEYS[1], 'r', r_field())
 if run then call('ZADD', KEYS[5], run, cid) end
 call('ZADD', KEYS[6], now, cid)
 return {1, now, 1, leased and '-' or run or '-'}

@@ -7,17 +7,15 @@ for i = 1, #all, 2 do
   f[all[i]] = all[i + 1]
   if match(all[i], '^a%d') then known[all[i + 1]] = true; n = n + 1 end
 end
-if f.v and f.v ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. f.v) end
 if f.to then return {4, now, f.to} end
+if f.v and f.v ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. f.v, f.v) end
 local fields = {}
 if not f.v then
-  if ARGV[4] ~= '' then last, taken, fence = tonumber(ARGV[4]), tonumber(ARGV[4]), tonumber(ARGV[5]) end
-  fields = {'v', SCHEMA, 'ch', ARGV[3], 'm', m_field()}
   if ARGV[4] ~= '' then
-    for _, word in ipairs({'l', l_field(), 's', '- 0 ' .. ARGV[6] .. ' 0 0 0 0 -', 'z', '1'}) do
-      fields[#fields + 1] = word
-    end
+    last, taken, fence, erased = tonumber(ARGV[4]), tonumber(ARGV[4]), tonumber(ARGV[5]), true
+    fields = {'s', struct.pack(SENDS, 0, 0, tonumber(ARGV[6]), 0, 0, 0, 0, 0, 0, 0, owner, 0, 0)}
   end
+  for _, word in ipairs({'v', SCHEMA, 'ch', ARGV[3], 'r', r_field()}) do fields[#fields + 1] = word end
 end
 for i = 7, #ARGV do
   if not known[ARGV[i]] then

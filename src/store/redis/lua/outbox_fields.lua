@@ -4,10 +4,6 @@ local function outbox(s)
 end
 local function s_field()
   local s
---< s_text
+--< s_packed
   return s
-end
-local function paced(p)
---< p
-  return not broken
 end

@@ -21,7 +21,7 @@ call('ZREM', KEYS[12], cid)
 call('ZREM', KEYS[13], cid)
 if #ARGV == 3 then return {1, now, 1} end
 if #ARGV == 5 then -- it went into another, which is to get all of it
-  call('HSET', KEYS[1], 'v', '1', 'to', ARGV[4], 'plan', ARGV[5])
+  call('HSET', KEYS[1], 'v', '2', 'to', ARGV[4], 'plan', ARGV[5])
   return {1, now, 1}
 end
 

@@ -1,10 +1,10 @@
 -- A status of the provider. KEYS contact outbox send fates
 -- ARGV 3 channel 4 our id 5 the provider's id 6 'o' found by our id, 'm' by the provider's 7 rank 8 state
 -- 9 thread cap 10 interval and 11 reach of the pace, or '' → 1, now, 1 or 0 (not known), when it sends, 1 if the provider's id is new
-local f = call('HMGET', KEYS[1], 'v', 'ch', 'm', 'o', 's', 'p')
+local f = call('HMGET', KEYS[1], 'v', 'ch', 'r', 's')
 if not f[1] or f[2] ~= ARGV[3] then return {1, now, 0, '-'} end
-if f[1] ~= SCHEMA or not (mailbox(f[3]) and owned(f[4]) and outbox(f[5]) and paced(f[6])) then
-  return unreadable(KEYS[1], 'a field of it')
+if f[1] ~= SCHEMA or not (mailbox(f[3]) and outbox(f[4])) then
+  return unreadable(KEYS[1], 'a field of it', f[1])
 end
 local cap = tonumber(ARGV[9])
 local seq, rank, mid, state = fate(call('HGET', KEYS[4], ARGV[4]), cap)
@@ -47,6 +47,5 @@ if place then
     call('LREM', KEYS[2], 1, place.blob)
   end
   call('HSET', KEYS[1], 's', s_field())
-  if ARGV[10] ~= '' then call('HSET', KEYS[1], 'p', empty_at .. ' ' .. paced_until) end
 end
 return {1, now, 1, sends.at or '-', learned}

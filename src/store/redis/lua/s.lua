@@ -1,8 +1,10 @@
-if s then
-  local a, b, c, d, e, g, h, i = match(s, '^(%S+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+)$')
-  if a then
-    sends.at, sends.sending, sends.fence, sends.sent = a ~= '-' and tonumber(a) or nil, b == '1', c + 0, d + 0
-    sends.count, sends.attempts, sends.ready = e + 0, g + 0, i ~= '-' and tonumber(i) or nil
-    sends.uncertain, sends.doubts = h % 2 == 1, (h - h % 2) / 2
-  else broken = true end
+if s and #s == 58 then
+  local is
+  is, sends.at, sends.fence, sends.sent, sends.count, sends.attempts, sends.doubts, sends.ready, empty_at, paced_until,
+    owner, paused_until, takeovers = struct.unpack(SENDS, s)
+  sends.sending, sends.uncertain = is % 4 >= 2, is % 8 >= 4
+  if is % 2 < 1 then sends.at = nil end
+  if is < 8 then sends.ready = nil end
+elseif s then
+  broken = true
 end

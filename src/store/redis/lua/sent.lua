@@ -2,13 +2,11 @@
 -- ARGV 3 numbers: fence, lease (0 none), when to try again, interval and reach of the pace, and 1 if there is one 4 outcome
 -- (a accepted, d dead, r retry, n not yet, u uncertain) 5 length of the provider's id, that id, and the state
 -- → 1, now, 1 or 0 (lost), when it sends, claim…
-local f = call('HMGET', KEYS[1], 'v', 'o', 's', 'p')
+local f = call('HMGET', KEYS[1], 'v', 's')
 if not f[1] then return {1, now, 0, '-'} end
-local o, s, p = f[2], f[3], f[4]
---< o
+local s = f[2]
 --< s
---< p
-if broken or f[1] ~= SCHEMA then return unreadable(KEYS[1], 'a field of it') end
+if broken or f[1] ~= SCHEMA then return unreadable(KEYS[1], 'a field of it', f[1]) end
 local own, lease_for, again, every, reach, has_pace = struct.unpack('>I6I6I6I6I6B', ARGV[3])
 local outcome = ARGV[4]
 if sends.sent == own then return {1, now, 1, sends.at or '-'} end
@@ -51,14 +49,14 @@ end
 call('HSET', KEYS[4], id, fate)
 if more then call('HSET', KEYS[4], unpack(more)) end
 if gone + dropped == 1 then call('LPOP', KEYS[2]) elseif gone + dropped > 0 then call('LTRIM', KEYS[2], gone + dropped, -1) end
---< s_text
-if has_pace == 1 then call('HSET', KEYS[1], 's', s, 'p', format('%d %d', empty_at, paced_until))
-else call('HSET', KEYS[1], 's', s) end
+--< s_packed
+call('HSET', KEYS[1], 's', s)
 --< index
 local answer = {1, now, 1, sends.at or '-'}
 if head then
-  f = call('HMGET', KEYS[1], 'ch', 'i', 'a0', 'a1', 'a2', 'a3')
-  local from = 1
+  f = call('HMGET', KEYS[1], 'r', 'ch', 'a0', 'a1', 'a2', 'a3')
+  local r, from = f[1], 2
+--< r
 --< claimed
 end
 return answer

@@ -1,9 +1,9 @@
--- Who owns the chat, as people do it. KEYS contact outbox send ARGV 3 owner → 1, now, when it sends
-local f = call('HMGET', KEYS[1], 'v', 'o', 's', 'p', 'ch')
-if not f[1] or f[1] == SCHEMA and not f[5] then return {1, now, '-'} end
-if f[1] ~= SCHEMA or not (owned(f[2]) and outbox(f[3]) and paced(f[4])) then return unreadable(KEYS[1], 'a field of it') end
-owner = ARGV[3]
-if not may_speak(owner) then
+-- Who owns the chat, as people do it. KEYS contact outbox send ARGV 3 owner and until when it is paused → 1, now, when it sends
+local f = call('HMGET', KEYS[1], 'v', 's', 'ch')
+if not f[1] or not f[3] then return {1, now, '-'} end
+if f[1] ~= SCHEMA or not outbox(f[2]) then return unreadable(KEYS[1], 'a field of it', f[1]) end
+owner, paused_until = struct.unpack('>c1I6', ARGV[3])
+if not may_speak(owner, paused_until) then
   takeovers = takeovers + 1
   if not sends.sending and sends.count > 0 then
     -- A void head that was to wait must not hold back what people say.
@@ -11,10 +11,9 @@ if not may_speak(owner) then
     if not head then return unreadable(KEYS[2], 'entry 0') end
     queues(KEYS[3])
     requeue(head)
-    call('HSET', KEYS[1], 's', s_field())
     local queue = KEYS[3]
 --< index
   end
 end
-call('HSET', KEYS[1], 'o', owner .. ' ' .. takeovers)
+call('HSET', KEYS[1], 's', s_field())
 return {1, now, sends.at or '-'}

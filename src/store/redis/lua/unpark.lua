@@ -7,11 +7,11 @@ for _, one in ipairs(call('LRANGE', KEYS[3], 0, -1)) do
     local named = sub(one, at, at + id - 1)
     if named == ARGV[4] or named == '' and seq == ARGV[5] then
       if ARGV[3] == 'u' then
-        local f = call('HMGET', KEYS[1], 'v', 'm', 'l')
-        if f[1] ~= SCHEMA or not (mailbox(f[2]) and lease(f[3])) then return unreadable(KEYS[1], 'a field of it') end
+        local f = call('HMGET', KEYS[1], 'v', 'r')
+        if f[1] ~= SCHEMA or not mailbox(f[2]) then return unreadable(KEYS[1], 'a field of it', f[1]) end
         queues(KEYS[4], KEYS[5])
         call('RPUSH', KEYS[2], event(sub(one, at + id + channel + why), 0, 0))
-        call('HSET', KEYS[1], 'm', m_field())
+        call('HSET', KEYS[1], 'r', r_field())
         if run then call('ZADD', KEYS[4], run, cid) end
         call('ZADD', KEYS[5], now, cid)
       end

@@ -1,13 +1,18 @@
 -- What a claim hands over. The blobs and events are looked at before anything is written.
-local FIELDS = {'v', 'm', 'l', 'o', 'ch', 'a0', 'a1', 'a2', 'a3'}
-local f = call('HMGET', KEYS[1], unpack(FIELDS))
+local f = call('HMGET', KEYS[1], 'v', 'r', 's', 'ch', 'a0', 'a1', 'a2', 'a3')
 local aliases
-local function read_contact()
-  if f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. f[1]) end
-  if not (mailbox(f[2]) and lease(f[3]) and owned(f[4])) then return unreadable(KEYS[1], 'a field of it') end
-  local answer, from = {}, 6
+local function read_aliases()
+  local answer, from = {}, 5
 --< aliases
   aliases = answer
+end
+local function read_contact()
+  if f[1] ~= SCHEMA then return unreadable(KEYS[1], 'its schema is ' .. f[1], f[1]) end
+  local r, s = f[2], f[3]
+--< r
+--< owner
+  if broken then return unreadable(KEYS[1], 'a field of it') end
+  read_aliases()
 end
 
 local blobs, events
@@ -22,5 +27,6 @@ local function read_rest(limit)
 end
 
 local function view()
-  return {1, now, fence, nonce, owner, failures, f[5] or '', aliases, blobs[1], blobs[2], events}
+  local speaks = struct.pack('>c1I6', owner, paused_until)
+  return {1, now, fence, nonce, speaks, failures, f[4] or '', aliases, blobs[1], blobs[2], events}
 end
