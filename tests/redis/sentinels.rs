@@ -52,8 +52,17 @@ impl Sentinels {
         replica.answers();
         for sentinel in &mut sentinels {
             sentinel.answers();
-            // They would look at their servers every ten seconds only.
-            sentinel.must(&["SENTINEL", "DEBUG", "info-period", "200", "publish-period", "200"]);
+            // They would look at their servers every ten seconds only, and do nothing for half a minute once the machine was too
+            // busy for them.
+            let often = [
+                "info-period",
+                "200",
+                "publish-period",
+                "200",
+                "tilt-period",
+                "1000",
+            ];
+            sentinel.must(&[&["SENTINEL", "DEBUG"][..], &often].concat());
         }
         let rig = Sentinels {
             servers: vec![primary, replica],
