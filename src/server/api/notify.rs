@@ -457,7 +457,7 @@ async fn counted(handle: &Handle, number: &Number, contact: ContactId, key: &str
         .unwrap_or_default();
     let lines = store.history(contact, LINES).await?;
     let taken = lines.iter().any(|line| {
-        matches!(serde_json::from_slice(&line.payload), Ok(Line::Ours(ours)) if ours.notify.as_deref() == Some(key))
+        matches!(Line::read(&line.payload), Ok(Line::Ours(ours)) if ours.notify.as_deref() == Some(key))
     });
     if taken {
         return Ok(false);

@@ -69,7 +69,7 @@ impl People {
     pub async fn relearned(&self, shared: &Shared, claim: &Claim) -> Result<Relearned, StoreError> {
         self.forget();
         for event in &claim.events {
-            let Ok(Item::Inbound(inbound)) = serde_json::from_slice(&event.payload) else {
+            let Ok(Item::Inbound(inbound)) = Item::read(&event.payload) else {
                 continue;
             };
             let aliases = identity::of_event(&inbound);
@@ -92,7 +92,7 @@ impl People {
     pub async fn hand_on(&self, shared: &Shared, claim: &Claim, to: ContactId) -> Result<(), StoreError> {
         let mut letters = Vec::new();
         for event in &claim.events {
-            let Ok(Item::Inbound(inbound)) = serde_json::from_slice(&event.payload) else {
+            let Ok(Item::Inbound(inbound)) = Item::read(&event.payload) else {
                 continue;
             };
             letters.push(Ingest {

@@ -311,14 +311,11 @@ async fn opted_out(shared: &Shared, number: &Number, claim: &SendClaim) -> Optio
     };
     let machine = shared.flows.machine(number.config.runs());
     let also = &machine.program().business.opt_out;
-    let unread = now
-        .events
-        .iter()
-        .any(|event| match serde_json::from_slice(&event.payload) {
-            Ok(Item::Inbound(inbound)) => says_stop(&inbound.body, also),
-            Ok(Item::OptedOut) => true,
-            Ok(_) | Err(_) => false,
-        });
+    let unread = now.events.iter().any(|event| match Item::read(&event.payload) {
+        Ok(Item::Inbound(inbound)) => says_stop(&inbound.body, also),
+        Ok(Item::OptedOut) => true,
+        Ok(_) | Err(_) => false,
+    });
     let held = session.held.iter().any(|held| held_stop(&held.act, also));
     (memory.opted_out || unread || held)
         .then(|| dead("the customer wants no more messages on the business's own account (opted out)"))

@@ -145,7 +145,7 @@ pub(in crate::server) fn enough(
         if lost || except == Some(id.as_str()) {
             continue;
         }
-        if let Ok(Line::Ours(ours)) = serde_json::from_slice(&line.payload)
+        if let Ok(Line::Ours(ours)) = Line::read(&line.payload)
             && ours.unasked
         {
             // `<contact>.<seq>.<index>`: what one event led to.
@@ -157,9 +157,9 @@ pub(in crate::server) fn enough(
         }
     }
     // One that was turned into a line since it was seen to wait counts once.
-    let queued = waiting.iter().filter(|event| {
-        matches!(serde_json::from_slice(&event.payload), Ok(Item::Notify { key, .. }) if !keys.contains(&key))
-    });
+    let queued = waiting.iter().filter(
+        |event| matches!(Item::read(&event.payload), Ok(Item::Notify { key, .. }) if !keys.contains(&key)),
+    );
     times.extend(queued.map(|event| event.at));
     times.sort();
     let limit = volume.per_customer as usize;

@@ -40,7 +40,7 @@ pub(in crate::server) async fn template_sent(
     if !machine.waits_for_replies() {
         return;
     }
-    let template = match serde_json::from_slice(&claim.entry.payload) {
+    let template = match Line::read(&claim.entry.payload) {
         Ok(Line::Ours(ours)) => match ours.step {
             Step::Send {
                 show: Show::Template { name, .. },
@@ -101,7 +101,7 @@ pub(in crate::server) async fn parked(
 /// What the flow hears instead of a result that was put aside.
 fn stand_in(payload: &[u8]) -> Option<Item> {
     let why = "its result was put aside".to_owned();
-    match serde_json::from_slice(payload).ok()? {
+    match Item::read(payload).ok()? {
         Item::Answered { key, .. } => Some(Item::Answered {
             key,
             answer: Answer::Down { why },

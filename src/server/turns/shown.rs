@@ -53,7 +53,7 @@ fn entry(line: HistoryEntry) -> ThreadEntry {
     ThreadEntry {
         seq: line.seq,
         at: line.at,
-        line: serde_json::from_slice(&line.payload).ok(),
+        line: Line::read(&line.payload).ok(),
         status: line.status,
     }
 }

@@ -245,6 +245,13 @@ impl Ended {
     }
 }
 
+/// A whole number, big end first.
+pub(super) fn number(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
 struct Parts<'a>(&'a [u8]);
 
 impl<'a> Parts<'a> {
@@ -255,8 +262,7 @@ impl<'a> Parts<'a> {
     }
 
     fn number(&mut self, length: usize) -> Option<u64> {
-        let part = self.take(length)?;
-        Some(part.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+        self.take(length).map(number)
     }
 
     fn small(&mut self, length: usize) -> Option<u32> {

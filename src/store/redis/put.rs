@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::RedisStore;
+use super::formats::WRITES;
 use super::link::Durable;
 use super::mailbox::{after_its_length, seen_id};
 use super::names::{Own, digest};
@@ -110,7 +111,7 @@ impl RedisStore {
         let taken = whole.last_seq - whole.mailbox.len() as u64;
         let mut hash: Vec<Vec<u8>> = Vec::new();
         let mut set = |name: String, value: String| hash.extend([name.into_bytes(), value.into_bytes()]);
-        set("v".into(), "2".into());
+        set("v".into(), WRITES.end().to_string());
         set("ch".into(), whole.channel.clone());
         for (n, alias) in whole.aliases.iter().enumerate() {
             set(format!("a{n}"), alias.0.clone());

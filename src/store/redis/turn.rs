@@ -8,6 +8,7 @@ use super::RedisStore;
 use super::link::Durable;
 use super::names::Own;
 use super::outbox::read_claim;
+use super::packed::number;
 use super::scripts::{CLAIM, COMMIT, FAIL, PEEK};
 use super::unread::Waits;
 use super::wire::{Answer, Args, Numbers, Word, at, blob, span};
@@ -31,8 +32,7 @@ pub(super) fn owner(own: &Own, word: &[u8]) -> Result<Owner, StoreError> {
         [b'b', ..] => Ok(Owner::Bot),
         [b'h', ..] => Ok(Owner::Human),
         [b'p', until @ ..] if until.len() == 6 => {
-            let until = until.iter().fold(0, |until, byte| until << 8 | i64::from(*byte));
-            Ok(Owner::PausedUntil(millis::timestamp(until)))
+            Ok(Owner::PausedUntil(millis::timestamp(number(until).cast_signed())))
         }
         _ => Err(unreadable(own.contact(), format!("{word:?} is not an owner"))),
     }

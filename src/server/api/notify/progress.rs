@@ -62,7 +62,7 @@ pub(super) async fn notified(
     }
     let waits = handle.shared.store.peek(contact).await?.is_some_and(|claim| {
         claim.events.iter().any(|event| {
-            matches!(serde_json::from_slice(&event.payload), Ok(Item::Notify { key: waiting, .. }) if waiting == key)
+            matches!(Item::read(&event.payload), Ok(Item::Notify { key: waiting, .. }) if waiting == key)
         })
     });
     if waits {
