@@ -21,14 +21,16 @@ impl Sentinels {
         let mut replica = Server::ready(&options.clone().with("replicaof", &replica_of));
         primary.run();
         replica.run();
-        // They are written what they would find out about each other within seconds.
+        // They are written what they would find out about each other within seconds. They wait up to a second before they open
+        // a lost connection again, as they must to a server that was just promoted: with less than two seconds until a silent
+        // one counts as down, they might replace it at once.
         let ids: Vec<String> = (1..=3).map(|n| format!("{n}").repeat(40)).collect();
         let mut sentinels: Vec<Server> = ids.iter().map(|_| Server::of(Role::Sentinel, "")).collect();
         let ports: Vec<u16> = sentinels.iter().map(Server::port).collect();
         for (at, sentinel) in sentinels.iter_mut().enumerate() {
             let mut conf = format!(
                 "sentinel myid {}\nsentinel monitor {NAME} 127.0.0.1 {} 2\n\
-                 sentinel down-after-milliseconds {NAME} 1000\nsentinel failover-timeout {NAME} 6000\n\
+                 sentinel down-after-milliseconds {NAME} 2000\nsentinel failover-timeout {NAME} 6000\n\
                  sentinel known-replica {NAME} 127.0.0.1 {}\n",
                 ids[at],
                 primary.port(),

@@ -59,13 +59,18 @@ async fn taken_over_by_one_behind(
         _ => world.more_messages(plan.size(120, 1_200)).await,
     }
     let old = rig.kill_primary();
-    let dead = Instant::now();
+    let mut dead = Instant::now();
     rig.servers[replica].thaw();
     world.fleet.fault();
     rig.promoted(old);
     unload(&rig.servers[replica], &ballast);
     rig.servers[old].restart();
     rig.settled();
+    if rig.primary() != Some(replica) {
+        // On a busy machine the sentinels may take the new primary for dead, too.
+        dead = Instant::now();
+        world.says("there was a second failover");
+    }
     world.more_messages(1).await;
     world.fleet.outage(began);
     world.says("the replica took over");
