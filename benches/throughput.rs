@@ -3,7 +3,7 @@
 //!
 //! Everything shares this machine: Redis, the workers, the load and the provider. The yardstick beside it is what
 //! `redis-benchmark` reaches in the same run with one six-operation script a call. Ratios hold on other machines, rates
-//! do not.
+//! do not. The blue ticks, which are a second request to the provider that nothing waits for, are measured apart.
 
 #[path = "throughput/load.rs"]
 mod load;
@@ -39,6 +39,41 @@ const SPAN: Duration = Duration::from_secs(8);
 /// Customers who write once and are then idle.
 const IDLE: usize = 20_000;
 
+/// What is measured in the same way.
+struct Part {
+    name: &'static str,
+    who: &'static str,
+    /// Workers.
+    count: usize,
+    /// Where the customers' numbers begin.
+    run: u32,
+    receipts: bool,
+}
+
+const PARTS: [Part; 3] = [
+    Part {
+        name: "one",
+        who: "1 worker",
+        count: 1,
+        run: 101,
+        receipts: false,
+    },
+    Part {
+        name: "two",
+        who: "2 workers",
+        count: 2,
+        run: 201,
+        receipts: false,
+    },
+    Part {
+        name: "receipts",
+        who: "2 workers with read receipts",
+        count: 2,
+        run: 401,
+        receipts: true,
+    },
+];
+
 fn main() -> ExitCode {
     if !std::env::args().any(|argument| argument == "--bench") {
         // A test runner asks what tests there are: none.
@@ -58,7 +93,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// All of it, or the parts that are named: `cargo bench --bench throughput -- one two idle`.
+/// All of it, or the parts that are named: `cargo bench --bench throughput -- one two receipts idle`.
 async fn bench() -> Result<(), String> {
     let named: Vec<String> = std::env::args()
         .skip(1)
@@ -67,36 +102,28 @@ async fn bench() -> Result<(), String> {
     let asked = |part: &str| named.is_empty() || named.iter().any(|name| name == part);
     table::head();
     let busy = processor::wanted();
-    let before = Redis::start()?.yardstick()?;
-    let one = if asked("one") {
-        Some(rates(1, 101).await?)
-    } else {
-        None
-    };
-    let two = if asked("two") {
-        Some(rates(2, 201).await?)
-    } else {
-        None
-    };
-    let after = Redis::start()?.yardstick()?;
-    let yardstick = (before + after) / 2.0;
-    let beside = format!(
-        "redis-benchmark, one six-operation script, {} clients, no pipeline: {before:.0}/s before, {after:.0}/s after; load average {busy}",
-        redis::CLIENTS
-    );
-    if let Some(rates) = &one {
-        show("1 worker", rates, yardstick, &beside);
+    let mut yardstick = Redis::start()?.yardstick()?;
+    let mut shares = Vec::new();
+    for part in &PARTS {
+        if !asked(part.name) {
+            continue;
+        }
+        let rates = rates(part).await?;
+        // The machine may be faster or slower by now: what ran just before and just after counts.
+        let after = Redis::start()?.yardstick()?;
+        shares.push(show(part.who, &rates, (yardstick, after), &busy));
+        yardstick = after;
     }
-    if let Some(rates) = &two {
-        show("2 workers", rates, yardstick, &beside);
-    }
-    if let (Some(one), Some(two)) = (&one, &two) {
+    if let [one, two, ..] = shares[..]
+        && asked("one")
+        && asked("two")
+    {
         table::row(
             "2 workers beside 1, on the same two cores",
-            &format!("{:.2} x", two.rate / one.rate),
+            &format!("{:.2} x", two / one),
             "-",
             "-",
-            "both share the processors with Redis, load and provider",
+            "both share the processors with Redis, load and provider; each beside its own yardstick",
         );
     }
     if asked("idle") {
@@ -115,13 +142,19 @@ async fn bench() -> Result<(), String> {
     Ok(())
 }
 
-fn show(who: &str, rates: &Rates, yardstick: f64, beside: &str) {
+/// Gives the share of the yardstick that was reached.
+fn show(who: &str, rates: &Rates, (before, after): (f64, f64), busy: &str) -> f64 {
+    let yardstick = (before + after) / 2.0;
+    let share = rates.rate / yardstick;
     table::row(
         &format!("durable turns, {who}"),
         &format!("{:.0} turns/s", rates.rate),
         &format!(">= {:.0} turns/s", yardstick * 0.10),
-        &format!("{:.3}", rates.rate / yardstick),
-        beside,
+        &format!("{share:.3}"),
+        &format!(
+            "redis-benchmark, one six-operation script, {} clients, no pipeline: {before:.0}/s before, {after:.0}/s after; load average {busy}",
+            redis::CLIENTS
+        ),
     );
     table::row(
         &format!("first turns of new customers, {who}"),
@@ -141,8 +174,8 @@ fn show(who: &str, rates: &Rates, yardstick: f64, beside: &str) {
         "-",
         "-",
         &format!(
-            "workers {workers:.0}, Redis {redis:.0}, load and provider {bench:.0}; {}",
-            rates.costs
+            "workers {workers:.0}, Redis {redis:.0}, load and provider {bench:.0}; {:.2} read receipts; {}",
+            rates.receipts, rates.costs
         ),
     );
     table::row(
@@ -163,6 +196,7 @@ fn show(who: &str, rates: &Rates, yardstick: f64, beside: &str) {
         &format!("{:.2}", rates.half.1 / 50.0),
         &beside,
     );
+    share
 }
 
 struct Rates {
@@ -175,17 +209,23 @@ struct Rates {
     full_ack: (f64, f64),
     half: (f64, f64),
     half_rate: f64,
+    /// Requests a turn that only mark a message as read.
+    receipts: f64,
     costs: String,
 }
 
-async fn rates(count: usize, run: u32) -> Result<Rates, String> {
+async fn rates(part: &Part) -> Result<Rates, String> {
+    let Part {
+        count, run, receipts, ..
+    } = *part;
     let redis = Redis::start()?;
     let (provider, address) = Provider::start(SLOTS).await.map_err(|why| why.to_string())?;
-    let workers = start(count, &redis, address)?;
+    let workers = start(count, &redis, address, receipts)?;
     let first = Instant::now();
     let met = converse(&workers, &provider, run, (CUSTOMERS, 0), first + WARM, CUSTOMERS).await?;
     let first_rate = met.answered.len() as f64 / first.elapsed().as_secs_f64();
     redis.count_anew()?;
+    let read = provider.read.load(Ordering::Relaxed);
     let (began, before) = (Instant::now(), Cost::so_far(&workers, &redis));
     let full = converse(
         &workers,
@@ -201,6 +241,7 @@ async fn rates(count: usize, run: u32) -> Result<Rates, String> {
     let rate = turns / took;
     let cost = Cost::so_far(&workers, &redis).since(before, turns);
     let costs = redis.costs(turns)?;
+    let receipts = (provider.read.load(Ordering::Relaxed) - read) as f64 / turns;
     // No id is used twice.
     let full_most = CUSTOMERS + full.answered.len();
     let every = Duration::from_secs_f64(SLOTS as f64 / (rate / 2.0));
@@ -220,6 +261,7 @@ async fn rates(count: usize, run: u32) -> Result<Rates, String> {
         full_ack: shares(full.acknowledged),
         half_rate: half.acknowledged.len() as f64 / SPAN.as_secs_f64(),
         half: shares(half.acknowledged),
+        receipts,
         costs,
     })
 }
@@ -256,7 +298,7 @@ impl Cost {
 async fn idle_bytes(run: u32) -> Result<f64, String> {
     let redis = Redis::start()?;
     let (provider, address) = Provider::start(SLOTS).await.map_err(|why| why.to_string())?;
-    let workers = start(1, &redis, address)?;
+    let workers = start(1, &redis, address, false)?;
     // Scripts, programs and buffers are there before anybody is counted.
     converse(&workers, &provider, run, (1, 0), Instant::now() + WARM, 1).await?;
     let before = redis.used()?;
@@ -266,9 +308,14 @@ async fn idle_bytes(run: u32) -> Result<f64, String> {
     Ok((redis.used()? - before) / (each * SLOTS) as f64)
 }
 
-fn start(count: usize, redis: &Redis, provider: std::net::SocketAddr) -> Result<Vec<Worker>, String> {
+fn start(
+    count: usize,
+    redis: &Redis,
+    provider: std::net::SocketAddr,
+    receipts: bool,
+) -> Result<Vec<Worker>, String> {
     (0..count)
-        .map(|_| Worker::start(&redis.url(), provider))
+        .map(|_| Worker::start(&redis.url(), provider, receipts))
         .collect()
 }
 

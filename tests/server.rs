@@ -158,6 +158,29 @@ async fn texts_in_quick_succession_are_one_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn customers_see_that_the_bot_has_read_and_is_writing_unless_the_number_says_not() {
+    for (wanted, channel) in [(1, ""), (0, "read_receipts = false\n")] {
+        let double = Double::start().await;
+        let mut bot = Bot::new(&double).with_channel(&double, channel);
+        bot.start(&double).await;
+        double.customer(SARI).says("Hi");
+        heard(&double, SARI, 1).await;
+        // What is on its way still leaves.
+        bot.stop();
+        let log = double.log();
+        let shown = log.iter().filter(|call| call.json()["status"] == "read");
+        let shown: Vec<_> = shown
+            .map(|call| (call.answered, call.json()["typing_indicator"].clone()))
+            .collect();
+        assert_eq!(
+            shown,
+            vec![(Some(200), json!({ "type": "text" })); wanted],
+            "{channel}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_provider_s_check_of_the_address_is_answered() {
     let double = Double::start().await;
     let mut bot = Bot::new(&double);

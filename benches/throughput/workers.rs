@@ -25,7 +25,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn start(store: &str, provider: SocketAddr) -> Result<Worker, String> {
+    pub fn start(store: &str, provider: SocketAddr, receipts: bool) -> Result<Worker, String> {
         let folder = tempfile::tempdir().map_err(|why| why.to_string())?;
         let flows = folder.path().join("flows");
         let config = format!(
@@ -33,7 +33,8 @@ impl Worker {
              [limits]\nthreads = 1\nturns = 64\nsends = 64\n\n\
              [[channel]]\nid = \"main\"\nprovider = \"meta\"\nphone_number_id = \"{NUMBER}\"\n\
              api_base = \"http://{provider}\"\naccess_token_env = \"TOKEN\"\napp_secret_env = \"SECRET\"\n\
-             verify_token_env = \"VERIFY\"\nburst_quiet_ms = 0\nmessages_per_second = 100000\n"
+             verify_token_env = \"VERIFY\"\nburst_quiet_ms = 0\nmessages_per_second = 100000\n\
+             read_receipts = {receipts}\n"
         );
         std::fs::create_dir(&flows)
             .and_then(|()| std::fs::write(flows.join("business.flow"), BUSINESS))

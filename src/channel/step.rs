@@ -130,12 +130,13 @@ pub enum Step {
         to: Address,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reply_to: Option<String>,
-        /// Every step of a plan carries the message's own id; give each its own when they are stored apart.
+        /// Every step of a plan carries the message's own id. Where steps are stored apart, each has its own, which is
+        /// that of its entry and does not stand here.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ours: Option<String>,
         /// Hold it until the step before was delivered (a few seconds at most): the provider does not promise order,
         /// and options must not overtake what they speak of.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         after_delivery: bool,
         show: Show,
     },
@@ -187,6 +188,7 @@ pub enum Show {
     },
     Text {
         body: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         preview: bool,
     },
     Buttons {

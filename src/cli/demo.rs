@@ -84,6 +84,7 @@ fn config(args: &Args, store: PathBuf, shop: SocketAddr) -> anyhow::Result<Confi
         volume: Volume::default(),
         shortcuts: Some(Duration::from_mins(60)),
         assist: true,
+        read_receipts: true,
         session: SessionSettings::default(),
         agent: None,
         stored: false,

@@ -13,6 +13,7 @@ use crate::flow::value::{Record, Value};
 pub struct Position {
     /// Format of this value; 1.
     pub v: u8,
+    #[serde(default, skip_serializing_if = "Mode::is_autopilot")]
     pub mode: Mode,
     /// Counts the sessions of this contact; 0 before the first.
     pub session: u64,
@@ -67,6 +68,12 @@ pub enum Mode {
     Autopilot,
     /// People have the chat; only legal words are handled.
     Human,
+}
+
+impl Mode {
+    fn is_autopilot(&self) -> bool {
+        *self == Mode::Autopilot
+    }
 }
 
 /// One running flow.

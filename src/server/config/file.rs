@@ -305,6 +305,8 @@ pub(super) struct Channel {
     pub shortcut_pause_minutes: u32,
     #[serde(default = "yes")]
     pub assist: bool,
+    #[serde(default = "yes")]
+    pub read_receipts: bool,
     #[serde(default)]
     pub session: SessionSettings,
 }

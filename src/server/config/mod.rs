@@ -150,6 +150,8 @@ pub struct ChannelConfig {
     pub shortcuts: Option<Duration>,
     /// Whether a model drafts answers for people where a flow says `assist on`.
     pub assist: bool,
+    /// Whether customers see that the bot has read what they wrote, and that it is writing, where the provider shows it.
+    pub read_receipts: bool,
     pub session: SessionSettings,
     /// `None`: it stands alone.
     pub agent: Option<AgentOf>,

@@ -416,6 +416,7 @@ impl Reader<'_> {
                 .shortcuts
                 .then(|| Duration::from_mins(u64::from(channel.shortcut_pause_minutes))),
             assist: channel.assist,
+            read_receipts: channel.read_receipts,
             session: channel.session.clone(),
             agent: agent.cloned(),
             stored: false,

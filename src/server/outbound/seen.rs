@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::channel::Step;
 use crate::server::parts::{Number, Shared};
 
-/// Shows the customer that the message was read and that an answer is being written.
+/// Shows the customer that the message was read and that an answer is being written, where that is wanted.
 pub(in crate::server) fn show(shared: &Arc<Shared>, number: &Number, message_id: String) {
     let caps = number.channel.capabilities();
-    if !caps.seen || number.wait().is_some() {
+    if !number.config.read_receipts || !caps.seen || number.wait().is_some() {
         return;
     }
     let step = Step::Seen {

@@ -214,14 +214,16 @@ async fn attempt(shared: &Arc<Shared>, claim: &SendClaim, asked: Instant) -> Sen
     }
 }
 
-/// A customer who never wrote is known by a number that people gave: with a `+`, so that no provider takes it for one of
-/// the business's own country.
+/// With its own id, which providers repeat in their statuses. A customer who never wrote is known by a number that people
+/// gave: with a `+`, so that no provider takes it for one of the business's own country.
 fn addressed(mut ours: Ours, claim: &SendClaim) -> Ours {
-    if claim.last_in.is_none()
-        && let Step::Send { to, .. } = &mut ours.step
-        && let Address::WaId(digits) = to
-    {
-        *to = Address::Phone(format!("+{digits}"));
+    if let Step::Send { to, ours: id, .. } = &mut ours.step {
+        *id = Some(claim.entry.id.clone());
+        if claim.last_in.is_none()
+            && let Address::WaId(digits) = to
+        {
+            *to = Address::Phone(format!("+{digits}"));
+        }
     }
     ours
 }

@@ -110,7 +110,7 @@ pub enum NoteKind {
 pub struct Ours {
     pub step: Step,
     /// May leave outside the 24-hour window.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub template: bool,
     pub queued_at: Timestamp,
     /// The person who wrote it; `None` is the bot.

@@ -710,12 +710,9 @@ impl Table<'_> {
         if plan.steps.is_empty() && !about_the_room {
             self.out.told.push(Told::Unsendable(plan.losses.len()));
         }
-        for mut step in plan.steps {
+        for step in plan.steps {
             let id = identity::outbox_id(self.contact, self.seq, self.index);
             self.index += 1;
-            if let Step::Send { ours, .. } = &mut step {
-                *ours = Some(id.clone());
-            }
             let is_file = matches!(
                 &step,
                 Step::Send {
