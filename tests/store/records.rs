@@ -233,6 +233,10 @@ async fn a_queue_of_a_wrong_type_leaves_nothing_half_written(server: &Server) {
                 assert_eq!(all(server), before, "{queue}: step {step}: {done:?}");
             }
         }
+        if queue == "run" {
+            let due = store.due(switchboard::store::Due::Run, 10).await.unwrap();
+            assert_eq!(due, [BUDI], "those of other partitions go on");
+        }
         // How often a message was put aside is written only when there are too many.
         assert!(refused > 0 || queue == "counts", "nothing met the wrong {queue}");
     }

@@ -2,7 +2,7 @@
 
 use super::link::{Call, Durable};
 use super::scripts::{CONTACTS, HISTORY, LOOK, SETTING};
-use super::timers::listed;
+use super::timers::{Ripe, listed};
 use super::turn::unreadable;
 use super::wire::{Answer, Args, blob};
 use super::{Partition, RedisStore, Script};
@@ -21,30 +21,53 @@ fn queue_of(kind: Due) -> &'static str {
 
 impl RedisStore {
     /// Asks every partition for one of its queues.
+    async fn each_partition(
+        &self,
+        script: &'static Script,
+        queue: &str,
+        limit: usize,
+    ) -> impl Iterator<Item = (Partition, Result<Answer, StoreError>)> {
+        let calls = Partition::all().map(|partition| Call {
+            keys: vec![self.names.queue(partition, queue)],
+            args: self.args(NOBODY).with(limit.min(1 << 40)).0,
+        });
+        Partition::all().zip(self.each(script, calls.collect()).await)
+    }
+
+    /// What all partitions answer: a list that people read is whole, or is none.
     pub(super) async fn ask_all(
         &self,
         script: &'static Script,
         queue: &str,
         limit: usize,
     ) -> Result<Vec<(Partition, Answer)>, StoreError> {
-        let calls = Partition::all().map(|partition| Call {
-            keys: vec![self.names.queue(partition, queue)],
-            args: self.args(NOBODY).with(limit.min(1 << 40)).0,
-        });
-        let answers = self.each(script, calls.collect()).await;
-        Partition::all()
-            .zip(answers)
+        let answers = self.each_partition(script, queue, limit).await;
+        answers
             .map(|(partition, answer)| Ok((partition, answer?)))
             .collect()
+    }
+
+    /// What there is in the queues of this kind, of the partitions that answer: where one does not, the others go on.
+    async fn queued(&self, kind: Due, limit: usize) -> Result<Vec<(i64, Vec<Ripe>)>, StoreError> {
+        let (mut found, mut trouble) = (Vec::new(), None);
+        for (_, answer) in self.each_partition(&LOOK, queue_of(kind), limit).await {
+            match answer.and_then(|answer| listed(answer, 1)) {
+                Ok((now, lists)) => found.push((now, lists.into_iter().flatten().collect())),
+                Err(why) => trouble = Some(why),
+            }
+        }
+        match trouble {
+            Some(why) if found.is_empty() => Err(why),
+            Some(_) | None => Ok(found),
+        }
     }
 
     pub(super) async fn list_due(&self, kind: Due, limit: usize) -> Result<Vec<ContactId>, StoreError> {
         // Several timers may be of one contact.
         let many = limit.saturating_mul(16);
         let mut all = Vec::new();
-        for (_, answer) in self.ask_all(&LOOK, queue_of(kind), many).await? {
-            let (now, lists) = listed(answer, 1)?;
-            all.extend(lists.into_iter().flatten().filter(|(at, ..)| *at <= now));
+        for (now, list) in self.queued(kind, many).await? {
+            all.extend(list.into_iter().filter(|(at, ..)| *at <= now));
         }
         all.sort();
         let mut due = Vec::new();
@@ -59,9 +82,8 @@ impl RedisStore {
 
     pub(super) async fn soonest(&self, kind: Due) -> Result<Option<i64>, StoreError> {
         let mut soonest = None;
-        for (_, answer) in self.ask_all(&LOOK, queue_of(kind), 1).await? {
-            let (_, lists) = listed(answer, 1)?;
-            let first = lists.into_iter().flatten().map(|(at, ..)| at).next();
+        for (_, list) in self.queued(kind, 1).await? {
+            let first = list.first().map(|(at, ..)| *at);
             soonest = soonest.into_iter().chain(first).min();
         }
         Ok(soonest)

@@ -54,13 +54,14 @@ pub(super) struct Ended {
 }
 
 impl Turn {
-    pub(super) fn write(&self) -> Numbers {
+    /// `None`: a number is larger than its place.
+    pub(super) fn write(&self) -> Option<Numbers> {
         let is = u8::from(self.leased)
             + 2 * u8::from(self.run.is_some())
             + 4 * u8::from(self.rest.is_some())
             + 8 * u8::from(self.said.is_some())
             + 16 * u8::from(self.erased);
-        Numbers::default()
+        let numbers = Numbers::default()
             .one(is)
             .six(self.last)
             .six(self.taken)
@@ -74,7 +75,8 @@ impl Turn {
             .one(u8::try_from(self.crashes).unwrap_or(u8::MAX))
             .one(u8::try_from(self.failures).unwrap_or(u8::MAX))
             .six(self.rest.unwrap_or(0))
-            .six(self.said.unwrap_or(0))
+            .six(self.said.unwrap_or(0));
+        fits(self, numbers, Turn::read)
     }
 
     pub(super) fn read(kept: &[u8]) -> Option<Turn> {
@@ -131,12 +133,13 @@ impl Turn {
 }
 
 impl Sends {
-    pub(super) fn write(&self) -> Numbers {
+    /// `None`: a number is larger than its place.
+    pub(super) fn write(&self) -> Option<Numbers> {
         let is = u8::from(self.at.is_some())
             + 2 * u8::from(self.sending)
             + 4 * u8::from(self.uncertain)
             + 8 * u8::from(self.ready.is_some());
-        Numbers::default()
+        let numbers = Numbers::default()
             .one(is)
             .six(self.at.unwrap_or(0))
             .six(self.fence)
@@ -148,7 +151,8 @@ impl Sends {
             .six(self.empty_at)
             .six(self.paced_until)
             .bytes(&self.owner)
-            .four(self.takeovers)
+            .four(self.takeovers);
+        fits(self, numbers, Sends::read)
     }
 
     pub(super) fn read(kept: &[u8]) -> Option<Sends> {
@@ -207,12 +211,14 @@ impl Sends {
 }
 
 impl Ended {
-    pub(super) fn write(&self) -> Numbers {
-        Numbers::default()
+    /// `None`: a number is larger than its place.
+    pub(super) fn write(&self) -> Option<Numbers> {
+        let numbers = Numbers::default()
             .six(self.fence)
             .bytes(&self.nonce.to_be_bytes())
             .one(self.how)
-            .six(self.number)
+            .six(self.number);
+        fits(self, numbers, Ended::read)
     }
 
     pub(super) fn read(kept: &[u8]) -> Option<Ended> {
@@ -243,6 +249,11 @@ impl Ended {
             number,
         })
     }
+}
+
+/// What is written, if it says the same when it is read.
+fn fits<T: PartialEq>(what: &T, written: Numbers, read: fn(&[u8]) -> Option<T>) -> Option<Numbers> {
+    (read(written.kept()).as_ref() == Some(what)).then_some(written)
 }
 
 /// A whole number, big end first.
@@ -317,7 +328,7 @@ mod tests {
             rest: None,
             said: Some(0),
         };
-        let kept = packed(turn.write());
+        let kept = packed(turn.write().unwrap());
         assert_eq!((kept.len(), Turn::read(&kept)), (64, Some(turn)));
         assert_eq!(Turn::read(&kept[1..]), None);
         let sends = Sends {
@@ -335,7 +346,7 @@ mod tests {
             owner: b"p\0\0\0\0\0\x07".to_vec(),
             takeovers: 6,
         };
-        let kept = packed(sends.write());
+        let kept = packed(sends.write().unwrap());
         assert_eq!((kept.len(), Sends::read(&kept)), (58, Some(sends)));
         let ended = Ended {
             fence: 1,
@@ -343,8 +354,27 @@ mod tests {
             how: b'r',
             number: 3,
         };
-        let kept = packed(ended.write());
+        let kept = packed(ended.write().unwrap());
         assert_eq!((kept.len(), Ended::read(&kept)), (21, Some(ended)));
+    }
+
+    #[test]
+    fn a_number_that_is_larger_than_its_place_is_not_written() {
+        let turn = |fence, crashes| Turn {
+            fence,
+            crashes,
+            ..Turn::default()
+        };
+        assert!(turn((1 << 48) - 1, 255).write().is_some());
+        assert!(turn(1 << 48, 0).write().is_none());
+        assert!(turn(0, 256).write().is_none());
+        let sends = |doubts| Sends {
+            doubts,
+            owner: b"b\0\0\0\0\0\0".to_vec(),
+            ..Sends::default()
+        };
+        assert!(sends(65_535).write().is_some());
+        assert!(sends(65_536).write().is_none());
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl RedisStore {
                 None => args.push(""),
             }
         }
-        for words in self.lists_of(&own, whole, send_at) {
+        for words in self.lists_of(&own, whole, send_at)? {
             args.push(words.len());
             args.0.extend(words);
         }
@@ -105,7 +105,15 @@ impl RedisStore {
     }
 
     /// What goes to each key, in the order of the script.
-    fn lists_of(&self, own: &Own, whole: &WholeContact, send_at: Option<i64>) -> [Vec<Vec<u8>>; 9] {
+    ///
+    /// # Errors
+    /// If one of its numbers is larger than its place, which none is that a Switchboard counted.
+    fn lists_of(
+        &self,
+        own: &Own,
+        whole: &WholeContact,
+        send_at: Option<i64>,
+    ) -> Result<[Vec<Vec<u8>>; 9], StoreError> {
         let ms = |at: Timestamp| millis::floor(at).max(0);
         let head = whole.outbox.first();
         let taken = whole.last_seq - whole.mailbox.len() as u64;
@@ -173,6 +181,10 @@ impl RedisStore {
             ("e", ended.map(|ended| ended.write())),
         ] {
             if let Some(numbers) = numbers {
+                let numbers = numbers.ok_or_else(|| StoreError::Corrupt {
+                    key: format!("of the contact {}", whole.contact),
+                    why: "one of its numbers is larger than any that was counted".to_owned(),
+                })?;
                 hash.extend([name.as_bytes().to_vec(), numbers.word()]);
             }
         }
@@ -255,7 +267,7 @@ impl RedisStore {
             );
             blob(&[&whole.contact.0[..], head.as_bytes(), &parked.payload.0].concat())
         });
-        [
+        Ok([
             hash,
             body,
             mailbox.collect(),
@@ -265,6 +277,6 @@ impl RedisStore {
             timers,
             jobs,
             parked.collect(),
-        ]
+        ])
     }
 }

@@ -24,7 +24,7 @@ const TOGETHER: usize = 32;
 const TO_OTHERS: i64 = 500;
 
 /// Something of a contact, and when it is due: sorted as it is taken.
-type Ripe = (i64, ContactId, Vec<u8>);
+pub(super) type Ripe = (i64, ContactId, Vec<u8>);
 
 impl RedisStore {
     /// Timers are moved, never claimed: a crash can neither lose nor double them.

@@ -109,6 +109,10 @@ impl Numbers {
         self
     }
 
+    pub(super) fn kept(&self) -> &[u8] {
+        &self.0
+    }
+
     /// `c` and how many.
     pub(super) fn bytes(mut self, bytes: &[u8]) -> Numbers {
         self.0.extend(bytes);

@@ -1,8 +1,7 @@
 -- What every step begins with: the time, and whose step it is. ARGV[1] is a test's clock, empty in production;
 -- ARGV[2] the contact's 16 bytes. Times are milliseconds, '-' is none.
 -- Redis does not roll a script back: before anything is written, every key that will be is looked at, by a read that ends the
--- script here if the key is of a wrong type. Only those need none that are written first: one, or queues to which something
--- is added, for a contact that stands there in vain is looked at in vain.
+-- script here if the key is of a wrong type. Only the first that is written needs none.
 local call, match, sub = redis.call, string.match, string.sub
 local format = string.format          -- whole numbers: %d costs a third of what Lua's own .. does
 local now

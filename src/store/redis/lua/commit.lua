@@ -68,6 +68,7 @@ if had > 0 and #new == 0 and lease_for > 0 then call('LLEN', KEYS[5]) end
 local eaten = math.min(upto, last) - taken
 if eaten > 0 then call('LLEN', KEYS[2]) end
 call('ZCARD', KEYS[4])
+call('ZCARD', KEYS[9])
 if #new > 0 or lease_for > 0 then call('ZCARD', KEYS[6]) end
 if cancels > 0 or sets > 0 then call('ZCARD', KEYS[10]) end
 if writes > 0 or removes > 0 or jobs > 0 then call('HLEN', KEYS[3]) end
@@ -80,7 +81,6 @@ if jobs > 0 then
 end
 
 -- Writes.
-call('ZADD', KEYS[9], format('%d', now), cid)
 if #new > 0 then call('RPUSH', KEYS[5], unpack(new)) end
 if removes > 0 then call('HDEL', KEYS[3], unpack(ARGV, removes_from, told_from - 1)) end
 if writes > 0 then call('HSET', KEYS[3], unpack(ARGV, writes_from, removes_from - 1)) end
@@ -137,6 +137,7 @@ end
 --< s_packed
 call('HSET', KEYS[1], 'r', r, 's', s, 'e', ended)
 if run then call('ZADD', KEYS[4], format('%d', run), cid) else call('ZREM', KEYS[4], cid) end
+call('ZADD', KEYS[9], format('%d', now), cid)
 local answer = {1, now, 'd', run or '-', sends.at or '-'}
 if claim then
   local head, from = claim, 5

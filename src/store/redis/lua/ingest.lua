@@ -79,9 +79,11 @@ if ARGV[4] ~= '' and f[1] and not leased and run and run <= now and #events == l
     claims = blobs
   end
 end
-if (#events > 0 or heal) and run then call('ZADD', KEYS[6], format('%d', run), cid) end
+if #events > 0 or heal then
+  call('ZCARD', KEYS[6])
+  call('ZCARD', KEYS[7])
+end
 if #events > 0 then
-  call('ZADD', KEYS[7], format('%d', now), cid)
   call('RPUSH', KEYS[2], unpack(events))
   if seen_n > ids + math.min(ids, 64) then
     local all, from = seen .. added, 1
@@ -106,6 +108,8 @@ if #events > 0 or heal then
     call('HSET', KEYS[1], 'v', SCHEMA, 'ch', ARGV[5], 'r', r)
     if stone then call('HSET', KEYS[1], 's', struct.pack(SENDS, 0, 0, stone[3], 0, 0, 0, 0, 0, 0, 0, 'b', 0, 0)) end
   end
+  if run then call('ZADD', KEYS[6], format('%d', run), cid) end
+  if #events > 0 then call('ZADD', KEYS[7], format('%d', now), cid) end
 end
 outcome[3] = leased and '-' or run or '-'
 if claims then
