@@ -22,6 +22,17 @@ pub struct Bounds {
     pub put_aside: usize,
 }
 
+impl Bounds {
+    /// Hundreds of deaths, of workers or of the store below them, may come to three in a row for somebody's message; a few do
+    /// not.
+    pub fn after_deaths(times: usize) -> Bounds {
+        Bounds {
+            put_aside: times / 10,
+            ..Bounds::default()
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Verdict {

@@ -185,7 +185,9 @@ impl World {
     /// Waits until so many more messages were taken.
     pub async fn more_messages(&self, count: usize) {
         let wanted = self.customers.messages() + count;
-        until(&format!("{count} more messages"), QUIET, || {
+        // Twenty a second at the slowest.
+        let patience = QUIET + Duration::from_millis(50) * u32::try_from(count).unwrap_or(u32::MAX);
+        until(&format!("{count} more messages"), patience, || {
             self.customers.messages() >= wanted
         })
         .await;

@@ -84,14 +84,6 @@ async fn die_everywhere(world: &mut World, times: usize) {
     }
 }
 
-/// Hundreds of deaths may come to three in a row for somebody's message; a few do not.
-fn rarely(times: usize) -> Bounds {
-    Bounds {
-        put_aside: times / 10,
-        ..Bounds::default()
-    }
-}
-
 /// Customers who wait a little longer than others between two messages are asked whether they are there, so that there
 /// are timers.
 fn impatient(mut setting: Setting) -> Setting {
@@ -110,7 +102,7 @@ async fn f1_one_worker_with_a_file_dies_at_every_place_and_nothing_is_lost() {
     die_everywhere(&mut world, times).await;
     world.settle().await;
     world.everybody_asked().await;
-    world.verdict(rarely(times)).await.holds();
+    world.verdict(Bounds::after_deaths(times)).await.holds();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -125,5 +117,5 @@ async fn f1_workers_on_redis_die_at_every_place_and_nothing_is_lost() {
     die_everywhere(&mut world, times).await;
     world.settle().await;
     world.everybody_asked().await;
-    world.verdict(rarely(times)).await.holds();
+    world.verdict(Bounds::after_deaths(times)).await.holds();
 }

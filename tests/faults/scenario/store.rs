@@ -30,7 +30,8 @@ async fn f2_a_store_that_dies_again_and_again_loses_nothing_that_was_taken() {
         setting(&plan, &redis.url()),
     )
     .await;
-    for n in 0..plan.size(4, 30) {
+    let times = plan.size(4, 30);
+    for n in 0..times {
         world.more_messages(30).await;
         let began = Instant::now();
         redis.kill();
@@ -42,7 +43,7 @@ async fn f2_a_store_that_dies_again_and_again_loses_nothing_that_was_taken() {
         world.says(&format!("Redis was killed and started {} times", n + 1));
     }
     world.more_messages(30).await;
-    let mut verdict = world.verdict(Bounds::default()).await;
+    let mut verdict = world.verdict(Bounds::after_deaths(times)).await;
     verdict.needs(
         "some webhooks to be refused while the store was away",
         verdict.refused > 0,
