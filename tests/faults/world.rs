@@ -322,6 +322,23 @@ impl World {
         states
     }
 
+    /// By contact, how many messages were twice in doubt and are not sent a third time: the team has a note of each.
+    pub async fn given_up(&self) -> BTreeMap<usize, usize> {
+        let store = self.store().await;
+        let mut given_up = BTreeMap::new();
+        for contact in 0..self.customers_count() {
+            let thread = thread_of(store.as_ref(), contact).await;
+            let states = thread.iter().filter_map(|line| line.status.as_ref());
+            let count = states.filter(|(_, state)| state.ends_with("not sent a third time"));
+            match count.count() {
+                0 => {}
+                some => drop(given_up.insert(contact, some)),
+            }
+        }
+        store.close().await.expect("the store closes");
+        given_up
+    }
+
     /// By contact, the numbers of the messages that stand in its thread.
     pub async fn kept(&self) -> Vec<BTreeSet<u32>> {
         let store = self.store().await;
