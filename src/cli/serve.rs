@@ -77,15 +77,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 fn in_runtime(threads: usize, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     use tokio::runtime::Builder;
     let mut runtime = match threads {
-        0 => Builder::new_multi_thread(),
         // Nobody to share with, and nobody to wake.
         1 => Builder::new_current_thread(),
-        more => {
-            let mut runtime = Builder::new_multi_thread();
-            runtime.worker_threads(more);
-            runtime
-        }
+        _ => Builder::new_multi_thread(),
     };
+    if threads > 0 {
+        runtime.worker_threads(threads);
+    }
     let runtime = runtime
         .enable_all()
         .build()

@@ -1,6 +1,6 @@
 //! What must hold after every scenario, counted, printed and asserted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -20,6 +20,17 @@ pub struct Bounds {
     pub duplicated: usize,
     /// Events that may have been put aside, because three workers died one after the other while they had them.
     pub put_aside: usize,
+    /// Answers that may have been twice in doubt: they are not sent a third time.
+    pub given_up: usize,
+}
+
+/// What the store says is not to be expected, by contact.
+#[derive(Debug, Default)]
+pub struct Excused {
+    /// Numbers of messages that were put aside.
+    pub aside: BTreeSet<(usize, u32)>,
+    /// Of each answer that was given up, which messages it answers, in order.
+    pub given_up: BTreeMap<usize, VecDeque<Vec<u32>>>,
 }
 
 impl Bounds {
@@ -46,6 +57,8 @@ pub struct Verdict {
     pub lost: usize,
     /// Events that met the deaths of three workers, and are kept for a person to look at.
     pub put_aside: usize,
+    /// Answers that were twice in doubt and are not sent a third time; the team has a note of each.
+    pub given_up: usize,
     /// Sent again, word for word, under the same id.
     pub duplicated: usize,
     /// Those of them that no fault explains, each with the place to look for it in the logs.
@@ -74,13 +87,12 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Reads the conversations. `taken` says by contact when each of its messages was taken; `aside` are contacts and
-    /// numbers of messages that were put aside.
+    /// Reads the conversations. `taken` says by contact when each of its messages was taken.
     pub fn of(
         name: &str,
         seed: u64,
         taken: &[Vec<Instant>],
-        aside: &BTreeSet<(usize, u32)>,
+        excused: Excused,
         heard: &Heard,
         fleet: &Fleet,
     ) -> Verdict {
@@ -89,15 +101,16 @@ impl Verdict {
             seed,
             messages_in: taken.iter().map(Vec::len).sum(),
             replies_out: heard.count(),
+            given_up: excused.given_up.values().map(VecDeque::len).sum(),
             ..Verdict::default()
         };
+        let Excused { aside, mut given_up } = excused;
         for (contact, taken) in taken.iter().enumerate() {
-            let aside: BTreeSet<u32> = aside
-                .iter()
-                .filter(|(whose, _)| *whose == contact)
-                .map(|(_, number)| *number)
-                .collect();
-            verdict.read(contact, taken, &aside, heard.of(contact), fleet);
+            let given_up = given_up.remove(&contact).unwrap_or_default();
+            let aside = aside.iter().filter(|(whose, _)| *whose == contact);
+            let aside = aside.map(|(_, number)| *number);
+            let not_expected = aside.chain(given_up.iter().flatten().copied()).collect();
+            verdict.read(contact, taken, &not_expected, given_up, heard.of(contact), fleet);
         }
         verdict
     }
@@ -113,7 +126,8 @@ impl Verdict {
         &mut self,
         contact: usize,
         taken: &[Instant],
-        aside: &BTreeSet<u32>,
+        not_expected: &BTreeSet<u32>,
+        mut given_up: VecDeque<Vec<u32>>,
         replies: &[Reply],
         fleet: &Fleet,
     ) {
@@ -160,6 +174,13 @@ impl Verdict {
                 continue;
             }
             turns += 1;
+            // It may have arrived all the same.
+            given_up.retain(|missed| *missed != answer.numbers);
+            // An answer that was not sent counted, too.
+            while given_up.front().is_some_and(|missed| missed < &answer.numbers) {
+                given_up.pop_front();
+                turns += 1;
+            }
             if answer.session != turns || answer.memory != turns {
                 self.wrong += 1;
                 self.finds(format!(
@@ -183,7 +204,7 @@ impl Verdict {
         }
         for (number, taken) in taken.iter().enumerate() {
             let Some(at) = answered.get(&(number as u32)) else {
-                if aside.contains(&(number as u32)) {
+                if not_expected.contains(&(number as u32)) {
                     continue;
                 }
                 self.lost += 1;
@@ -230,6 +251,12 @@ impl Verdict {
                 self.put_aside, bounds.put_aside
             ));
         }
+        if self.given_up > bounds.given_up {
+            self.finds(format!(
+                "{} answers were given up, {} at most may be",
+                self.given_up, bounds.given_up
+            ));
+        }
         if self.slowest_refusal > ANSWERED_WITHIN + SLACK {
             self.finds(format!(
                 "a webhook was refused only after {:?}",
@@ -265,6 +292,9 @@ impl Verdict {
         if self.put_aside > 0 {
             let _ = write!(line, " · put aside {}", self.put_aside);
         }
+        if self.given_up > 0 {
+            let _ = write!(line, " · given up and told to the team {}", self.given_up);
+        }
         for (name, value) in &self.more {
             let _ = write!(line, " · {name} {value}");
         }
@@ -280,7 +310,7 @@ impl Verdict {
             .collect();
         serde_json::json!({
             "scenario": self.name, "seed": self.seed, "messages_in": self.messages_in, "replies_out": self.replies_out,
-            "lost": self.lost, "put_aside": self.put_aside, "duplicated": self.duplicated, "out_of_order": self.out_of_order, "wrong": self.wrong,
+            "lost": self.lost, "put_aside": self.put_aside, "given_up": self.given_up, "duplicated": self.duplicated, "out_of_order": self.out_of_order, "wrong": self.wrong,
             "kills": self.kills, "fenced_commits": self.fenced, "recovery_ms": self.recovery.as_millis() as u64,
             "slowest_answer_ms": self.slowest.as_millis() as u64, "p99_ack_ms": self.p99.as_millis() as u64,
             "refused": self.refused, "slowest_refusal_ms": self.slowest_refusal.as_millis() as u64, "more": more,

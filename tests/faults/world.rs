@@ -1,6 +1,6 @@
 //! Everything that a scenario needs: customers, the double, the workers and their store; and the check at the end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use super::double::{Double, Setup};
 use super::fleet::Fleet;
 use super::heard::Heard;
 use super::plan::{Plan, until};
-use super::verdict::{Bounds, Verdict};
+use super::verdict::{Bounds, Excused, Verdict};
 
 /// All is quiet again at the latest this long after the last fault.
 const QUIET: Duration = Duration::from_secs(60);
@@ -257,13 +257,17 @@ impl World {
 
     async fn judged(&self, bounds: Bounds, settled: bool, longest: Duration) -> Verdict {
         let (put_aside, aside) = self.put_aside().await;
+        let excused = Excused {
+            aside,
+            given_up: self.given_up().await,
+        };
         let mut verdict = {
             let answers = self.customers.answers();
             let mut verdict = Verdict::of(
                 self.name,
                 self.plan.seed,
                 &answers.taken,
-                &aside,
+                excused,
                 &self.heard(),
                 &self.fleet,
             );
@@ -307,53 +311,51 @@ impl World {
         }
     }
 
-    /// What the provider said last of each message of these customers' threads, and how often.
-    pub async fn last_states(&self) -> BTreeMap<String, usize> {
+    /// The customers' threads.
+    async fn threads(&self) -> Vec<Vec<HistoryEntry>> {
         let store = self.store().await;
-        let mut states = BTreeMap::new();
-        let contacts = self.customers.answers().taken.len();
-        for contact in 0..contacts {
-            let thread = thread_of(store.as_ref(), contact).await;
-            for (_, state) in thread.into_iter().filter_map(|line| line.status) {
-                *states.entry(state).or_default() += 1;
-            }
+        let mut threads = Vec::new();
+        for contact in 0..self.customers_count() {
+            threads.push(thread_of(store.as_ref(), contact).await);
         }
         store.close().await.expect("the store closes");
-        states
+        threads
     }
 
-    /// By contact, how many messages were twice in doubt and are not sent a third time: the team has a note of each.
-    pub async fn given_up(&self) -> BTreeMap<usize, usize> {
-        let store = self.store().await;
-        let mut given_up = BTreeMap::new();
-        for contact in 0..self.customers_count() {
-            let thread = thread_of(store.as_ref(), contact).await;
-            let states = thread.iter().filter_map(|line| line.status.as_ref());
-            let count = states.filter(|(_, state)| state.ends_with("not sent a third time"));
-            match count.count() {
-                0 => {}
-                some => drop(given_up.insert(contact, some)),
-            }
+    /// What the provider said last of each message of these customers' threads, and how often.
+    pub async fn last_states(&self) -> BTreeMap<String, usize> {
+        let mut states = BTreeMap::new();
+        let lines = self.threads().await.into_iter().flatten();
+        for (_, state) in lines.filter_map(|line| line.status) {
+            *states.entry(state).or_default() += 1;
         }
-        store.close().await.expect("the store closes");
-        given_up
+        states
     }
 
     /// By contact, the numbers of the messages that stand in its thread.
     pub async fn kept(&self) -> Vec<BTreeSet<u32>> {
-        let store = self.store().await;
-        let mut kept = Vec::new();
-        for contact in 0..self.customers_count() {
-            let thread = thread_of(store.as_ref(), contact).await;
+        let threads = self.threads().await.into_iter();
+        let kept = threads.map(|thread| {
             let theirs = thread.iter().filter(|line| line.status.is_none());
-            kept.push(
-                theirs
-                    .flat_map(|line| numbers_in(&String::from_utf8_lossy(&line.payload)))
-                    .collect(),
-            );
+            theirs.flat_map(numbers_of).collect()
+        });
+        kept.collect()
+    }
+
+    /// The answers that were twice in doubt and are not sent a third time: by contact, which messages each answers.
+    async fn given_up(&self) -> BTreeMap<usize, VecDeque<Vec<u32>>> {
+        let mut given_up: BTreeMap<_, VecDeque<_>> = BTreeMap::new();
+        for (contact, thread) in self.threads().await.iter().enumerate() {
+            for line in thread {
+                let state = line.status.as_ref().map(|(_, state)| state.as_str());
+                let numbers = numbers_of(line);
+                if state.is_some_and(|state| state.ends_with("not sent a third time")) && !numbers.is_empty()
+                {
+                    given_up.entry(contact).or_default().push_back(numbers);
+                }
+            }
         }
-        store.close().await.expect("the store closes");
-        kept
+        given_up
     }
 
     /// What three workers had when they died, and the store keeps for a person to look at: how many events, and of the
@@ -428,6 +430,10 @@ pub async fn known(store: &dyn Store, contact: usize) -> ContactId {
     let alias = Alias(format!("phone:{}", phone(contact)));
     let known = store.resolve_alias(CHANNEL, &alias, &[]).await;
     known.expect("the store answers").contact()
+}
+
+fn numbers_of(line: &HistoryEntry) -> Vec<u32> {
+    numbers_in(&String::from_utf8_lossy(&line.payload))
 }
 
 async fn thread_of(store: &dyn Store, contact: usize) -> Vec<HistoryEntry> {

@@ -51,6 +51,7 @@ async fn run(plan: Plan, mutant: Option<&Mutant>) -> Verdict {
             // Each holder sleeps with 8 %, so that one event in 2,000 meets three sleepers and is put aside: a run in fifteen has
             // one.
             put_aside: 1,
+            ..Bounds::default()
         })
         .await
 }
